@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every verb sets up what it needs in .venv; nothing outside the checkout is touched.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The floor of what can install dependency groups (PEP 735).
+PIP := pip>=25.1
+
+.PHONY: help setup demo test lint fmt type check bench dist clean
+.DEFAULT_GOAL := help
+
+help:  ## list the verbs
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
+
+$(VENV)/.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(PIP)'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	@touch $@
+
+setup: $(VENV)/.stamp  ## create .venv with tdxctl and its tools
+
+demo: setup  ## initialise one shipped platform, and see another fail
+	$(BIN)/tdxctl init --platform spr-2s-512g
+	@echo
+	-$(BIN)/tdxctl init --platform emr-2s-256g-fragmented
+
+test: setup  ## the tests
+	$(BIN)/python -m pytest -n 2 --quiet
+
+lint: setup  ## ruff: lint and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+fmt: setup  ## format the code
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+type: setup  ## mypy, strict
+	$(BIN)/mypy
+
+check: test lint type  ## every gate, as CI runs them
+
+bench: setup  ## start-up and scaling, as ratios, from an installed wheel
+	$(BIN)/python -m tests.bench
+
+dist: setup  ## a wheel in dist/
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+clean:  ## remove .venv and what the tools leave behind
+	rm -rf $(VENV) .bench dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

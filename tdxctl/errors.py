@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every way tdxctl can fail, each with its exit code. Only `__main__` turns them into exits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tdxctl.units import printable
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One thing that is wrong: what, where, what was found instead, what to try."""
+
+    summary: str
+    detail: str | None = None
+    hint: str | None = None
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+    path: str | None = None
+    severity: str = "error"
+
+    def render(self) -> str:
+        """`file:line:column: path: what is wrong (got ...)`, the hint on a line of its own."""
+        place = [printable(self.file)] if self.file is not None else []
+        if self.line is not None:
+            place += [str(self.line), str(self.column)]
+        where = ":".join(place)
+        parts = [where] if where else []
+        if self.path:
+            parts.append(printable(self.path))
+        text = ": ".join([*parts, self.summary])
+        if self.detail:
+            text += f" ({self.detail})"
+        if self.hint:
+            text += f"\n  hint: {self.hint}"
+        return text
+
+    def to_dict(self) -> dict[str, object]:
+        """The diagnostic as an entry of tdxctl.error/1."""
+        return {
+            "severity": self.severity,
+            "summary": self.summary,
+            "detail": self.detail,
+            "hint": self.hint,
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "path": self.path,
+        }
+
+
+class TdxctlError(Exception):
+    """Base of all: a message for a person, perhaps a hint, and an exit code."""
+
+    exit_code = 70
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """What is wrong, one entry each, for a person or a program."""
+        return (Diagnostic(self.message, hint=self.hint),)
+
+
+class UsageError(TdxctlError):
+    """The command line, or a name that does not exist."""
+
+    exit_code = 2
+
+
+class DescriptionError(TdxctlError):
+    """A platform description is wrong; carries every problem found."""
+
+    exit_code = 3
+
+    def __init__(self, problems: tuple[Diagnostic, ...]) -> None:
+        super().__init__("\n".join(problem.render() for problem in problems))
+        self.problems = problems
+
+    def __reduce__(self) -> tuple[type[DescriptionError], tuple[tuple[Diagnostic, ...]]]:
+        return type(self), (self.problems,)
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """All problems, in the order of the file."""
+        return self.problems
+
+
+class NotModelledError(TdxctlError):
+    """The real kernel or module would do something that tdxctl does not model."""
+
+    exit_code = 3
+
+
+class OutputError(TdxctlError):
+    """Output cannot be written."""
+
+    exit_code = 74

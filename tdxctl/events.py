@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Typed events and result types: the language of everything above the kernel.
+
+Events are frozen and hold ints and strings only. to_dict() gives the JSON form: register
+values, statuses and addresses as `0x` strings; counts, CPUs, leaves and sizes as numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of the kernel's log, prefix included, without a timestamp.
+
+    level is info, warn, err, or WARN for a WARN_ON backtrace (its text is the condition and
+    the function). newline is False where the kernel's format string ends without one.
+    """
+
+    level: str
+    text: str
+    newline: bool = True
+
+    def to_dict(self) -> dict[str, object]:
+        """{ev: log, level, text} and newline where it is missing."""
+        entry: dict[str, object] = {"ev": "log", "level": self.level, "text": self.text}
+        if not self.newline:
+            entry["newline"] = False
+        return entry
+
+
+# The address of a buffer is the kernel's own affair; its size and what it is are not. Leaf ->
+# register -> the buffer's name, None for a register that holds a count.
+_BUFFER_ARGUMENTS: dict[int, dict[str, str | None]] = {
+    32: {"rcx": "SYSINFO", "rdx": None, "r8": "CMR_ARRAY", "r9": None},
+    45: {"rcx": "TDMR_PA_ARRAY", "rdx": None, "r8": None},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seamcall:
+    """n equal SEAMCALLs in a row: leaf, logical CPU, input registers, RAX on return."""
+
+    leaf: int
+    cpu: int
+    rcx: int
+    rdx: int
+    r8: int
+    r9: int
+    ret: int
+    n: int = 1
+
+    def to_dict(self) -> dict[str, object]:
+        """{ev: seamcall, leaf, cpu, inputs, ret} and n where it is not 1."""
+        entry: dict[str, object] = {"ev": "seamcall", "leaf": self.leaf, "cpu": self.cpu}
+        arguments = _BUFFER_ARGUMENTS.get(self.leaf, {})
+        values = {"rcx": self.rcx, "rdx": self.rdx, "r8": self.r8, "r9": self.r9}
+        for register in ("rcx", "rdx", "r8") if "r9" not in arguments else tuple(values):
+            if register in arguments:
+                name = arguments[register]
+                entry[register] = values[register] if name is None else name
+            else:
+                entry[register] = hex(values[register])
+        entry["ret"] = hex(self.ret)
+        return _with_count(entry, self.n)
+
+
+@dataclass(frozen=True, slots=True)
+class AllocContigPages:
+    """alloc_contig_pages(nr_pages, nid): base in bytes, None and got_nid -1 where it failed."""
+
+    nr_pages: int
+    nid: int
+    got_nid: int
+    base: int | None
+    n: int = 1
+
+    def to_dict(self) -> dict[str, object]:
+        """{ev: alloc_contig_pages, nr_pages, nid, got_nid, base}."""
+        entry: dict[str, object] = {
+            "ev": "alloc_contig_pages",
+            "nr_pages": self.nr_pages,
+            "nid": self.nid,
+            "got_nid": self.got_nid,
+            "base": None if self.base is None else hex(self.base),
+        }
+        return _with_count(entry, self.n)
+
+
+@dataclass(frozen=True, slots=True)
+class FreeContigRange:
+    """free_contig_range(base, nr_pages): base in bytes."""
+
+    base: int
+    nr_pages: int
+    n: int = 1
+
+    def to_dict(self) -> dict[str, object]:
+        """{ev: free_contig_range, base, nr_pages}."""
+        entry: dict[str, object] = {
+            "ev": "free_contig_range",
+            "base": hex(self.base),
+            "nr_pages": self.nr_pages,
+        }
+        return _with_count(entry, self.n)
+
+
+@dataclass(frozen=True, slots=True)
+class WbinvdOnAllCpus:
+    """wbinvd_on_all_cpus()."""
+
+    n: int = 1
+
+    def to_dict(self) -> dict[str, object]:
+        """{ev: wbinvd_on_all_cpus}."""
+        return _with_count({"ev": "wbinvd_on_all_cpus"}, self.n)
+
+
+@dataclass(frozen=True, slots=True)
+class StepEvent:
+    """A step of the bring-up begins (outcome None) or ends (passed, failed)."""
+
+    name: str
+    outcome: str | None = None
+
+    def to_dict(self) -> dict[str, object]:
+        """{ev: step, name, outcome}."""
+        return {"ev": "step", "name": self.name, "outcome": self.outcome}
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEvent:
+    """The kernel's TDX status is set to status."""
+
+    status: str
+
+    def to_dict(self) -> dict[str, object]:
+        """{ev: status, status}."""
+        return {"ev": "status", "status": self.status}
+
+
+TraceEvent = Seamcall | AllocContigPages | FreeContigRange | WbinvdOnAllCpus
+Event = TraceEvent | LogLine | StepEvent | StatusEvent
+_TRACE = (Seamcall, AllocContigPages, FreeContigRange, WbinvdOnAllCpus)
+
+
+def _with_count(entry: dict[str, object], n: int) -> dict[str, object]:
+    if n != 1:
+        entry["n"] = n
+    return entry
+
+
+def trace_of(events: Iterable[Event]) -> tuple[TraceEvent, ...]:
+    """The hardware events among events, runs of equal ones counted in n."""
+    return tuple(_counted(event for event in events if isinstance(event, _TRACE)))
+
+
+def log_of(events: Iterable[Event]) -> tuple[LogLine, ...]:
+    """The log lines among events."""
+    return tuple(event for event in events if isinstance(event, LogLine))
+
+
+def _counted(events: Iterator[TraceEvent]) -> Iterator[TraceEvent]:
+    last: TraceEvent | None = None
+    for event in events:
+        if last is not None and _equal(last, event):
+            last = replace(last, n=last.n + event.n)
+            continue
+        if last is not None:
+            yield last
+        last = event
+    if last is not None:
+        yield last
+
+
+def _equal(a: TraceEvent, b: TraceEvent) -> bool:
+    return type(a) is type(b) and a == replace(b, n=a.n)
+
+
+@dataclass(frozen=True, slots=True)
+class SubStep:
+    """A part of a step: outcome is passed, failed or skipped."""
+
+    name: str
+    title: str
+    outcome: str
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """A step of tdx_init: number 1 to 6, None for what stands before and after the six.
+
+    leaf is the name of the step's SEAMCALL, seamcalls how many calls were made in it.
+    """
+
+    number: int | None
+    name: str
+    title: str
+    outcome: str
+    leaf: str | None = None
+    seamcalls: int = 0
+    detail: str | None = None
+    substeps: tuple[SubStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why tdx_init returned an error: the step, the cause and, where one failed, the SEAMCALL.
+
+    cause is an id that `explain` has the words for; facts are the numbers those words need.
+    errno is the name of the errno the caller gets, inner_errno the one it began as.
+    """
+
+    step: str | None
+    cause: str
+    errno: str
+    inner_errno: str
+    leaf: int | None = None
+    cpu: int | None = None
+    status: int | None = None
+    facts: tuple[tuple[str, int | str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PamtRow:
+    """The PAMT of one page size of one TDMR: physical base and size in bytes."""
+
+    base: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class TdmrRow:
+    """A TDMR as the kernel last built it; base and size in bytes.
+
+    node is the NUMA node its PAMT was asked from. reserved holds (offset, size) pairs,
+    offsets relative to base.
+    """
+
+    base: int
+    size: int
+    node: int
+    pamt_4k: PamtRow
+    pamt_2m: PamtRow
+    pamt_1g: PamtRow
+    reserved: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PamtSummary:
+    """What the PAMTs cost: bytes in all, and (node, bytes) by the node they were got from."""
+
+    total: int
+    by_node: tuple[tuple[int, int], ...]
+
+    @property
+    def pages(self) -> int:
+        """4 KiB pages."""
+        return self.total >> 12
+
+    @property
+    def kib(self) -> int:
+        """KiB, as later kernels print it."""
+        return self.total >> 10
+
+
+@dataclass(frozen=True, slots=True)
+class OpResult:
+    """What an operation did: returned is 0 or a negative errno, status the state after it."""
+
+    operation: str
+    returned: int
+    status: str
+    events: tuple[Event, ...]
+    steps: tuple[StepResult, ...] = ()
+    failure: Failure | None = None
+
+    @property
+    def log(self) -> tuple[LogLine, ...]:
+        """The lines this operation printed."""
+        return log_of(self.events)
+
+    @property
+    def trace(self) -> tuple[TraceEvent, ...]:
+        """Its hardware events, runs of equal events counted."""
+        return trace_of(self.events)
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSummary:
+    """What reports say about the machine itself. Memory in bytes; KeyIDs half-open ranges."""
+
+    machine: str
+    description: str
+    kernel: str
+    kernel_title: str
+    status: str
+    cpus_present: int
+    cpus_online: int
+    cpus_disabled: int
+    packages: int
+    memory_by_node: tuple[tuple[int, int], ...]
+    module_loaded: bool
+    module_version: str
+    max_tdmrs: int
+    max_reserved_per_tdmr: int
+    tdmrs: tuple[TdmrRow, ...]
+    pamt: PamtSummary
+
+    @property
+    def memory(self) -> int:
+        """Bytes the page allocator owns."""
+        return sum(size for _, size in self.memory_by_node)
+
+
+@dataclass(frozen=True, slots=True)
+class InitReport:
+    """One `tdxctl init`: the call's result on the machine, and everything a renderer shows.
+
+    events are those of the command: the boot's too where the command booted the machine.
+    callers holds what each caller was returned, in the order in which they got the lock.
+    """
+
+    summary: MachineSummary
+    call: int
+    result: OpResult
+    callers: tuple[int, ...]
+    events: tuple[Event, ...]
+
+
+class Journal:
+    """Where the kernel's events are written, in order."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+
+    def record(self, event: Event) -> None:
+        """Append event; a hardware event equal to the one just before it raises that one's n."""
+        last = self._events[-1] if self._events else None
+        if isinstance(last, _TRACE) and isinstance(event, _TRACE) and _equal(last, event):
+            self._events[-1] = replace(last, n=last.n + event.n)
+        else:
+            self._events.append(event)
+
+    def take(self) -> tuple[Event, ...]:
+        """What was recorded since the last take."""
+        events, self._events = tuple(self._events), []
+        return events

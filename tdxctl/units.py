@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sizes, alignment, hex, cpulists: the arithmetic and notation everything else shares."""
+
+from __future__ import annotations
+
+import re
+
+SZ_4K = 1 << 12
+SZ_4M = 1 << 22
+SZ_1M = 1 << 20
+SZ_16M = 1 << 24
+SZ_32M = 1 << 25
+SZ_1G = 1 << 30
+SZ_4G = 1 << 32
+
+PAGE_SHIFT = 12
+#: Physical addresses are below this on every CPU that has TDX (MAXPA 52).
+MAX_PHYSICAL_ADDRESS = 1 << 52
+U32_MASK = (1 << 32) - 1
+U64_MASK = (1 << 64) - 1
+
+_SUFFIXES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+# Groups of hex digits, one underscore between groups: 0x1_0000.
+_HEX = re.compile(r"0[xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*", re.ASCII)
+_DECIMAL = re.compile(r"0|[1-9][0-9]*", re.ASCII)
+_SUFFIXED = re.compile(r"(0|[1-9][0-9]*)(KiB|MiB|GiB|TiB)", re.ASCII)
+# Longer than any 64-bit number in any notation; keeps int() away from absurd input.
+_LONGEST_NUMBER = 40
+
+
+def round_down(value: int, alignment: int) -> int:
+    """The largest multiple of alignment (a power of two) that is not above value."""
+    return value & ~(alignment - 1)
+
+
+def round_up(value: int, alignment: int) -> int:
+    """The smallest multiple of alignment (a power of two) that is not below value."""
+    return (value + alignment - 1) & ~(alignment - 1)
+
+
+def pfn_down(address: int) -> int:
+    """The page frame that holds the byte at address (PFN_DOWN)."""
+    return address >> PAGE_SHIFT
+
+
+def pfn_up(address: int) -> int:
+    """The first page frame that starts at or after address (PFN_UP)."""
+    return (address + SZ_4K - 1) >> PAGE_SHIFT
+
+
+def parse_size(text: str) -> int:
+    """Bytes from `4096`, `0x1_0000`, `4KiB`, `1MiB`, `4GiB` or `2TiB`.
+
+    Raises ValueError with the reason, without the text itself.
+    """
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError("is too long for a size")
+    if _DECIMAL.fullmatch(text):
+        return int(text)
+    if _HEX.fullmatch(text):
+        return int(text.replace("_", ""), 16)
+    if match := _SUFFIXED.fullmatch(text):
+        return int(match[1]) * _SUFFIXES[match[2]]
+    raise ValueError("must be bytes, 0x... hex, or a whole number of KiB, MiB, GiB or TiB")
+
+
+def format_size(size: int) -> str:
+    """size in the largest binary unit that shows it exactly: `4 GiB`, `1783 MiB`, `17 B`."""
+    for suffix in ("TiB", "GiB", "MiB", "KiB"):
+        if size and size % _SUFFIXES[suffix] == 0:
+            return f"{size // _SUFFIXES[suffix]} {suffix}"
+    return f"{size} B"
+
+
+def approximate_size(size: int) -> str:
+    """size rounded for reading: `511.4 GiB`."""
+    for suffix in ("TiB", "GiB", "MiB", "KiB"):
+        if size >= _SUFFIXES[suffix]:
+            return f"{size / _SUFFIXES[suffix]:.1f} {suffix}".replace(".0 ", " ")
+    return f"{size} B"
+
+
+def parse_cpulist(text: str, *, limit: int) -> list[int]:
+    """The numbers of a kernel cpulist, in the order written.
+
+    `0-3,8`, and with a stride `0-62:1/2` (used of every group), as
+    Documentation/admin-guide/kernel-parameters.rst has it; the empty string is the
+    empty list. limit bounds how many numbers may come out, so that `0-4294967295` costs
+    nothing. Raises ValueError with the reason.
+    """
+    numbers: list[int] = []
+    for part in text.split(",") if text.strip() else []:
+        match = re.fullmatch(
+            r"\s*([0-9]{1,10})(?:-([0-9]{1,10})(?::([0-9]{1,10})/([0-9]{1,10}))?)?\s*",
+            part,
+            re.ASCII,
+        )
+        if not match:
+            raise ValueError("must be a list such as 0-63,65")
+        first = int(match[1])
+        last = int(match[2]) if match[2] else first
+        used, group = (int(match[3]), int(match[4])) if match[3] else (1, 1)
+        if last < first:
+            raise ValueError(f"has a range that runs backwards ({first}-{last})")
+        if not 1 <= used <= group:
+            raise ValueError(f"has a stride that is not used/group ({used}/{group})")
+        if (last - first) // group * used + len(numbers) >= limit:
+            raise ValueError(f"names more than {limit} numbers")
+        for start in range(first, last + 1, group):
+            numbers.extend(range(start, min(start + used, last + 1)))
+    if len(numbers) > limit:
+        raise ValueError(f"names more than {limit} numbers")
+    return numbers
+
+
+def format_cpulist(cpus: list[int] | tuple[int, ...]) -> str:
+    """A kernel cpulist of ascending numbers: `0-63,65`; `none` for the empty list."""
+    runs: list[list[int]] = []
+    for cpu in cpus:
+        if runs and runs[-1][1] + 1 == cpu:
+            runs[-1][1] = cpu
+        else:
+            runs.append([cpu, cpu])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs) or "none"
+
+
+def printable(text: str) -> str:
+    """text as one line that cannot move, colour or forge output.
+
+    Everything that is not printable (control characters, escape sequences, newlines,
+    bidirectional overrides, lone surrogates) is shown as a backslash escape.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
