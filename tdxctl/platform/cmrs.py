@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`cmrs: auto`: the Convertible Memory Ranges that firmware reports on real hosts."""
+
+from __future__ import annotations
+
+from tdxctl.units import SZ_1M, SZ_4G, SZ_4K, round_down, round_up
+
+#: One of the 32 CMRs is the memory below 4 GiB.
+MAX_RUNS_ABOVE_4G = 31
+
+
+def auto_cmrs(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """(base, size) of the CMRs for memory ranges [start, end), ascending and disjoint."""
+    # "one range from 1 MiB to the end of the last range below 4 GiB (rounded up to 1 MiB), and
+    # one range per run of touching ranges above (a range that crosses 4 GiB counts as above)"
+    below = [end for _, end in ranges if end <= SZ_4G]
+    top = round_up(below[-1], SZ_1M) if below else 0
+    cmrs = [(SZ_1M, top - SZ_1M)] if top > SZ_1M else []
+    above = runs_above_4g(ranges)
+    if cmrs and above and above[0][0] < top:
+        # The run that crosses 4 GiB starts inside the rounding.
+        cmrs = [(SZ_1M, above[0][0] - SZ_1M)]
+    return cmrs + [(start, end - start) for start, end in above]
+
+
+def runs_above_4g(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """[start, end) of each run of touching ranges that reach above 4 GiB.
+
+    Whole pages, rounded outward: CMRs consist of pages, memory ranges need not.
+    """
+    runs: list[tuple[int, int]] = []
+    for start, end in ranges:
+        if end <= SZ_4G:
+            continue
+        low, high = round_down(start, SZ_4K), round_up(end, SZ_4K)
+        if runs and low <= runs[-1][1]:
+            runs[-1] = (runs[-1][0], high)
+        else:
+            runs.append((low, high))
+    return runs

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frozen platform description, every default and `auto` resolved.
+
+Plain dataclasses of ints, strings and tuples; needs nothing that reads text. Addresses and
+sizes are bytes, ranges half-open. to_dict() is a description again: Platform.from_dict of
+it gives an equal Platform.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+
+SCHEMA = "tdxctl.platform/1"
+
+
+class Seamrr(StrEnum):
+    """How firmware left the SEAM range registers."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+    ABSENT = "absent"
+
+
+class Checks(StrEnum):
+    """How the module checks: strict, as Intel's does, or lax.
+
+    lax: SYS.INIT accepts any firmware and SYS.CONFIG any TDMR, to reach host code that a
+    strict module never reaches.
+    """
+
+    STRICT = "strict"
+    LAX = "lax"
+
+
+@dataclass(frozen=True, slots=True)
+class CpuFeatures:
+    """CPU features the bring-up looks at."""
+
+    mtrr: bool = True
+    vmx: bool = True
+    xsave: bool = True
+    movdir64b: bool = True
+    self_snoop: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MadtEntry:
+    """A local APIC structure of the MADT."""
+
+    apic_id: int
+    package: int
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cpus:
+    """madt in table order; online holds logical CPUs, ascending."""
+
+    family: int
+    model: int
+    features: CpuFeatures
+    madt: tuple[MadtEntry, ...]
+    online: tuple[int, ...]
+    disabled_cpus: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRange:
+    """A memblock.memory region [start, end) in bytes, as described: not yet cut to pages."""
+
+    start: int
+    end: int
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """reserved: [start, end) pairs. cmrs: (base, size) pairs, order and empty entries kept."""
+
+    ranges: tuple[MemoryRange, ...]
+    reserved: tuple[tuple[int, int], ...]
+    cmrs: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """The TDX-relevant part of what firmware set up."""
+
+    seamrr: Seamrr
+    mktme_keyids: int
+    tdx_keyids: int
+    keyid_bits: int
+    seamrr_base: int
+    seamrr_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """The TDX module image; pamt_entry_size is bytes for (4K, 2M, 1G) pages."""
+
+    loaded: bool
+    version: str
+    build_date: int
+    build_num: int
+    vendor_id: int
+    features: int
+    num_cpuid_config: int
+    max_tdmrs: int
+    max_reserved_per_tdmr: int
+    pamt_entry_size: tuple[int, int, int]
+    pamt_page_bitmap_entry_bits: int
+    sysinfo_cmr_entries: int
+    checks: Checks
+
+
+@dataclass(frozen=True, slots=True)
+class KernelConfig:
+    """How the booted kernel was built and started."""
+
+    hibernation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeamcallFault:
+    """Calls call .. call+times-1 of leaf (on cpu, if one is named) return status."""
+
+    leaf: int
+    status: int
+    cpu: int | None = None
+    call: int = 1
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationFault:
+    """Allocations call .. call+times-1 fail; what is `pamt` or `kernel`."""
+
+    allocation: str
+    call: int = 1
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BootFault:
+    """A boot-time registration (memory_notifier) fails with errno, a positive number."""
+
+    boot: str
+    errno: int
+
+
+@dataclass(frozen=True, slots=True)
+class MsrReadFault:
+    """RDMSR of msr raises #GP."""
+
+    msr: int
+
+
+Fault = SeamcallFault | AllocationFault | BootFault | MsrReadFault
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A described machine."""
+
+    name: str
+    description: str
+    cpus: Cpus
+    memory: Memory
+    firmware: Firmware
+    module: Module
+    kernel: KernelConfig
+    faults: tuple[Fault, ...]
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Platform:
+        """The description in a YAML or JSON file.
+
+        Raises DescriptionError with every problem found, UsageError where there is no such
+        file.
+        """
+        from tdxctl.platform import load
+
+        return load.load_file(os.fspath(path))
+
+    @classmethod
+    def from_dict(cls, data: dict[str, object]) -> Platform:
+        """The description in a dict of the same keys. Raises DescriptionError."""
+        from tdxctl.platform import load
+
+        return load.from_dict(data)
+
+    def to_dict(self) -> dict[str, object]:
+        """The canonical description: every key present, nothing `auto`, JSON types only."""
+        cpus, memory, firmware, module = self.cpus, self.memory, self.firmware, self.module
+        features = cpus.features
+        return {
+            "schema": SCHEMA,
+            "name": self.name,
+            "description": self.description,
+            "cpus": {
+                "model": {"family": cpus.family, "model": cpus.model},
+                "features": {
+                    "mtrr": features.mtrr,
+                    "vmx": features.vmx,
+                    "xsave": features.xsave,
+                    "movdir64b": features.movdir64b,
+                    "self_snoop": features.self_snoop,
+                },
+                "madt": [
+                    {"apic_id": e.apic_id, "package": e.package, "enabled": e.enabled}
+                    for e in cpus.madt
+                ],
+                "online": ",".join(map(str, cpus.online)),
+                "disabled_cpus": cpus.disabled_cpus,
+            },
+            "memory": {
+                "ranges": [{"start": r.start, "end": r.end, "node": r.node} for r in memory.ranges],
+                "reserved": [{"start": start, "end": end} for start, end in memory.reserved],
+                "cmrs": [{"base": base, "size": size} for base, size in memory.cmrs],
+            },
+            "firmware": {
+                "seamrr": firmware.seamrr.value,
+                "mktme_keyids": firmware.mktme_keyids,
+                "tdx_keyids": firmware.tdx_keyids,
+                "keyid_bits": firmware.keyid_bits,
+                "seamrr_range": {"base": firmware.seamrr_base, "size": firmware.seamrr_size},
+            },
+            "module": {
+                "loaded": module.loaded,
+                "version": module.version,
+                "build_date": module.build_date,
+                "build_num": module.build_num,
+                "vendor_id": module.vendor_id,
+                "features": module.features,
+                "num_cpuid_config": module.num_cpuid_config,
+                "max_tdmrs": module.max_tdmrs,
+                "max_reserved_per_tdmr": module.max_reserved_per_tdmr,
+                "pamt_entry_size": dict(
+                    zip(("4k", "2m", "1g"), module.pamt_entry_size, strict=True)
+                ),
+                "pamt_page_bitmap_entry_bits": module.pamt_page_bitmap_entry_bits,
+                "sysinfo_cmr_entries": module.sysinfo_cmr_entries,
+                "checks": module.checks.value,
+            },
+            "kernel": {"hibernation": self.kernel.hibernation},
+            "faults": [_fault_to_dict(fault) for fault in self.faults],
+        }
+
+
+def _fault_to_dict(fault: Fault) -> dict[str, object]:
+    match fault:
+        case SeamcallFault():
+            entry: dict[str, object] = {"leaf": fault.leaf, "status": hex(fault.status)}
+            if fault.cpu is not None:
+                entry["cpu"] = fault.cpu
+            return entry | {"call": fault.call, "times": fault.times}
+        case AllocationFault():
+            return {"allocation": fault.allocation, "call": fault.call, "times": fault.times}
+        case BootFault():
+            return {"boot": fault.boot, "errno": fault.errno}
+        case MsrReadFault():
+            return {"msr": fault.msr, "fault": True}
