@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fake TDX module and its dispatch gate (specification tdx-module sections 1.4, 1.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tdxctl.errors import NotModelledError
+from tdxctl.hardware.memory import SparseMemory
+from tdxctl.seam.leaves import Leaf, leaf_title
+from tdxctl.seam.port import PhysicalMemory, Registers
+from tdxctl.seam.state import ModuleInfo, ModulePlatform, ModuleState, SysState
+from tdxctl.seam.status import Operand, Status, with_operand
+from tdxctl.seam.sys_config import sys_config
+from tdxctl.seam.sys_info import sys_info
+from tdxctl.seam.sys_init import sys_init, sys_lp_init, sys_lp_shutdown
+from tdxctl.seam.sys_key_config import sys_key_config
+from tdxctl.seam.sys_tdmr_init import sys_tdmr_init, sys_tdmr_init_repeat
+from tdxctl.units import U64_MASK
+
+__all__ = ("ModuleInfo", "ModulePlatform", "TdxModule")
+
+Handler = Callable[[ModuleState, int, Registers], Registers]
+
+_HANDLERS: dict[int, Handler] = {
+    Leaf.TDH_SYS_INIT: sys_init,
+    Leaf.TDH_SYS_LP_INIT: sys_lp_init,
+    Leaf.TDH_SYS_INFO: sys_info,
+    Leaf.TDH_SYS_CONFIG: sys_config,
+    Leaf.TDH_SYS_KEY_CONFIG: sys_key_config,
+    Leaf.TDH_SYS_TDMR_INIT: sys_tdmr_init,
+    Leaf.TDH_SYS_LP_SHUTDOWN: sys_lp_shutdown,
+}
+
+# "leaf not in {31,32,33,34,35,37,44,45,53}" is not ready before SYS_READY.
+_ALLOWED_BEFORE_READY = frozenset({31, 32, 33, 34, 35, 37, 44, 45, 53})
+_WITH_VERSIONS = frozenset({23, 3, 30, 11, 26})
+_WITH_VERSIONS_25 = _WITH_VERSIONS | {22, 33, 53}
+
+
+class TdxModule:
+    """A TDX module image just loaded: SYSINIT_PENDING.
+
+    version picks the image (`1.5.01`, `1.5.25`); info, where given, says what it reports
+    instead. memory is the machine's physical memory, by default one of its own.
+    """
+
+    def __init__(
+        self,
+        platform: ModulePlatform,
+        version: str = "1.5.25",
+        *,
+        info: ModuleInfo | None = None,
+        memory: PhysicalMemory | None = None,
+    ) -> None:
+        self._state = ModuleState(
+            platform,
+            info if info is not None else ModuleInfo.of_version(version),
+            memory if memory is not None else SparseMemory(),
+        )
+
+    @property
+    def memory(self) -> PhysicalMemory:
+        """The physical memory that addresses in registers point into."""
+        return self._state.memory
+
+    @property
+    def sys_state(self) -> str:
+        """SYSINIT_PENDING, SYSINIT_DONE, SYSCONFIG_DONE, SYS_READY or SYS_SHUTDOWN."""
+        return self._state.sys_state.name
+
+    def seamcall(self, cpu: int, registers: Registers) -> Registers:
+        """One SEAMCALL on logical processor cpu: the registers after it.
+
+        Raises NotModelledError for leaves that the module has and tdxctl does not model,
+        ValueError for an LP that the platform does not have.
+        """
+        if not 0 <= cpu < self._state.platform.lps:
+            raise ValueError(f"no logical processor {cpu}")
+        registers = Registers(*(value & U64_MASK for value in registers))
+        refused = self._gate(registers)
+        if refused is not None:
+            return registers._replace(rax=refused)
+        handler = _HANDLERS.get(registers.rax & 0xFFFF)
+        if handler is None:
+            raise NotModelledError(f"{leaf_title(registers.rax & 0xFFFF)} is not modelled")
+        return handler(self._state, cpu, registers)
+
+    def seamcall_repeat(
+        self, cpu: int, registers: Registers, until: int, limit: int | None = None
+    ) -> tuple[Registers, int]:
+        """TDH.SYS.TDMR.INIT while it returns 0 and RDX < until, at most limit calls.
+
+        Returns the registers after the last call and the number of calls, at least 1; in
+        arithmetic, whatever the size of the TDMR.
+        """
+        if limit == 1 or self._gate(registers) is not None:
+            return self.seamcall(cpu, registers), 1
+        return sys_tdmr_init_repeat(self._state, cpu, registers, until, limit)
+
+    def _gate(self, registers: Registers) -> int | None:
+        # The status of a call that does not get past the dispatcher, in its order.
+        rax, state = registers.rax, self._state
+        leaf, version = rax & 0xFFFF, rax >> 16 & 0xFF
+        # 1. "reserved RAX bits (31:24, 63:32) not 0 -> TDX_OPERAND_INVALID + RAX(0)"
+        if rax >> 24:
+            return with_operand(Status.TDX_OPERAND_INVALID, Operand.RAX)
+        # 2. "version > 0 and leaf is not one of {23, 3, 30, 11, 26} ([25] adds 22, 33, 53)"
+        if version and leaf not in (_WITH_VERSIONS_25 if state.is_version_25 else _WITH_VERSIONS):
+            return with_operand(Status.TDX_OPERAND_INVALID, Operand.RAX)
+        # 3. "SYS_STATE == SYS_SHUTDOWN and leaf != 44 -> TDX_SYS_SHUTDOWN"
+        if state.sys_state is SysState.SYS_SHUTDOWN and leaf != Leaf.TDH_SYS_LP_SHUTDOWN:
+            return Status.TDX_SYS_SHUTDOWN
+        # 4. "SYS_STATE != SYS_READY and leaf not in {...} -> TDX_SYS_NOT_READY", unknown
+        # leaves included.
+        if state.sys_state is not SysState.SYS_READY and leaf not in _ALLOWED_BEFORE_READY:
+            return Status.TDX_SYS_NOT_READY
+        return None

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The port between a kernel and the TDX module: SEAMCALL, and SEAMCALL until done."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+
+class Registers(NamedTuple):
+    """RAX (leaf in, completion status out) and the argument registers, 64 bits each."""
+
+    rax: int = 0
+    rcx: int = 0
+    rdx: int = 0
+    r8: int = 0
+    r9: int = 0
+    r10: int = 0
+    r11: int = 0
+
+
+class SeamcallPort(Protocol):
+    """What a kernel sees of the TDX module."""
+
+    def seamcall(self, cpu: int, registers: Registers) -> Registers:
+        """One SEAMCALL on logical CPU cpu: the registers after it."""
+        ...
+
+    def seamcall_repeat(self, cpu: int, registers: Registers, until: int) -> tuple[Registers, int]:
+        """The same SEAMCALL again while it returns 0 and RDX < until.
+
+        Returns the registers after the last call and the number of calls, at least 1.
+        """
+        ...
+
+
+class PhysicalMemory(Protocol):
+    """Physical memory as both sides see it. Addresses and lengths in bytes."""
+
+    def read(self, pa: int, length: int) -> bytes:
+        """length bytes at pa; memory that nobody wrote reads as 0."""
+        ...
+
+    def write(self, pa: int, data: bytes) -> None:
+        """Store data at pa."""
+        ...
+
+
+def seamcall_loop(
+    port: SeamcallPort, cpu: int, registers: Registers, until: int
+) -> tuple[Registers, int]:
+    """seamcall_repeat as the loop it stands for, one call after the other."""
+    calls = 0
+    while True:
+        out = port.seamcall(cpu, registers)
+        calls += 1
+        if out.rax != 0 or out.rdx >= until:
+            return out, calls

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The TDX module's global state, as every leaf sees it (specification tdx-module 1.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from tdxctl.seam.port import PhysicalMemory
+from tdxctl.seam.versions import SAMPLES, Behaviour, ModuleVersion
+from tdxctl.units import MAX_PHYSICAL_ADDRESS
+
+MAX_CMRS = 32
+INTEL_VENDOR_ID = 0x8086
+
+# x2APIC ids that differ only below this bit are of one package.
+_PACKAGE_SHIFT = 7
+
+
+class SysState(IntEnum):
+    """SYS_STATE."""
+
+    SYSINIT_PENDING = 0
+    SYSINIT_DONE = 1
+    SYSCONFIG_DONE = 2
+    SYS_READY = 3
+    SYS_SHUTDOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleInfo:
+    """What the module image is and reports; pamt_entry_sizes is bytes for (4K, 2M, 1G)."""
+
+    version: ModuleVersion
+    build_date: int
+    build_num: int
+    features0: int
+    num_cpuid_config: int
+    vendor_id: int = INTEL_VENDOR_ID
+    max_tdmrs: int = 64
+    max_reserved_per_tdmr: int = 16
+    pamt_entry_sizes: tuple[int, int, int] = (16, 16, 16)
+    pamt_page_bitmap_entry_bits: int = 1
+    sysinfo_cmr_entries: int = MAX_CMRS
+    strict: bool = True
+
+    @classmethod
+    def of_version(cls, text: str) -> ModuleInfo:
+        """The module as its published source is. Raises ValueError if it is not modelled."""
+        version = ModuleVersion.parse(text)
+        sample = SAMPLES[version.behaviour]
+        return cls(
+            version=version,
+            build_date=sample.build_date,
+            build_num=sample.build_num,
+            features0=sample.features0,
+            num_cpuid_config=sample.num_cpuid_config,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ModulePlatform:
+    """What the module finds on the platform, as MCHECK hands it over.
+
+    lps, packages: how many logical processors and packages MCHECK counted. cmrs: (base, size)
+    pairs in bytes, order and empty entries kept, at most 32. seamrr: (base, size).
+    package_ids: the package of each LP; by default x2APIC id >> 7 of x2apic_ids, and LPs
+    spread evenly over the packages where neither is given.
+    """
+
+    lps: int
+    packages: int
+    keyid_bits: int
+    mktme_keyids: int
+    tdx_keyids: int
+    cmrs: Sequence[tuple[int, int]]
+    seamrr: tuple[int, int]
+    x2apic_ids: Sequence[int] | None = None
+    package_ids: Sequence[int] | None = None
+    module_hv: int = 0
+    min_update_hv: int = 0
+    no_downgrade: int = 0
+    num_handoff_pages: int = 13
+
+    def package_of(self, lp: int) -> int:
+        """The package of logical processor lp."""
+        if self.package_ids is not None:
+            return self.package_ids[lp]
+        if self.x2apic_ids is not None:
+            return self.x2apic_ids[lp] >> _PACKAGE_SHIFT
+        return lp // -(-self.lps // self.packages)
+
+
+@dataclass(slots=True)
+class TdmrEntry:
+    """A configured TDMR; next is its next-to-initialise address."""
+
+    base: int
+    size: int
+    next: int
+
+    @property
+    def end(self) -> int:
+        """The first byte behind the TDMR."""
+        return self.base + self.size
+
+
+class ModuleState:
+    """Everything the module keeps between SEAMCALLs."""
+
+    def __init__(self, platform: ModulePlatform, info: ModuleInfo, memory: PhysicalMemory) -> None:
+        self.platform = platform
+        self.info = info
+        self.memory = memory
+        self.sys_state = SysState.SYSINIT_PENDING
+        self.initialized_lps: set[int] = set()
+        self.lp_package: dict[int, int] = {}
+        self.initialized_packages = 0
+        self.package_config_bitmap = 0
+        self.global_hkid = 0
+        self.dynamic_pamt = False
+        self.tdmrs: list[TdmrEntry] = []
+
+    @property
+    def is_version_25(self) -> bool:
+        """Whether what 1.5.25 does differently applies ([25] in the specification)."""
+        return self.info.version.behaviour is Behaviour.V1_5_25
+
+    @property
+    def private_hkid_min(self) -> int:
+        """The first private HKID: "private_hkid_min = NUM_MKTME_KIDS + 1"."""
+        return self.platform.mktme_keyids + 1
+
+    @property
+    def private_hkid_max(self) -> int:
+        """The last private HKID."""
+        return self.platform.mktme_keyids + self.platform.tdx_keyids
+
+    @property
+    def hkid_start_bit(self) -> int:
+        """The lowest HKID bit of a physical address; MAXPA is 52."""
+        return 52 - self.platform.keyid_bits
+
+    def has_hkid_bits(self, pa: int) -> bool:
+        """Whether pa has HKID bits or bits beyond the physical address width."""
+        return pa >> self.hkid_start_bit != 0
+
+    def without_hkid(self, pa: int) -> int:
+        """pa with its HKID bits removed."""
+        return pa & ((1 << self.hkid_start_bit) - 1)
+
+    def is_shared_hpa(self, pa: int, alignment: int, size: int) -> bool:
+        """Whether [pa, pa+size) is a buffer the host may pass.
+
+        "aligned; < 2^52; not overlapping SEAMRR (HKID stripped); HKID < private_hkid_min
+        (shared HKIDs allowed)"
+        """
+        if pa % alignment or pa >= MAX_PHYSICAL_ADDRESS:
+            return False
+        start = self.without_hkid(pa)
+        seamrr_base, seamrr_size = self.platform.seamrr
+        if start < seamrr_base + seamrr_size and seamrr_base < start + size:
+            return False
+        return pa >> self.hkid_start_bit < self.private_hkid_min

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TDH.SYS.INIT, TDH.SYS.LP.INIT, TDH.SYS.LP.SHUTDOWN (specification tdx-module 1.5, 4)."""
+
+from __future__ import annotations
+
+from tdxctl.seam.port import Registers
+from tdxctl.seam.state import ModuleState, SysState
+from tdxctl.seam.status import Operand, Status, with_operand
+from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_4K, U64_MASK
+
+_MAX_KEYIDS = 2048
+# "package id = EDX >> package shift; >= 8 -> INVALID_PKG_ID + id"
+_MAX_PACKAGES = 8
+
+
+def sys_init(state: ModuleState, cpu: int, registers: Registers) -> Registers:
+    """TDH.SYS.INIT: any LP, once."""
+    # "RCX,RDX,R8,R9,R10 outputs cleared first"
+    out = registers._replace(rcx=0, rdx=0, r8=0, r9=0, r10=0)
+    # "[25]: version 0 or 1; version 2+ -> OPERAND_INVALID+RAX"
+    version = registers.rax >> 16 & 0xFF
+    if version > 1:
+        return out._replace(rax=with_operand(Status.TDX_OPERAND_INVALID, Operand.RAX))
+    # "RCX (attributes) must be 0 else OPERAND_INVALID+RCX(1) - before the state test"
+    if registers.rcx != 0:
+        return out._replace(rax=with_operand(Status.TDX_OPERAND_INVALID, Operand.RCX))
+    if state.sys_state is not SysState.SYSINIT_PENDING:
+        return out._replace(rax=Status.TDX_SYS_INIT_NOT_PENDING)
+    if state.info.strict:
+        refused = _platform_checks(state)
+        if refused is not None:
+            return out._replace(rax=refused)
+    if version == 1 and not _error_report_is_valid(state, registers.r8):
+        return out._replace(rax=with_operand(Status.TDX_OPERAND_INVALID, Operand.R8))
+    state.sys_state = SysState.SYSINIT_DONE
+    return out._replace(rax=Status.TDX_SUCCESS)
+
+
+def _platform_checks(state: ModuleState) -> int | None:
+    # What a described platform can get wrong, in the order of specification section 4.1.
+    platform = state.platform
+    # "NUM_MKTME_KIDS + NUM_TDX_KIDS >= 2048 -> NUM_ACTIVATED_HKIDS_NOT_SUPPORTED + 0x800"
+    if platform.mktme_keyids + platform.tdx_keyids >= _MAX_KEYIDS:
+        return Status.TDX_NUM_ACTIVATED_HKIDS_NOT_SUPPORTED + _MAX_KEYIDS
+    if not _cmr_list_is_valid(state):
+        return Status.TDX_CMR_LIST_INVALID
+    return None
+
+
+def _cmr_list_is_valid(state: ModuleState) -> bool:
+    # "non-null CMR whose base+size wraps; base or last byte has HKID bits (or > 2^52); base or
+    # size not 4 KiB multiple; start below previous start or inside previous CMR (null entries
+    # skipped, anywhere)"
+    previous_end = 0
+    for base, size in state.platform.cmrs:
+        if size == 0:
+            continue
+        last = base + size - 1
+        if last > U64_MASK or last >= MAX_PHYSICAL_ADDRESS:
+            return False
+        if state.has_hkid_bits(base) or state.has_hkid_bits(last):
+            return False
+        if base % SZ_4K or size % SZ_4K or base < previous_end:
+            return False
+        previous_end = base + size
+    return True
+
+
+def _error_report_is_valid(state: ModuleState, r8: int) -> bool:
+    # "Version 1 reads R8, a fatal-error reporting configuration: bits 5:0 and 53:52 must be 0;
+    # bits 51:6 = HPA>>6 of a report line, all ones = none; bits 55:54 = notification; bits
+    # 63:56 = vector. ... or notification 1 with a vector below 16"
+    hpa = r8 & (MAX_PHYSICAL_ADDRESS - 1)
+    none = MAX_PHYSICAL_ADDRESS - 64
+    if r8 & 0x3F or r8 >> 52 & 3:
+        return False
+    if hpa != none and not state.is_shared_hpa(hpa, 64, 64):
+        return False
+    return not (r8 >> 54 & 3 == 1 and r8 >> 56 < 16)
+
+
+def sys_lp_init(state: ModuleState, cpu: int, registers: Registers) -> Registers:
+    """TDH.SYS.LP.INIT: once on each LP."""
+    out = registers._replace(rcx=0, rdx=0, r8=0)
+    if state.sys_state is not SysState.SYSINIT_DONE:
+        return out._replace(rax=Status.TDX_SYS_LP_INIT_NOT_PENDING)
+    if cpu in state.initialized_lps:
+        return out._replace(rax=Status.TDX_SYS_LP_INIT_DONE)
+    package = state.platform.package_of(cpu)
+    state.lp_package[cpu] = package
+    if package >= _MAX_PACKAGES and state.info.strict:
+        return out._replace(rax=Status.TDX_INVALID_PKG_ID + package)
+    state.initialized_lps.add(cpu)
+    return out._replace(rax=Status.TDX_SUCCESS)
+
+
+def sys_lp_shutdown(state: ModuleState, cpu: int, registers: Registers) -> Registers:
+    """TDH.SYS.LP.SHUTDOWN: "deprecated; always returns TDX_SUCCESS, changes nothing"."""
+    return registers._replace(rax=Status.TDX_SUCCESS)

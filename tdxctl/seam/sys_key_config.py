@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TDH.SYS.KEY.CONFIG (specification tdx-module section 5)."""
+
+from __future__ import annotations
+
+from tdxctl.seam.port import Registers
+from tdxctl.seam.state import ModuleState, SysState
+from tdxctl.seam.status import Status
+
+
+def sys_key_config(state: ModuleState, cpu: int, registers: Registers) -> Registers:
+    """TDH.SYS.KEY.CONFIG: once on an LP of each package."""
+    if state.sys_state is not SysState.SYSCONFIG_DONE:
+        return registers._replace(rax=Status.TDX_SYS_KEY_CONFIG_NOT_PENDING)
+    # An LP that never ran LP.INIT "silently counts for package 0".
+    package = state.lp_package.get(cpu, 0)
+    if state.package_config_bitmap >> package & 1:
+        return registers._replace(rax=Status.TDX_KEY_CONFIGURED)
+    state.package_config_bitmap |= 1 << package
+    state.initialized_packages += 1
+    if state.initialized_packages == state.platform.packages:
+        state.sys_state = SysState.SYS_READY
+    return registers._replace(rax=Status.TDX_SUCCESS)
