@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every kernel has: its hardware, its log, and the one place that makes SEAMCALLs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from tdxctl.errnos import Errno
+from tdxctl.events import Failure, Journal, LogLine, Seamcall, StatusEvent
+from tdxctl.host.mm import Mm
+from tdxctl.host.protocols import CpuTopology, Msrs
+from tdxctl.host.steps import StepRecorder
+from tdxctl.host.tdmr import TdmrArray
+from tdxctl.seam.leaves import Leaf
+from tdxctl.seam.port import PhysicalMemory, Registers, SeamcallPort
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """The machine a kernel is booted on."""
+
+    cpus: CpuTopology
+    msrs: Msrs
+    memory: PhysicalMemory
+    port: SeamcallPort
+    mm: Mm
+
+
+class Kernel(ABC):
+    """A booted kernel's TDX host code. Functions return 0 or a negative errno, as in C."""
+
+    #: pr_fmt of the kernel's tdx.c.
+    PR_FMT: str
+    #: The status before anything was tried.
+    INITIAL_STATUS: str
+
+    def __init__(self, hardware: Hardware, journal: Journal) -> None:
+        self.cpus = hardware.cpus
+        self.msrs = hardware.msrs
+        self.memory = hardware.memory
+        self.mm = hardware.mm
+        self._port = hardware.port
+        self._journal = journal
+        self.steps = StepRecorder(journal)
+        self.failure: Failure | None = None
+        #: The TDMRs last built, kept where the kernel itself has freed its array.
+        self.tdmrs: TdmrArray | None = None
+        self._status = self.INITIAL_STATUS
+
+    @property
+    def status(self) -> str:
+        """The state of the TDX module as this kernel knows it."""
+        return self._status
+
+    def _set_status(self, status: str) -> None:
+        self._status = status
+        self._journal.record(StatusEvent(status))
+
+    @abstractmethod
+    def boot(self) -> int:
+        """What the kernel does for TDX while it boots."""
+
+    @abstractmethod
+    def tdx_init(self) -> int:
+        """What KVM calls when it wants TDX."""
+
+    @abstractmethod
+    def shut_down_module(self) -> int:
+        """Shut the TDX module down, as the design's SHUTDOWN state has it."""
+
+    @abstractmethod
+    def memory_online(self, start: int, end: int) -> int:
+        """Online the memory [start, end), in bytes."""
+
+    def cpu_online(self, cpu: int) -> int:
+        """Bring logical CPU cpu up."""
+        self.cpus.set_online(cpu, True)
+        return 0
+
+    def cpu_offline(self, cpu: int) -> int:
+        """Take logical CPU cpu down; -EBUSY for the last one."""
+        if self.cpus.online() == [cpu]:
+            return -Errno.EBUSY
+        self.cpus.set_online(cpu, False)
+        return 0
+
+    def pr(self, level: str, text: str, *, newline: bool = True) -> None:
+        """printk with this kernel's prefix. level: info, warn or err."""
+        self._journal.record(LogLine(level, self.PR_FMT + text, newline))
+
+    def warn_on(self, condition: str, function: str) -> None:
+        """A WARN_ON backtrace."""
+        self._journal.record(LogLine("WARN", f"{condition} in {function}"))
+
+    def call_module(
+        self, cpu: int, leaf: Leaf, *, rcx: int = 0, rdx: int = 0, r8: int = 0, r9: int = 0
+    ) -> Registers:
+        """One SEAMCALL on cpu, recorded; the registers after it."""
+        registers = Registers(rax=leaf, rcx=rcx, rdx=rdx, r8=r8, r9=r9)
+        out = self._port.seamcall(cpu, registers)
+        self._record(cpu, registers, out.rax, 1)
+        return out
+
+    def call_module_until(self, cpu: int, leaf: Leaf, *, rcx: int, until: int) -> Registers:
+        """The same SEAMCALL again while it succeeds and RDX < until, recorded."""
+        registers = Registers(rax=leaf, rcx=rcx)
+        out, calls = self._port.seamcall_repeat(cpu, registers, until)
+        if out.rax == 0:
+            self._record(cpu, registers, 0, calls)
+        else:
+            self._record(cpu, registers, 0, calls - 1)
+            self._record(cpu, registers, out.rax, 1)
+        return out
+
+    def _record(self, cpu: int, registers: Registers, ret: int, calls: int) -> None:
+        if calls == 0:
+            return
+        self.steps.count_seamcalls(calls)
+        self._journal.record(
+            Seamcall(
+                leaf=registers.rax,
+                cpu=cpu,
+                rcx=registers.rcx,
+                rdx=registers.rdx,
+                r8=registers.r8,
+                r9=registers.r9,
+                ret=ret,
+                n=calls,
+            )
+        )

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernels that can be booted: ids, titles, dates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tdxctl.errors import UsageError
+from tdxctl.units import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tdxctl.host.kernel import Kernel
+
+DEFAULT_KERNEL = "v5"
+
+
+@dataclass(frozen=True, slots=True)
+class KernelId:
+    """An id for machines to read, a title and a date for people."""
+
+    id: str
+    title: str
+    date: str
+
+
+KERNELS = (
+    KernelId("v5", "on-demand series v5 as reviewed, June 2022", "2022-06-22"),
+    KernelId("v5-posted", "series v5 bug for bit", "2022-06-22"),
+)
+
+
+def find_kernel(name: str) -> KernelId:
+    """The kernel with that id. Raises UsageError, with the ids there are."""
+    for kernel in KERNELS:
+        if kernel.id == name:
+            return kernel
+    known = ", ".join(kernel.id for kernel in KERNELS)
+    raise UsageError(f"no such kernel: '{printable(name)}'", hint=f"kernels: {known}")
+
+
+def kernel_class(kernel: KernelId) -> type[Kernel]:
+    """The class that emulates the kernel; imported only when asked for."""
+    if kernel.id == "v5":
+        from tdxctl.host.tdx_v5 import KernelV5
+
+        return KernelV5
+    from tdxctl.host.tdx_v5_posted import KernelV5Posted
+
+    return KernelV5Posted

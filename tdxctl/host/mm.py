@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Linux mm as far as the bring-up needs it: memblock, zones, alloc_contig_pages.
+
+Specification linux-host sections 4 and 5. Page frame numbers are `pfn`; all other
+addresses and sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tdxctl.events import AllocContigPages, FreeContigRange, Journal
+from tdxctl.layout.cover import usable_pages
+from tdxctl.units import PAGE_SHIFT, SZ_1M, SZ_4G, SZ_4K, SZ_16M, round_up
+
+Int64s = npt.NDArray[np.int64]
+
+# "in each node zones NORMAL (>= 4 GB), DMA32 (16 MB..4 GB), DMA (< 16 MB)", as pfns
+_ZONES = (
+    (SZ_4G >> PAGE_SHIFT, 1 << 40),
+    (SZ_16M >> PAGE_SHIFT, SZ_4G >> PAGE_SHIFT),
+    (0, SZ_16M >> PAGE_SHIFT),
+)
+# Where the kernel's own arrays lie. Their addresses show in no log and no trace; 16 MiB is
+# where x86-64 Linux is loaded by default.
+_KERNEL_AREA = SZ_16M
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationFault:
+    """Allocations call .. call+times-1 of one kind (`pamt`, `kernel`) fail."""
+
+    allocation: str
+    call: int
+    times: int
+
+
+class Mm:
+    """memblock.memory, and the page allocator's view of it.
+
+    starts, ends, nodes: the described ranges, shape (n,), bytes, ascending, not yet cut to
+    pages. reserved: (start, end) pairs in bytes. kernel_avoid: a (base, size) range in which
+    the kernel keeps nothing (SEAMRR).
+    """
+
+    def __init__(
+        self,
+        starts: Int64s,
+        ends: Int64s,
+        nodes: Int64s,
+        *,
+        reserved: tuple[tuple[int, int], ...],
+        kernel_avoid: tuple[int, int],
+        faults: tuple[AllocationFault, ...],
+        journal: Journal,
+    ) -> None:
+        # for_each_mem_pfn_range(): whole pages, empty regions dropped
+        first, last = (starts + (SZ_4K - 1)) >> PAGE_SHIFT, ends >> PAGE_SHIFT
+        keep = last > first
+        self._first, self._last, self._nodes = first[keep], last[keep], nodes[keep]
+        self.starts, self.ends, which = usable_pages(starts, ends)
+        self.nodes: Int64s = nodes[which]
+        self.faults = faults
+        self._journal = journal
+        self._attempts: Counter[str] = Counter()
+        # "everything below 1 MB is reserved too"; "a reserved range that is not page aligned
+        # counts outward"
+        self._taken = [(0, SZ_1M >> PAGE_SHIFT)] + [
+            (start >> PAGE_SHIFT, round_up(end, SZ_4K) >> PAGE_SHIFT) for start, end in reserved
+        ]
+        self._kernel_avoid = kernel_avoid
+        self._kernel_next = _KERNEL_AREA
+
+    def kernel_alloc(self, size: int) -> int:
+        """The physical address of size zeroed bytes for the kernel itself, page aligned.
+
+        Not counted as an allocation that can fail; see kernel_allocation_fails.
+        """
+        avoid_base, avoid_size = self._kernel_avoid
+        pa = self._kernel_next
+        if pa < avoid_base + avoid_size and avoid_base < pa + size:
+            pa = round_up(avoid_base + avoid_size, SZ_4K)
+        self._kernel_next = round_up(pa + size, SZ_4K)
+        return pa
+
+    def kernel_allocation_fails(self) -> bool:
+        """Count one of the kernel's other allocations; whether a scripted fault makes it fail."""
+        return self._fails("kernel")
+
+    def alloc_contig_pages(self, nr_pages: int, nid: int) -> tuple[int, int] | None:
+        """nr_pages physically contiguous pages, from node nid if it has them.
+
+        Returns (base in bytes, the node they are of), None where no zone has them.
+        """
+        found = None if self._fails("pamt") else self._find_contig_pages(nr_pages, nid)
+        if found is None:
+            self._journal.record(AllocContigPages(nr_pages, nid, -1, None))
+            return None
+        pfn, got_nid = found
+        self._taken.append((pfn, pfn + nr_pages))
+        self._journal.record(AllocContigPages(nr_pages, nid, got_nid, pfn << PAGE_SHIFT))
+        return pfn << PAGE_SHIFT, got_nid
+
+    def free_contig_range(self, base: int, nr_pages: int) -> None:
+        """Give back what alloc_contig_pages returned."""
+        pfn = base >> PAGE_SHIFT
+        self._taken.remove((pfn, pfn + nr_pages))
+        self._journal.record(FreeContigRange(base, nr_pages))
+
+    def _fails(self, allocation: str) -> bool:
+        self._attempts[allocation] += 1
+        attempt = self._attempts[allocation]
+        return any(
+            fault.allocation == allocation and fault.call <= attempt < fault.call + fault.times
+            for fault in self.faults
+        )
+
+    def _find_contig_pages(self, nr_pages: int, nid: int) -> tuple[int, int] | None:
+        # "zonelist of nid = nodes nid, nid+1 .. highest, 0 .. nid-1"
+        if nr_pages == 0:
+            return None
+        online = sorted(set(self._nodes.tolist()))
+        for node in [n for n in online if n >= nid] + [n for n in online if n < nid]:
+            for zone_low, zone_high in _ZONES:
+                pfn = self._find_in_zone(nr_pages, node, zone_low, zone_high)
+                if pfn is not None:
+                    return pfn, node
+        return None
+
+    def _find_in_zone(self, nr_pages: int, node: int, zone_low: int, zone_high: int) -> int | None:
+        own = self._nodes == node
+        first, last = self._first[own], self._last[own]
+        # "Zone span = [max(zone low, node first pfn), min(zone high, node last pfn))"
+        zone_start = max(zone_low, int(first[0]))
+        zone_end = min(zone_high, int(last[-1]))
+        if zone_start >= zone_end:
+            return None
+        # "First candidate pfn = (zone_start + nr - 1) & ~(nr - 1) - a bit mask although nr is
+        # rarely a power of two; then steps of nr"
+        candidate = (zone_start + nr_pages - 1) & ~(nr_pages - 1)
+        if candidate + nr_pages > zone_end:  # which also keeps the arithmetic in 64 bits
+            return None
+        # "A candidate is good if every page belongs to that node and zone, is not reserved
+        # and not in use." Instead of every candidate: the first one in each free stretch.
+        free_start, free_end = self._free(np.maximum(first, zone_start), np.minimum(last, zone_end))
+        steps = np.maximum(-(-(free_start - candidate) // nr_pages), 0)
+        pfns = candidate + steps * nr_pages
+        good = pfns + nr_pages <= free_end
+        return int(pfns[good][0]) if good.any() else None
+
+    def _free(self, first: Int64s, last: Int64s) -> tuple[Int64s, Int64s]:
+        # The stretches of free pages in the ascending regions [first, last), touching regions
+        # being one stretch: between consecutive taken or missing ranges.
+        present = last > first
+        first, last = first[present], last[present]
+        taken = np.array(self._taken, np.int64)
+        blocked_start = np.concatenate((taken[:, 0], np.zeros(1, np.int64), last))
+        blocked_end = np.concatenate((taken[:, 1], first[:1], np.append(first[1:], 1 << 40)))
+        order = np.argsort(blocked_start, kind="stable")
+        ends = np.maximum.accumulate(blocked_end[order])
+        starts = blocked_start[order]
+        gap = starts[1:] > ends[:-1]
+        return ends[:-1][gap], starts[1:][gap]

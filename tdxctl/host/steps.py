@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps of a bring-up as they happen: what ran, what failed, how many SEAMCALLs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tdxctl.errnos import Errno
+from tdxctl.events import Failure, Journal, StepEvent, StepResult, SubStep
+from tdxctl.seam.leaves import Leaf
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of the architecture: number 1 to 6, None beside the six."""
+
+    number: int | None
+    name: str
+    title: str
+    leaf: Leaf | None = None
+
+
+PRECONDITION = Step(None, "precondition", "CPU check")
+GLOBAL_INIT = Step(1, "global-init", "Global initialization", Leaf.TDH_SYS_INIT)
+CPU_INIT = Step(2, "cpu-init", "Per-CPU initialization", Leaf.TDH_SYS_LP_INIT)
+ENUMERATE = Step(3, "enumerate", "Enumerate module and CMRs", Leaf.TDH_SYS_INFO)
+CONFIGURE = Step(4, "configure", "Configure memory and global KeyID", Leaf.TDH_SYS_CONFIG)
+KEY_CONFIG = Step(5, "key-config", "Configure key per package", Leaf.TDH_SYS_KEY_CONFIG)
+MEMORY_INIT = Step(6, "memory-init", "Initialize memory", Leaf.TDH_SYS_TDMR_INIT)
+SHUTDOWN = Step(None, "shutdown", "Shut the module down", Leaf.TDH_SYS_LP_SHUTDOWN)
+
+SIX_STEPS = (GLOBAL_INIT, CPU_INIT, ENUMERATE, CONFIGURE, KEY_CONFIG, MEMORY_INIT)
+
+#: Sub-steps of CONFIGURE: (name, title), in order.
+SUBSTEPS = (
+    ("convertible-memory", "Check that memory is convertible"),
+    ("create-tdmrs", "Cover memory with TDMRs"),
+    ("allocate-pamts", "Allocate PAMTs"),
+    ("reserved-areas", "Set up reserved areas"),
+    ("sys-config", "Hand the TDMRs to the module"),
+)
+
+
+class KernelErrno(Exception):
+    """A kernel function returned -errno.
+
+    cause is an id of `explain`; leaf, cpu and status name the SEAMCALL that failed, if one
+    did; facts are the numbers a person wants to see.
+    """
+
+    def __init__(
+        self,
+        errno: Errno,
+        cause: str,
+        *,
+        leaf: int | None = None,
+        cpu: int | None = None,
+        status: int | None = None,
+        **facts: int | str,
+    ) -> None:
+        super().__init__(errno, cause)
+        self.errno = errno
+        self.cause = cause
+        self.leaf = leaf
+        self.cpu = cpu
+        self.status = status
+        self.facts = facts
+
+    def failure(self, step: str | None, returned: Errno) -> Failure:
+        """The failure for a report, where the caller gets -returned."""
+        return Failure(
+            step=step,
+            cause=self.cause,
+            errno=returned.name,
+            inner_errno=self.errno.name,
+            leaf=self.leaf,
+            cpu=self.cpu,
+            status=self.status,
+            facts=tuple(self.facts.items()),
+        )
+
+
+@dataclass(slots=True)
+class _Running:
+    step: Step
+    outcome: str = "passed"
+    seamcalls: int = 0
+    detail: str | None = None
+    substeps: dict[str, SubStep] = field(default_factory=dict)
+
+
+class StepRecorder:
+    """Collects the steps of one attempt."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._steps: list[_Running] = []
+        self.failed_step: str | None = None
+
+    def begin(self) -> None:
+        """A new attempt: forget the one before."""
+        self._steps = []
+        self.failed_step = None
+
+    @contextmanager
+    def step(self, step: Step) -> Iterator[None]:
+        """Everything inside happens in step; a KernelErrno that leaves it makes it fail."""
+        running = _Running(step)
+        self._steps.append(running)
+        self._journal.record(StepEvent(step.name))
+        try:
+            yield
+        except KernelErrno:
+            running.outcome = "failed"
+            self.failed_step = self.failed_step or step.name
+            raise
+        finally:
+            self._journal.record(StepEvent(step.name, running.outcome))
+
+    @contextmanager
+    def substep(self, name: str) -> Iterator[None]:
+        """A sub-step of the running CONFIGURE step."""
+        running, title = self._steps[-1], dict(SUBSTEPS)[name]
+        outcome = "passed"
+        try:
+            yield
+        except KernelErrno:
+            outcome = "failed"
+            raise
+        finally:
+            # detail() inside a sub-step is the sub-step's.
+            running.substeps[name] = SubStep(name, title, outcome, running.detail)
+            running.detail = None
+
+    def detail(self, text: str) -> None:
+        """What the running step or sub-step found, in a few words."""
+        self._steps[-1].detail = text
+
+    def count_seamcalls(self, calls: int) -> None:
+        """Count SEAMCALLs made in the running step."""
+        if self._steps:
+            self._steps[-1].seamcalls += calls
+
+    def results(self) -> tuple[StepResult, ...]:
+        """The attempt's steps in order, those of the six that were not reached as skipped."""
+        if not self._steps:
+            return ()
+        ran = {running.step.name: running for running in self._steps}
+        order = (PRECONDITION, *SIX_STEPS, SHUTDOWN)
+        return tuple(
+            _result(step, ran.get(step.name))
+            for step in order
+            if step.name in ran or step in SIX_STEPS
+        )
+
+
+def _result(step: Step, running: _Running | None) -> StepResult:
+    leaf = step.leaf.title if step.leaf is not None else None
+    if running is None:
+        return StepResult(step.number, step.name, step.title, "skipped", leaf)
+    substeps: tuple[SubStep, ...] = ()
+    if step is CONFIGURE:
+        substeps = tuple(
+            running.substeps.get(name, SubStep(name, title, "skipped")) for name, title in SUBSTEPS
+        )
+    return StepResult(
+        number=step.number,
+        name=step.name,
+        title=step.title,
+        outcome=running.outcome,
+        leaf=leaf,
+        seamcalls=running.seamcalls,
+        detail=running.detail,
+        substeps=substeps,
+    )

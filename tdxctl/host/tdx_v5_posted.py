@@ -1,0 +1,551 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Series "TDX host kernel support" v5 (22 June 2022) as posted, bug for bit.
+
+arch/x86/virt/vmx/tdx/tdx.c of that series, function by function; specification linux-host,
+profile v5-posted. A function that returns a negative errno in C raises KernelErrno here.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from tdxctl.errnos import Errno
+from tdxctl.errors import NotModelledError
+from tdxctl.events import Journal, WbinvdOnAllCpus
+from tdxctl.host import steps
+from tdxctl.host.kernel import Hardware, Kernel
+from tdxctl.host.steps import KernelErrno
+from tdxctl.host.tdmr import PamtChunk, TdmrArray, tdmr_stride
+from tdxctl.layout.cover import cover, first_region_above
+from tdxctl.layout.holes import Areas, holes, merged, overlaps
+from tdxctl.layout.pamt import PAGE_SHIFTS, pamt_size_32bit, place
+from tdxctl.seam.leaves import Leaf
+from tdxctl.seam.port import Registers
+from tdxctl.seam.status import Status
+from tdxctl.units import PAGE_SHIFT, U32_MASK, format_cpulist, format_size, round_up
+
+Uint64s = npt.NDArray[np.uint64]
+
+_MSR_MTRRCAP = 0xFE
+_MTRRCAP_SEAMRR = 1 << 15
+_MSR_IA32_SEAMRR_PHYS_MASK = 0x1401
+_SEAMRR_LOCKED_ENABLED = 1 << 10 | 1 << 11
+_MSR_IA32_MKTME_KEYID_PARTITIONING = 0x87
+
+_TDSYSINFO_SIZE = 1024
+_MAX_CMRS = 32
+_TDX_PA_ARRAY_ALIGNMENT = 512
+
+# Leaves called with an output buffer, for which a failure prints the registers too.
+_WITH_OUTPUT = frozenset(
+    {
+        Leaf.TDH_SYS_LP_INIT,
+        Leaf.TDH_SYS_INFO,
+        Leaf.TDH_SYS_KEY_CONFIG,
+        Leaf.TDH_SYS_TDMR_INIT,
+        Leaf.TDH_SYS_LP_SHUTDOWN,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TdSysInfo:
+    """The fields of TDSYSINFO_STRUCT that v5 reads."""
+
+    vendor_id: int
+    build_date: int
+    build_num: int
+    minor_version: int
+    major_version: int
+    max_tdmrs: int
+    max_reserved_per_tdmr: int
+    pamt_entry_size: int
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> TdSysInfo:
+        """From the 1024 bytes that TDH.SYS.INFO wrote."""
+        vendor_id, build_date, build_num, minor, major = struct.unpack_from("<IIHHH", data, 4)
+        return cls(
+            vendor_id, build_date, build_num, minor, major, *struct.unpack_from("<HHH", data, 32)
+        )
+
+
+class KernelV5Posted(Kernel):
+    """The series as posted: a module that is not loaded leaves UNKNOWN, PAMT sizes are int."""
+
+    PR_FMT = "tdx: "
+    INITIAL_STATUS = "UNKNOWN"
+
+    def __init__(self, hardware: Hardware, journal: Journal) -> None:
+        super().__init__(hardware, journal)
+        self._tdx_module_lock = threading.Lock()
+        self._tdx_keyid_start = 0
+        self._tdx_keyid_num = 0
+        self._boot_failure: KernelErrno | None = None
+        self._warned_once: set[str] = set()
+        self._cmr_num = 0
+        self._tdsysinfo_pa = self.mm.kernel_alloc(_TDSYSINFO_SIZE)
+        self._cmr_array_pa = self.mm.kernel_alloc(_MAX_CMRS * 16)
+
+    # Boot
+
+    def boot(self) -> int:
+        """tdx_early_detect(), an early_initcall."""
+        try:
+            self._detect_seam()
+            self._detect_tdx_keyids()
+        except KernelErrno as error:
+            self._boot_failure = error
+            return -error.errno
+        self.pr("info", "TDX enabled by BIOS.")
+        return 0
+
+    def _detect_seam(self) -> None:
+        if not self.cpus.features.mtrr:
+            raise KernelErrno(Errno.ENODEV, "no-mtrr")
+        if not self.msrs.rdmsr(_MSR_MTRRCAP) & _MTRRCAP_SEAMRR:
+            raise KernelErrno(Errno.ENODEV, "seamrr-absent")
+        mask = self.msrs.rdmsr(_MSR_IA32_SEAMRR_PHYS_MASK)
+        if mask & _SEAMRR_LOCKED_ENABLED != _SEAMRR_LOCKED_ENABLED:
+            raise KernelErrno(Errno.ENODEV, "seamrr-disabled")
+        self.pr("info", "SEAMRR enabled.")
+
+    def _detect_tdx_keyids(self) -> None:
+        keyid_part = self.msrs.rdmsr(_MSR_IA32_MKTME_KEYID_PARTITIONING)
+        self._tdx_keyid_num = keyid_part >> 32
+        # "start = bits 31:0 + 1 in 32-bit arithmetic (0xffffffff wraps to 0)"
+        self._tdx_keyid_start = (keyid_part + 1) & U32_MASK
+        end = (self._tdx_keyid_start + self._tdx_keyid_num) & U32_MASK
+        # Printed before the check, also for bad values.
+        self.pr("info", f"TDX private KeyID range: [{self._tdx_keyid_start}, {end}).")
+        if self._tdx_keyid_start == 0 or self._tdx_keyid_num < 2:
+            self.warn_on("WARN_ON(!tdx_keyid_start || tdx_keyid_num < 2)", "detect_tdx_keyids")
+            keyids = self._tdx_keyid_num
+            self._tdx_keyid_start = self._tdx_keyid_num = 0
+            raise KernelErrno(Errno.EINVAL, "too-few-keyids", keyids=keyids)
+
+    def platform_tdx_enabled(self) -> bool:
+        """Whether BIOS enabled TDX: at least two private KeyIDs were found."""
+        return self._tdx_keyid_num >= 2
+
+    # The state machine
+
+    def tdx_init(self) -> int:
+        """Initialise the module on demand; whoever comes second gets the first one's result."""
+        self.steps.begin()
+        self.failure = None
+        if not self.platform_tdx_enabled():
+            return self._not_enabled()
+        with self._tdx_module_lock:
+            match self.status:
+                case "UNKNOWN":
+                    return self._tdx_init()
+                case "NONE":
+                    return self._already(Errno.ENODEV, "module-was-not-loaded")
+                case "INITIALIZED":
+                    return 0
+                case _:
+                    return self._already(Errno.EFAULT, "module-was-shut-down")
+
+    def _not_enabled(self) -> int:
+        why = self._boot_failure or KernelErrno(Errno.ENODEV, "tdx-not-enabled")
+        try:
+            with self.steps.step(steps.PRECONDITION):
+                self.steps.detail("TDX is not enabled by BIOS")
+                raise why
+        except KernelErrno:
+            self.failure = why.failure(self.steps.failed_step, Errno.ENODEV)
+        return -Errno.ENODEV
+
+    def _already(self, errno: Errno, cause: str) -> int:
+        self.failure = KernelErrno(errno, cause).failure(None, errno)
+        return -errno
+
+    def _tdx_init(self) -> int:
+        # __tdx_init(), under cpus_read_lock(): no CPU goes on- or offline until the end.
+        try:
+            with self.steps.step(steps.PRECONDITION):
+                self._check_cpus()
+        except KernelErrno as error:
+            self.failure = error.failure(self.steps.failed_step, error.errno)
+            return -error.errno
+        try:
+            self._init_tdx_module()
+        except KernelErrno as error:
+            if error.errno is Errno.ENODEV:
+                self.pr("info", "TDX module is not loaded.")
+                self._module_not_loaded()
+                returned = Errno.ENODEV
+            else:
+                self.pr("info", "Failed to initialize TDX module.  Shut it down.")
+                self._shutdown_tdx_module()
+                # "every errno becomes -EFAULT"
+                returned = Errno.EFAULT
+            self.failure = error.failure(self.steps.failed_step, returned)
+            return -returned
+        self.pr("info", "TDX module initialized.")
+        return 0
+
+    def _module_not_loaded(self) -> None:
+        # "Plain v5 leaves UNKNOWN": every later call tries again.
+        pass
+
+    def _check_cpus(self) -> None:
+        # "disabled_cpus != 0, or number of online CPUs != num_processors"
+        online = self.cpus.online()
+        present = self.cpus.present
+        self.steps.detail(
+            f"{present} CPUs, {len(online)} online, {self.cpus.disabled} not enabled in the MADT"
+        )
+        if self.cpus.disabled or len(online) != present:
+            self.pr("err", "Unable to initialize the TDX module when there's offline CPU(s).")
+            offline = [cpu for cpu in range(present) if not self.cpus.is_online(cpu)]
+            raise KernelErrno(
+                Errno.EINVAL,
+                "cpu-offline" if offline else "cpu-disabled",
+                present=present,
+                offline=format_cpulist(offline),
+                disabled=self.cpus.disabled,
+            )
+
+    def _shutdown_tdx_module(self) -> None:
+        # Failures are printed and ignored.
+        with self.steps.step(steps.SHUTDOWN):
+            for cpu in self.cpus.online():
+                self._seamcall(cpu, Leaf.TDH_SYS_LP_SHUTDOWN)
+        self._set_status("SHUTDOWN")
+
+    def shut_down_module(self) -> int:
+        """SHUTDOWN by hand: no v5 function does this outside a failed initialisation."""
+        self.steps.begin()
+        self.failure = None
+        with self._tdx_module_lock:
+            self._shutdown_tdx_module()
+        return 0
+
+    def memory_online(self, start: int, end: int) -> int:  # noqa: ARG002
+        """Nothing: "v5 has no notifier: onlining memory that is present is not refused"."""
+        return 0
+
+    # SEAMCALL
+
+    def _seamcall(self, cpu: int, leaf: Leaf, **registers: int) -> KernelErrno | None:
+        # seamcall(): prints a failure unless VMfailInvalid; None on success.
+        return self._judge(cpu, leaf, self.call_module(cpu, leaf, **registers))
+
+    def _judge(self, cpu: int, leaf: Leaf, out: Registers) -> KernelErrno | None:
+        # "0 is success; EVERY other value is failure, informational codes included"
+        if out.rax == 0:
+            return None
+        not_loaded = out.rax == Status.VMFAILINVALID
+        if not not_loaded:
+            self.pr("err", f"SEAMCALL failed: leaf: {leaf:#x}, error: {out.rax:#x}")
+            if leaf in _WITH_OUTPUT:
+                # The buffers of TDH.SYS.INFO print as 0.
+                info = leaf is Leaf.TDH_SYS_INFO
+                rcx, r8 = (0, 0) if info else (out.rcx, out.r8)
+                self.pr(
+                    "err",
+                    f"SEAMCALL additional output: rcx {rcx:#x}, rdx {out.rdx:#x}, r8 {r8:#x}, "
+                    f"r9 {out.r9:#x}, r10 {out.r10:#x}, r11 {out.r11:#x}.",
+                )
+        # "SYS.INIT VMfailInvalid -> -ENODEV; any other failure of any leaf -> -EFAULT"
+        nodev = not_loaded and leaf is Leaf.TDH_SYS_INIT
+        return KernelErrno(
+            Errno.ENODEV if nodev else Errno.EFAULT,
+            "module-not-loaded" if nodev else "seamcall",
+            leaf=leaf,
+            cpu=cpu,
+            status=out.rax,
+        )
+
+    # The six steps
+
+    def _init_tdx_module(self) -> None:
+        with self.steps.step(steps.GLOBAL_INIT):
+            self._tdx_module_init_global()
+        with self.steps.step(steps.CPU_INIT):
+            self._tdx_module_init_cpus()
+        with self.steps.step(steps.ENUMERATE):
+            sysinfo = self._tdx_get_sysinfo()
+            cmrs = self._check_cmrs()
+        constructed = False
+        try:
+            with self.steps.step(steps.CONFIGURE):
+                self._construct_tdmrs(sysinfo, cmrs)
+                constructed = True
+                with self.steps.substep("sys-config"):
+                    self._config_tdx_module(sysinfo)
+            with self.steps.step(steps.KEY_CONFIG):
+                self._config_global_keyid()
+            with self.steps.step(steps.MEMORY_INIT):
+                self._init_tdmrs()
+        except KernelErrno:
+            # The module may have written to the PAMTs only once it was given them.
+            if constructed:
+                self._wbinvd_on_all_cpus()
+            self._tdmrs_free_pamt_all()
+            raise
+        self._set_status("INITIALIZED")
+        self.pr("info", f"{self._built_tdmrs().pamt_pages} pages allocated for PAMT.")
+
+    def _tdx_module_init_global(self) -> None:
+        if not self.cpus.features.vmx:
+            raise NotModelledError(
+                "cpus.features.vmx is false: a v5 kernel oopses at its first SEAMCALL (#UD), which "
+                "is not modelled",
+                hint="leave vmx true",
+            )
+        error = self._seamcall(self.cpus.online()[0], Leaf.TDH_SYS_INIT)
+        if error:
+            raise error
+
+    def _tdx_module_init_cpus(self) -> None:
+        # On all CPUs by IPI: all of them run even if one fails.
+        errors = [
+            error
+            for cpu in self.cpus.online()
+            if (error := self._seamcall(cpu, Leaf.TDH_SYS_LP_INIT))
+        ]
+        self.steps.detail(f"{len(self.cpus.online())} CPUs in {self._packages()} packages")
+        if errors:
+            errors[0].facts["failed_cpus"] = len(errors)
+            raise errors[0]
+
+    def _packages(self) -> int:
+        return len({self.cpus.package_ids[cpu] for cpu in self.cpus.online()})
+
+    def _tdx_get_sysinfo(self) -> TdSysInfo:
+        cpu = self.cpus.online()[0]
+        out = self.call_module(
+            cpu,
+            Leaf.TDH_SYS_INFO,
+            rcx=self._tdsysinfo_pa,
+            rdx=_TDSYSINFO_SIZE,
+            r8=self._cmr_array_pa,
+            r9=_MAX_CMRS,
+        )
+        error = self._judge(cpu, Leaf.TDH_SYS_INFO, out)
+        if error:
+            raise error
+        self._cmr_num = out.r9
+        info = TdSysInfo.from_bytes(self.memory.read(self._tdsysinfo_pa, _TDSYSINFO_SIZE))
+        self.pr(
+            "info",
+            f"TDX module: vendor_id {info.vendor_id:#x}, major_version {info.major_version}, "
+            f"minor_version {info.minor_version}, build_date {info.build_date}, "
+            f"build_num {info.build_num}",
+            newline=False,
+        )
+        return info
+
+    def _check_cmrs(self) -> list[tuple[int, int]]:
+        # Returns the CMRs before the first empty one as [start, end).
+        data = self.memory.read(self._cmr_array_pa, _MAX_CMRS * 16)
+        cmrs = [(base, base + size) for base, size in struct.iter_unpack("<QQ", data)]
+        cmrs = cmrs[: self._cmr_num]
+        empty = [start == end for start, end in cmrs]
+        valid = empty.index(True) if True in empty else len(cmrs)
+        for previous, cmr in pairwise(cmrs[:valid]):
+            if cmr[0] < previous[1]:
+                self._bad_cmrs(cmrs, "CMRs not in address ascending order.", "cmrs-not-ascending")
+        if not all(empty[valid:]):
+            self._bad_cmrs(cmrs, "invalid CMR(s) before valid CMRs.", "cmrs-empty-first")
+        if valid == 0:
+            self._bad_cmrs(cmrs, "No valid CMR.", "cmrs-none")
+        for start, end in cmrs[:valid]:
+            self.pr("info", f"Kernel-checked-CMR : [{start:#x}, {end:#x})")
+        self.steps.detail(f"{valid} CMRs")
+        return cmrs[:valid]
+
+    def _bad_cmrs(self, cmrs: list[tuple[int, int]], text: str, cause: str) -> None:
+        for start, end in cmrs:
+            self.pr("info", f"BIOS-CMR : [{start:#x}, {end:#x})")
+        self.pr("err", f"Firmware bug: {text}")
+        raise KernelErrno(Errno.EINVAL, cause)
+
+    def _construct_tdmrs(self, sysinfo: TdSysInfo, cmrs: list[tuple[int, int]]) -> None:
+        with self.steps.substep("convertible-memory"):
+            self._check_memory_convertible(cmrs)
+        with self.steps.substep("create-tdmrs"):
+            self._create_tdmrs(sysinfo)
+        with self.steps.substep("allocate-pamts"):
+            self._tdmrs_set_up_pamt_all(sysinfo)
+        with self.steps.substep("reserved-areas"):
+            self._tdmrs_set_up_rsvd_areas_all(sysinfo)
+
+    def _check_memory_convertible(self, cmrs: list[tuple[int, int]]) -> None:
+        # "each region to lie wholly inside ONE CMR": two touching CMRs do not help.
+        cmr_starts = np.array([start for start, _ in cmrs], np.int64)
+        cmr_ends = np.array([end for _, end in cmrs], np.int64)
+        cmr = np.searchsorted(cmr_starts, self.mm.starts, side="right") - 1
+        inside = (cmr >= 0) & (self.mm.ends <= cmr_ends[np.maximum(cmr, 0)])
+        if not inside.all():
+            bad = int(np.argmin(inside))
+            start, end = int(self.mm.starts[bad]), int(self.mm.ends[bad])
+            self.pr("err", f"[{start:#x}, {end:#x}) is not fully convertible memory")
+            raise KernelErrno(
+                Errno.EINVAL, "not-convertible", start=start, end=end, node=int(self.mm.nodes[bad])
+            )
+
+    def _create_tdmrs(self, sysinfo: TdSysInfo) -> None:
+        if self.mm.kernel_allocation_fails():
+            raise KernelErrno(Errno.ENOMEM, "kernel-allocation", what="the TDMR array")
+        bases, sizes = cover(self.mm.starts, self.mm.ends)
+        limit = sysinfo.max_tdmrs
+        self.tdmrs = TdmrArray(bases[:limit], sizes[:limit])
+        self.steps.detail(f"{len(self.tdmrs)} of {limit} TDMRs")
+        if len(bases) > limit:
+            raise KernelErrno(Errno.E2BIG, "tdmrs-exhausted", needed=len(bases), limit=limit)
+
+    def _tdmrs_set_up_pamt_all(self, sysinfo: TdSysInfo) -> None:
+        tdmrs = self._built_tdmrs()
+        sizes = self._pamt_sizes(tdmrs.sizes, sysinfo.pamt_entry_size)
+        regions = first_region_above(self.mm.ends, tdmrs.bases)
+        for i, region in enumerate(regions.tolist()):
+            # tdmr_get_nid()
+            if region < len(self.mm.nodes):
+                tdmrs.nodes[i] = self.mm.nodes[region]
+            else:
+                self._warn_on_once("tdmr_get_nid")
+            nr_pages = int(sizes[i].sum(dtype=np.uint64)) >> PAGE_SHIFT
+            node = int(tdmrs.nodes[i])
+            chunk = self.mm.alloc_contig_pages(nr_pages, node)
+            if chunk is None:
+                raise KernelErrno(
+                    Errno.ENOMEM,
+                    "pamt-allocation" if int(tdmrs.sizes[i]) else "no-memory",
+                    tdmr=i,
+                    start=int(tdmrs.bases[i]),
+                    end=int(tdmrs.bases[i] + tdmrs.sizes[i]),
+                    pages=nr_pages,
+                    node=node,
+                )
+            base, got_node = chunk
+            tdmrs.chunks.append(PamtChunk(base, nr_pages, got_node))
+            tdmrs.pamt_bases[i] = place(base, sizes[i])
+            tdmrs.pamt_sizes[i] = sizes[i]
+        self.steps.detail(f"{tdmrs.pamt_pages} pages")
+
+    def _pamt_sizes(self, tdmr_sizes: npt.NDArray[np.int64], entry_size: int) -> Uint64s:
+        # Shape (tdmrs, 3). tdmr_get_pamt_sz() computes in int.
+        return np.stack(
+            [pamt_size_32bit(tdmr_sizes, shift, entry_size) for shift in PAGE_SHIFTS], axis=1
+        )
+
+    def _tdmrs_free_pamt_all(self) -> None:
+        # The chunks stay listed: what the PAMTs took is still worth knowing.
+        for chunk in self.tdmrs.chunks if self.tdmrs else []:
+            self.mm.free_contig_range(chunk.base, chunk.nr_pages)
+
+    def _tdmrs_set_up_rsvd_areas_all(self, sysinfo: TdSysInfo) -> None:
+        tdmrs = self._built_tdmrs()
+        limit = sysinfo.max_reserved_per_tdmr
+        gaps = holes(self.mm.starts, self.mm.ends, tdmrs.bases, tdmrs.sizes)
+        chunk_bases = np.array([chunk.base for chunk in tdmrs.chunks], np.int64)
+        chunk_sizes = np.array([chunk.nr_pages for chunk in tdmrs.chunks], np.int64) << PAGE_SHIFT
+        pamts = overlaps(chunk_bases, chunk_sizes, tdmrs.bases, tdmrs.sizes)
+        areas = merged(gaps, pamts)
+        counts = areas.per_tdmr(len(tdmrs))
+        over = np.flatnonzero(counts > limit)
+        if len(over):
+            tdmrs.reserved = _areas_until_full(areas, gaps, pamts, int(over[0]), limit)
+            failing = int(over[0])
+            raise KernelErrno(
+                Errno.E2BIG,
+                "reserved-areas-exhausted",
+                tdmr=failing,
+                start=int(tdmrs.bases[failing]),
+                end=int(tdmrs.bases[failing] + tdmrs.sizes[failing]),
+                needed=int(counts[failing]),
+                holes=int(gaps.per_tdmr(len(tdmrs))[failing]),
+                limit=limit,
+            )
+        tdmrs.reserved = areas
+        self.steps.detail(f"at most {counts.max()} of {limit} in a TDMR")
+
+    def _config_tdx_module(self, sysinfo: TdSysInfo) -> None:
+        if self.mm.kernel_allocation_fails():
+            raise KernelErrno(Errno.ENOMEM, "kernel-allocation", what="the TDMR pointer array")
+        tdmrs = self._built_tdmrs()
+        stride = tdmr_stride(sysinfo.max_reserved_per_tdmr)
+        array_pa = self.mm.kernel_alloc(stride * sysinfo.max_tdmrs)
+        self.memory.write(array_pa, tdmrs.to_bytes(sysinfo.max_reserved_per_tdmr))
+        pointers = array_pa + stride * np.arange(len(tdmrs), dtype="<u8")
+        pa_array_pa = self.mm.kernel_alloc(round_up(pointers.nbytes, _TDX_PA_ARRAY_ALIGNMENT))
+        self.memory.write(pa_array_pa, pointers.tobytes())
+        error = self._seamcall(
+            self.cpus.online()[0],
+            Leaf.TDH_SYS_CONFIG,
+            rcx=pa_array_pa,
+            rdx=len(tdmrs),
+            r8=self._tdx_keyid_start,
+        )
+        self.steps.detail(f"global KeyID {self._tdx_keyid_start}")
+        if error:
+            raise error
+
+    def _config_global_keyid(self) -> None:
+        self._wbinvd_on_all_cpus()
+        if self.mm.kernel_allocation_fails():
+            raise KernelErrno(Errno.ENOMEM, "kernel-allocation", what="the package cpumask")
+        packages: set[int] = set()
+        for cpu in self.cpus.online():
+            package = self.cpus.package_ids[cpu]
+            if package in packages:
+                continue
+            packages.add(package)
+            error = self._seamcall(cpu, Leaf.TDH_SYS_KEY_CONFIG)
+            if error:
+                raise error
+        self.steps.detail(f"{len(packages)} packages")
+
+    def _init_tdmrs(self) -> None:
+        tdmrs = self._built_tdmrs()
+        cpu = self.cpus.online()[0]
+        for base, size in zip(tdmrs.bases.tolist(), tdmrs.sizes.tolist(), strict=True):
+            # "repeat until RDX >= base+size; TDMRs in order, serial"
+            out = self.call_module_until(cpu, Leaf.TDH_SYS_TDMR_INIT, rcx=base, until=base + size)
+            error = self._judge(cpu, Leaf.TDH_SYS_TDMR_INIT, out)
+            if error:
+                error.facts["tdmr_base"] = base
+                raise error
+        self.steps.detail(f"{len(tdmrs)} TDMRs, {format_size(int(tdmrs.sizes.sum()))}")
+
+    def _built_tdmrs(self) -> TdmrArray:
+        assert self.tdmrs is not None, "create_tdmrs() comes first"
+        return self.tdmrs
+
+    def _wbinvd_on_all_cpus(self) -> None:
+        self._journal.record(WbinvdOnAllCpus())
+
+    def _warn_on_once(self, function: str) -> None:
+        if function not in self._warned_once:
+            self._warned_once.add(function)
+            self.warn_on("WARN_ON_ONCE(1)", function)
+
+
+def _areas_until_full(areas: Areas, gaps: Areas, pamts: Areas, failing: int, limit: int) -> Areas:
+    # What the array holds when the first area too many is met: all areas of the TDMRs before,
+    # and of the failing one the first `limit` in the order found, holes before PAMTs, not yet
+    # sorted.
+    before = areas.tdmr < failing
+    found_offset, found_size, found_tdmr = (
+        np.concatenate((a[gaps.tdmr == failing], b[pamts.tdmr == failing]))[:limit]
+        for a, b in (
+            (gaps.offset, pamts.offset),
+            (gaps.size, pamts.size),
+            (gaps.tdmr, pamts.tdmr),
+        )
+    )
+    return Areas(
+        np.concatenate((areas.tdmr[before], found_tdmr)),
+        np.concatenate((areas.offset[before], found_offset)),
+        np.concatenate((areas.size[before], found_size)),
+    )

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Composition root: a described platform becomes a machine with a booted kernel."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from tdxctl.errors import NotModelledError, UsageError
+from tdxctl.events import (
+    Event,
+    InitReport,
+    Journal,
+    LogLine,
+    MachineSummary,
+    OpResult,
+    PamtSummary,
+    TdmrRow,
+    TraceEvent,
+    log_of,
+    trace_of,
+)
+from tdxctl.hardware.cpus import CpuSet
+from tdxctl.hardware.firmware import FirmwareRegisters, MsrFault
+from tdxctl.hardware.memory import SparseMemory
+from tdxctl.host import mm as linux_mm
+from tdxctl.host.kernel import Hardware
+from tdxctl.host.kernels import DEFAULT_KERNEL, find_kernel, kernel_class
+from tdxctl.platform.description import (
+    AllocationFault,
+    Checks,
+    MsrReadFault,
+    Platform,
+    SeamcallFault,
+)
+from tdxctl.seam.faults import Fault, FaultScript
+from tdxctl.seam.module import ModuleInfo, ModulePlatform, TdxModule
+from tdxctl.seam.seamcall import SeamcallInstruction
+from tdxctl.seam.versions import ModuleVersion
+
+
+class Machine:
+    """A fake machine, booted. Every operation returns an OpResult.
+
+    Operations may be called from several threads; they take effect one after the other.
+    """
+
+    def __init__(self, platform: Platform, kernel: str = DEFAULT_KERNEL) -> None:
+        self.platform = platform
+        self.kernel_id = find_kernel(kernel)
+        self._lock = threading.Lock()
+        self._events: list[Event] = []
+        self._calls = 0
+        self._journal = Journal()
+        self._cpus = CpuSet(platform.cpus)
+        self._memory = SparseMemory()
+        self._seamcall = SeamcallInstruction(
+            self._fresh_module() if platform.module.loaded else None,
+            FaultScript(_seamcall_faults(platform)),
+        )
+        self._mm = _build_mm(platform, self._journal)
+        hardware = Hardware(
+            cpus=self._cpus,
+            msrs=FirmwareRegisters(
+                platform.firmware,
+                faulting=frozenset(f.msr for f in platform.faults if isinstance(f, MsrReadFault)),
+            ),
+            memory=self._memory,
+            port=self._seamcall,
+            mm=self._mm,
+        )
+        self._kernel = kernel_class(self.kernel_id)(hardware, self._journal)
+        self.boot_result = self._operate("boot", self._boot)
+
+    @classmethod
+    def boot(cls, platform: Platform, kernel: str = DEFAULT_KERNEL) -> Machine:
+        """Boot platform with the kernel of that id.
+
+        Raises UsageError for a kernel that does not exist, NotModelledError where the real
+        kernel would crash.
+        """
+        return cls(platform, kernel)
+
+    # What there is to see
+
+    @property
+    def status(self) -> str:
+        """The status of the TDX module as the kernel knows it."""
+        return self._kernel.status
+
+    @property
+    def dmesg(self) -> tuple[LogLine, ...]:
+        """The kernel's log since boot."""
+        return log_of(self._events)
+
+    @property
+    def trace(self) -> tuple[TraceEvent, ...]:
+        """Hardware events since boot, runs of equal events counted."""
+        return trace_of(self._events)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Everything since boot, in order."""
+        return tuple(self._events)
+
+    @property
+    def tdmrs(self) -> tuple[TdmrRow, ...]:
+        """The TDMRs last built, kept even where the kernel has freed its array."""
+        return self._kernel.tdmrs.rows() if self._kernel.tdmrs else ()
+
+    @property
+    def pamt_bytes(self) -> int:
+        """Bytes of the PAMTs that were obtained, modulo 2^64, also after a failure."""
+        return self._kernel.tdmrs.pamt_bytes if self._kernel.tdmrs else 0
+
+    # Operations
+
+    def tdx_init(self) -> OpResult:
+        """What KVM does when it wants TDX on this kernel."""
+        self._calls += 1
+        return self._operate("init", self._kernel.tdx_init)
+
+    def cpu_online(self, cpu: int) -> OpResult:
+        """Bring a logical CPU up. Raises UsageError if the machine has no such CPU."""
+        self._require_cpu(cpu)
+        return self._operate("cpu_online", lambda: self._kernel.cpu_online(cpu))
+
+    def cpu_offline(self, cpu: int) -> OpResult:
+        """Take a logical CPU down; -EBUSY for the last one online."""
+        self._require_cpu(cpu)
+        return self._operate("cpu_offline", lambda: self._kernel.cpu_offline(cpu))
+
+    def memory_online(self, start: int, end: int) -> OpResult:
+        """Online the memory [start, end), bytes: 0, or -EPERM where a notifier refuses it."""
+        return self._operate("memory_online", lambda: self._kernel.memory_online(start, end))
+
+    def load_module(self) -> OpResult:
+        """Firmware loads the TDX module: a fresh image, whatever was there before."""
+        return self._operate("module_load", self._load_module)
+
+    def unload_module(self) -> OpResult:
+        """The TDX module is gone: every SEAMCALL is VMfailInvalid."""
+        return self._operate("module_unload", self._unload_module)
+
+    def shut_down_module(self) -> OpResult:
+        """Shut the module down by hand, to reach the state that the design names."""
+        return self._operate("module_shutdown", self._kernel.shut_down_module)
+
+    def clear_faults(self) -> OpResult:
+        """Forget every scripted fault."""
+        return self._operate("clear_faults", self._clear_faults)
+
+    # Reports
+
+    def summary(self) -> MachineSummary:
+        """What reports say about the machine."""
+        platform, tdmrs = self.platform, self._kernel.tdmrs
+        by_node: dict[int, int] = {}
+        for r in platform.memory.ranges:
+            by_node[r.node] = by_node.get(r.node, 0) + r.end - r.start
+        return MachineSummary(
+            machine=platform.name,
+            description=platform.description,
+            kernel=self.kernel_id.id,
+            kernel_title=self.kernel_id.title,
+            status=self.status,
+            cpus_present=self._cpus.present,
+            cpus_online=len(self._cpus.online()),
+            cpus_disabled=self._cpus.disabled,
+            packages=self._cpus.packages,
+            memory_by_node=tuple(sorted(by_node.items())),
+            module_loaded=self._seamcall.module is not None,
+            module_version=platform.module.version,
+            max_tdmrs=platform.module.max_tdmrs,
+            max_reserved_per_tdmr=platform.module.max_reserved_per_tdmr,
+            tdmrs=self.tdmrs,
+            pamt=PamtSummary(self.pamt_bytes, tdmrs.pamt_by_node() if tdmrs else ()),
+        )
+
+    def init_report(self, result: OpResult, *, with_boot: bool) -> InitReport:
+        """What `tdxctl init` shows of a tdx_init() call; with_boot: the boot's events too."""
+        events = (self.boot_result.events if with_boot else ()) + result.events
+        return InitReport(
+            summary=self.summary(),
+            call=self._calls,
+            result=result,
+            callers=(result.returned,),
+            events=events,
+        )
+
+    # Inside
+
+    def _operate(self, operation: str, function: Callable[[], int]) -> OpResult:
+        with self._lock:
+            try:
+                returned = function()
+            finally:
+                events = self._journal.take()
+                self._events.extend(events)
+            init = operation == "init"
+            return OpResult(
+                operation=operation,
+                returned=returned,
+                status=self._kernel.status,
+                events=events,
+                steps=self._kernel.steps.results() if init else (),
+                failure=self._kernel.failure if init else None,
+            )
+
+    def _boot(self) -> int:
+        try:
+            return self._kernel.boot()
+        except MsrFault as fault:
+            raise NotModelledError(
+                f"{fault} raises #GP while kernel {self.kernel_id.id} boots: it would oops, which "
+                "is not modelled",
+                hint="remove the msr fault",
+            ) from fault
+
+    def _load_module(self) -> int:
+        self._seamcall.module = self._fresh_module()
+        return 0
+
+    def _unload_module(self) -> int:
+        self._seamcall.module = None
+        return 0
+
+    def _clear_faults(self) -> int:
+        self._seamcall.faults.faults = ()
+        self._mm.faults = ()
+        return 0
+
+    def _require_cpu(self, cpu: int) -> None:
+        if not 0 <= cpu < self._cpus.present:
+            raise UsageError(
+                f"no such CPU: {cpu}", hint=f"the machine has CPUs 0-{self._cpus.present - 1}"
+            )
+
+    def _fresh_module(self) -> TdxModule:
+        platform, module = self.platform, self.platform.module
+        return TdxModule(
+            ModulePlatform(
+                lps=self._cpus.present,
+                packages=self._cpus.packages,
+                keyid_bits=platform.firmware.keyid_bits,
+                mktme_keyids=platform.firmware.mktme_keyids,
+                tdx_keyids=platform.firmware.tdx_keyids,
+                cmrs=platform.memory.cmrs,
+                seamrr=(platform.firmware.seamrr_base, platform.firmware.seamrr_size),
+                x2apic_ids=self._cpus.apic_ids,
+                package_ids=self._cpus.package_ids,
+            ),
+            info=ModuleInfo(
+                version=ModuleVersion.parse(module.version),
+                build_date=module.build_date,
+                build_num=module.build_num,
+                features0=module.features,
+                num_cpuid_config=module.num_cpuid_config,
+                vendor_id=module.vendor_id,
+                max_tdmrs=module.max_tdmrs,
+                max_reserved_per_tdmr=module.max_reserved_per_tdmr,
+                pamt_entry_sizes=module.pamt_entry_size,
+                pamt_page_bitmap_entry_bits=module.pamt_page_bitmap_entry_bits,
+                sysinfo_cmr_entries=module.sysinfo_cmr_entries,
+                strict=module.checks is Checks.STRICT,
+            ),
+            memory=self._memory,
+        )
+
+
+def _seamcall_faults(platform: Platform) -> tuple[Fault, ...]:
+    return tuple(
+        Fault(f.leaf, f.status, f.cpu, f.call, f.times)
+        for f in platform.faults
+        if isinstance(f, SeamcallFault)
+    )
+
+
+def _build_mm(platform: Platform, journal: Journal) -> linux_mm.Mm:
+    ranges, firmware = platform.memory.ranges, platform.firmware
+    return linux_mm.Mm(
+        _int64s(r.start for r in ranges),
+        _int64s(r.end for r in ranges),
+        _int64s(r.node for r in ranges),
+        reserved=platform.memory.reserved,
+        kernel_avoid=(firmware.seamrr_base, firmware.seamrr_size),
+        faults=tuple(
+            linux_mm.AllocationFault(f.allocation, f.call, f.times)
+            for f in platform.faults
+            if isinstance(f, AllocationFault)
+        ),
+        journal=journal,
+    )
+
+
+def _int64s(values: Iterable[int]) -> linux_mm.Int64s:
+    return np.fromiter(values, np.int64)

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Golden results of the real kernel code, and how a vector's input becomes a description."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+from tdxctl import Machine, Platform
+from tdxctl.events import OpResult, TdmrRow
+
+VECTORS = Path(__file__).parent.parent / "data" / "vectors" / "host"
+
+
+def load(profile: str) -> list[dict[str, Any]]:
+    """The cases of one profile."""
+    with gzip.open(VECTORS / f"{profile}.jsonl.gz", "rt") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def description(case: dict[str, Any]) -> dict[str, Any]:
+    """The platform description of a vector's input; relies on none of tdxctl's defaults."""
+    seamrr = "enabled"
+    if not case.get("seamrr_cap", 1):
+        seamrr = "absent"
+    elif not case.get("seamrr_enabled", 1):
+        seamrr = "disabled"
+    version, build = case.get("version", [1, 5, 24]), case.get("build", [0x8086, 20211209, 160])
+    pamt = case.get("pamt", [16, 16, 16])
+    sysinfo_cmr_num = case.get("sysinfo_cmr_num", -1)
+    return {
+        "name": case["id"],
+        "cpus": {
+            "model": {"family": 6, "model": case.get("model", 0xAD)},
+            "features": {
+                "mtrr": bool(case.get("mtrr", 1)),
+                "vmx": bool(case.get("vmx", 1)),
+                "xsave": bool(case.get("xsave", 1)),
+                "movdir64b": bool(case.get("movdir64b", 1)),
+                "self_snoop": bool(case.get("selfsnoop", 1)),
+            },
+            "madt": [{"apic_id": apic, "package": package} for apic, package, _ in case["cpus"]],
+            "online": ",".join(str(i) for i, cpu in enumerate(case["cpus"]) if cpu[2]),
+            "disabled_cpus": case.get("disabled_cpus", 0),
+        },
+        "memory": {
+            "ranges": [{"start": a, "end": b, "node": node} for a, b, node in case["mem"]],
+            "reserved": [{"start": a, "end": b} for a, b in case.get("reserved", [])],
+            "cmrs": [{"base": base, "size": size} for base, size in case["cmrs"]],
+        },
+        "firmware": {
+            "seamrr": seamrr,
+            "mktme_keyids": case.get("mktme", 15),
+            "tdx_keyids": case.get("tdxkeys", 48),
+        },
+        "module": {
+            "loaded": bool(case.get("module", 1)),
+            "version": ".".join(map(str, version)),
+            "vendor_id": build[0],
+            "build_date": build[1],
+            "build_num": build[2],
+            "features": case.get("features0", 1 << 18),
+            "num_cpuid_config": case.get("num_cpuid_config", 0),
+            "max_tdmrs": case.get("max_tdmrs", 64),
+            "max_reserved_per_tdmr": case.get("max_rsvd", 16),
+            "pamt_entry_size": dict(zip(("4k", "2m", "1g"), pamt, strict=True)),
+            "pamt_page_bitmap_entry_bits": case.get("bitmap_bits", 1),
+            "sysinfo_cmr_entries": 32 if sysinfo_cmr_num < 0 else sysinfo_cmr_num,
+            "checks": "strict" if case.get("checks", 1) else "lax",
+        },
+        "kernel": {"hibernation": bool(case.get("hibernation", 0))},
+        "faults": list(_faults(case)),
+    }
+
+
+def _faults(case: dict[str, Any]) -> Any:
+    for fault in case.get("faults", []):
+        entry = {"leaf": fault["leaf"], "status": fault["code"]}
+        entry |= {"call": fault["nth"], "times": fault["times"]}
+        yield entry | ({"cpu": fault["cpu"]} if "cpu" in fault else {})
+    if case.get("contig_fail"):
+        yield {"allocation": "pamt", "call": case["contig_fail"]}
+    if case.get("kalloc_fail"):
+        yield {"allocation": "kernel", "call": case["kalloc_fail"]}
+    if case.get("notifier_err"):
+        yield {"boot": "memory_notifier", "errno": case["notifier_err"]}
+    if case.get("msr87_fault"):
+        yield {"msr": 0x87, "fault": True}
+
+
+def run(case: dict[str, Any], kernel: str) -> dict[str, Any]:
+    """What tdxctl makes of a vector's input, in the form of its output."""
+    machine = Machine.boot(Platform.from_dict(description(case)), kernel=kernel)
+    ops = []
+    for name, *arguments in case["ops"]:
+        result = _operation(machine, name, arguments)
+        ops.append(
+            {
+                "op": name,
+                "ret": result.returned,
+                "status": result.status,
+                "log": [_log_line(line) for line in result.log],
+                "trace": [event.to_dict() for event in result.trace],
+            }
+        )
+    return {
+        "ops": ops,
+        "tdmrs": [_tdmr(row) for row in machine.tdmrs],
+        "nr_tdmrs": len(machine.tdmrs),
+        "pamt_bytes": machine.pamt_bytes,
+        "pamt_kb": machine.pamt_bytes >> 10,
+        "pamt_pages": machine.pamt_bytes >> 12,
+    }
+
+
+def golden(output: dict[str, Any]) -> dict[str, Any]:
+    """A vector's output, reduced to what run() gives."""
+    keys = ("op", "ret", "status", "log", "trace")
+    return {
+        "ops": [{key: op[key] for key in keys} for op in output["ops"]],
+        "tdmrs": output["tdmrs"],
+        "nr_tdmrs": output["nr_tdmrs"],
+        "pamt_bytes": output["pamt_bytes"],
+        "pamt_kb": output["pamt_kb"],
+        "pamt_pages": output["pamt_pages"],
+    }
+
+
+def _operation(machine: Machine, name: str, arguments: list[int]) -> OpResult:
+    match name:
+        case "boot":
+            return machine.boot_result
+        case "init":
+            return machine.tdx_init()
+        case "cpu_online":
+            return machine.cpu_online(*arguments)
+        case "cpu_offline":
+            return machine.cpu_offline(*arguments)
+        case "mem_online":
+            return machine.memory_online(*arguments)
+        case "module":
+            return machine.load_module() if arguments[0] else machine.unload_module()
+        case "clear_faults":
+            return machine.clear_faults()
+        case _:
+            raise AssertionError(f"unknown operation {name}")
+
+
+def _log_line(line: Any) -> list[str]:
+    return [line.level, line.text] + ([] if line.newline else ["no_newline"])
+
+
+def _tdmr(row: TdmrRow) -> dict[str, Any]:
+    return {
+        "base": hex(row.base),
+        "size": hex(row.size),
+        "pamt_4k": [hex(row.pamt_4k.base), hex(row.pamt_4k.size)],
+        "pamt_2m": [hex(row.pamt_2m.base), hex(row.pamt_2m.size)],
+        "pamt_1g": [hex(row.pamt_1g.base), hex(row.pamt_1g.size)],
+        "reserved": [[hex(offset), hex(size)] for offset, size in row.reserved],
+    }
