@@ -73,10 +73,11 @@ def format_size(size: int) -> str:
 
 
 def approximate_size(size: int) -> str:
-    """size rounded for reading: `511.4 GiB`."""
+    """size for reading, rounded to a tenth: `511.1 GiB`; without a fraction where exact."""
     for suffix in ("TiB", "GiB", "MiB", "KiB"):
-        if size >= _SUFFIXES[suffix]:
-            return f"{size / _SUFFIXES[suffix]:.1f} {suffix}".replace(".0 ", " ")
+        unit = _SUFFIXES[suffix]
+        if size >= unit:
+            return f"{size / unit:.1f} {suffix}" if size % unit else f"{size // unit} {suffix}"
     return f"{size} B"
 
 

@@ -32,6 +32,26 @@ def load_file(path: str) -> Platform:
     return platform_of(source.read(data, shown, is_json=is_json), default_name=stem)
 
 
+def validate_files(paths: tuple[str, ...]) -> list[dict[str, str]]:
+    """{file, name} of each description. Raises DescriptionError with the problems of all."""
+    problems: list[Diagnostic] = []
+    checked = []
+    missing: UsageError | None = None
+    for path in paths:
+        try:
+            checked.append({"file": path, "name": load_file(path).name})
+        except UsageError as error:
+            missing = missing or error
+            problems += error.diagnostics()
+        except DescriptionError as error:
+            problems += error.diagnostics()
+    if missing is not None and all(problem.file is None for problem in problems):
+        raise missing
+    if problems:
+        raise DescriptionError(tuple(problems))
+    return checked
+
+
 def from_dict(data: dict[str, object]) -> Platform:
     """The description in a dict; messages name paths only."""
     return platform_of(Source(file=None, data=data), default_name="platform")

@@ -218,7 +218,7 @@ class _YamlReader:
         event = self._events[self._next]
         if isinstance(event, yaml.ScalarEvent):
             self._take()
-            if event.value == "<<" and event.style is None:
+            if event.value == "<<" and not event.style:
                 self._report(event, path, "merge keys (<<) are not supported", hint="write it out")
                 return None
             return str(event.value)
@@ -237,7 +237,7 @@ class _YamlReader:
         if event.tag not in (None, "!"):
             self._tag_problem(event, path)
             return text
-        if event.style is not None:
+        if event.style:  # quoted or a block; plain is None to one parser, empty to the other
             return text
         tag = self._resolver.resolve(yaml.ScalarNode, text, (True, False)).rpartition(":")[2]
         match tag:

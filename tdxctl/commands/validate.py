@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tdxctl validate`."""
+
+from __future__ import annotations
+
+import click
+
+from tdxctl.commands.options import format_option
+from tdxctl.commands.output import print_text
+
+
+@click.command("validate")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@format_option("text", "json")
+def command(files: tuple[str, ...], output_format: str) -> int:
+    r"""Check platform descriptions.
+
+    \b
+      tdxctl validate x.yaml
+      tdxctl validate platforms/*.yaml --format json
+
+    Every problem of every file is reported as file:line:column: path: what is wrong. Exit 3
+    when there is one; - is standard input.
+    """
+    from tdxctl.platform.load import validate_files
+
+    checked = validate_files(files)
+    if output_format == "json":
+        import json
+
+        print_text(
+            json.dumps({"schema": "tdxctl.validate/1", "valid": True, "files": checked}, indent=2)
+        )
+    else:
+        from tdxctl.units import printable
+
+        print_text("\n".join(f"{printable(entry['file'])}: valid" for entry in checked))
+    return 0

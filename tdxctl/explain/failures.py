@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why a bring-up failed, in words: the cause, what it means, what to do.
+
+Reasons are templates over the failure's facts. A cause without an entry here is a bug; a
+test holds the table complete.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tdxctl.events import Failure
+from tdxctl.explain.statuses import explain_status
+from tdxctl.seam.leaves import leaf_title
+from tdxctl.seam.status import status_details, status_name
+
+_BIOS_ORDER = (
+    "in the BIOS enable TME, TME-MT, TDX and the SEAM loader, in that order, saving and "
+    "rebooting in between; SGX on, memory not limited to 46 address bits"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """reason: what happened. meaning: what that means. hint: what to do."""
+
+    reason: str
+    meaning: str
+    hint: str
+
+
+CAUSES = {
+    "no-mtrr": Cause(
+        "the CPU has no MTRRs",
+        "Without X86_FEATURE_MTRR the kernel does not look for TDX.",
+        "use a CPU with TDX",
+    ),
+    "seamrr-absent": Cause(
+        "the CPU has no SEAMRR: MTRRCAP (MSR 0xFE) bit 15 is clear",
+        "Without the SEAM range registers there is no TDX; the kernel says nothing.",
+        "use a CPU with TDX",
+    ),
+    "seamrr-disabled": Cause(
+        "SEAMRR is not locked and enabled (MSR 0x1401 bits 10 and 11)",
+        "BIOS did not enable TDX; the kernel says nothing.",
+        _BIOS_ORDER,
+    ),
+    "too-few-keyids": Cause(
+        "BIOS left {keyids} KeyIDs for TDX, at least 2 are needed",
+        "One KeyID is the module's own, every TD needs another. This kernel meets fewer with a "
+        "WARN_ON backtrace.",
+        "raise the number of TDX KeyIDs in the BIOS (TME-MT/TDX key split)",
+    ),
+    "tdx-not-enabled": Cause(
+        "TDX was not enabled at boot", "platform_tdx_enabled() is false.", _BIOS_ORDER
+    ),
+    "cpu-offline": Cause(
+        "offline: CPU {offline}, of {present} CPUs present",
+        "This kernel initializes the module only while every CPU that the MADT has enabled is "
+        "online. The status stays UNKNOWN, so a retry is allowed.",
+        "bring the CPUs online and call tdx_init() again",
+    ),
+    "cpu-disabled": Cause(
+        "{disabled} MADT slots are not enabled (disabled_cpus), although all {present} CPUs are "
+        "online",
+        "This kernel counts slots that are merely not enabled as CPUs that could be missing.",
+        "have the BIOS leave unused slots out of the MADT, or use a later kernel: 6.8 dropped the "
+        "check",
+    ),
+    "module-not-loaded": Cause(
+        "no TDX module is loaded: TDH.SYS.INIT did not get through",
+        "SEAMCALL answered VMfailInvalid.",
+        "see that the firmware carries and loads a TDX module, then reboot",
+    ),
+    "module-was-not-loaded": Cause(
+        "an earlier call found no TDX module",
+        "NONE is final: no SEAMCALL is made any more until reboot.",
+        "load a module and reboot",
+    ),
+    "module-was-shut-down": Cause(
+        "the TDX module was shut down before",
+        "SHUTDOWN is final: no SEAMCALL is made any more until reboot.",
+        "reboot",
+    ),
+    "cmrs-not-ascending": Cause(
+        "the CMRs are not in ascending order",
+        "The kernel found a firmware bug in the list of convertible memory.",
+        "update the BIOS; the kernel log shows the list",
+    ),
+    "cmrs-empty-first": Cause(
+        "an empty CMR stands before a valid one",
+        "The kernel found a firmware bug in the list of convertible memory.",
+        "update the BIOS; the kernel log shows the list",
+    ),
+    "cmrs-none": Cause(
+        "there is no valid CMR",
+        "Firmware reports no convertible memory at all.",
+        "update the BIOS; the kernel log shows the list",
+    ),
+    "not-convertible": Cause(
+        "memory [{start:#x}, {end:#x}) of node {node} does not lie in one CMR",
+        "Every page that the kernel's page allocator owns must be convertible; a region across "
+        "two touching CMRs is refused as well.",
+        "keep that memory from the kernel at boot (memmap=), or have the firmware report it in "
+        "one CMR",
+    ),
+    "tdmrs-exhausted": Cause(
+        "memory needs {needed} TDMRs, the module has {limit}",
+        "Each memory region that reaches into a new GiB takes a TDMR of its own, and this "
+        "kernel never joins regions into one TDMR.",
+        "fewer memory regions: interleave less, or take odd regions from the kernel (memmap=)",
+    ),
+    "reserved-areas-exhausted": Cause(
+        "TDMR {tdmr} [{start:#x}, {end:#x}) needs {needed} reserved areas ({holes} memory holes "
+        "and the PAMTs inside it), the module has {limit}",
+        "Every hole between memory regions costs a reserved area of its TDMR. Low memory cut up "
+        "by firmware tables uses them up.",
+        "fewer holes in low memory: a BIOS that keeps its tables together, or a kernel that finds "
+        "holes by walking CMRs",
+    ),
+    "pamt-allocation": Cause(
+        "no {pages} contiguous pages for the PAMT of TDMR {tdmr} [{start:#x}, {end:#x}), asked "
+        "from node {node}",
+        "A PAMT is one physically contiguous chunk, about 1/256 of its TDMR; memory in use or "
+        "cut into nodes that are too small has no room for it.",
+        "initialize TDX right after boot, before memory is in use, or give the node more memory",
+    ),
+    "no-memory": Cause(
+        "there is no usable memory above 1 MiB",
+        "The one TDMR of size 0 gets no PAMT.",
+        "describe the machine's memory in memory.ranges",
+    ),
+    "kernel-allocation": Cause(
+        "the kernel could not allocate {what}",
+        "An allocation of the kernel's own failed.",
+        "free memory, then reboot: this kernel does not try again",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A failure in words."""
+
+    reason: str
+    explain: str
+    hint: str
+
+
+def explain_failure(failure: Failure) -> Explanation:
+    """The words for why tdx_init() failed."""
+    facts = dict(failure.facts)
+    if failure.cause == "seamcall" and failure.status is not None and failure.leaf is not None:
+        words = explain_status(failure.status)
+        reason = (
+            f"{leaf_title(failure.leaf)} on CPU {failure.cpu} returned "
+            f"{describe_status(failure.status)}"
+        )
+        if facts.get("failed_cpus", 1) != 1:
+            reason += f"; {facts['failed_cpus']} CPUs failed"
+        if "tdmr_base" in facts:
+            reason += f"; TDMR at {facts['tdmr_base']:#x}"
+        return Explanation(reason + _inner_errno(failure), words.meaning, words.hint)
+    cause = CAUSES[failure.cause]
+    return Explanation(
+        cause.reason.format(**facts) + _inner_errno(failure), cause.meaning, cause.hint
+    )
+
+
+def _inner_errno(failure: Failure) -> str:
+    if failure.inner_errno == failure.errno:
+        return ""
+    return f" (-{failure.inner_errno} inside the kernel, -{failure.errno} to the caller)"
+
+
+def describe_status(status: int) -> str:
+    """`TDX_NON_ORDERED_RESERVED_IN_TDMR (TDMR 0, reserved area 3), 0xc0000a2100000300`."""
+    details = status_details(status)
+    name = status_name(status)
+    if name == hex(status):
+        return name
+    return f"{name}{f' ({details})' if details else ''}, {status:#x}"

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a SEAMCALL completion status means on a real host."""
+
+from __future__ import annotations
+
+from tdxctl.explain.words import Words
+from tdxctl.seam.status import Status, base_status
+
+_REPORT = "report it to the firmware vendor with the status and the module's version"
+_KERNEL = "a kernel bug or a kernel and a module that do not match: try a newer kernel"
+_BIOS = "update BIOS and microcode to a release meant for this TDX module"
+_RETRY = "a kernel that retries gets past it; on one that does not, reboot and try again"
+_KEYIDS = "set the BIOS key split so that KeyIDs are left for TDX, fewer than 2048 in all"
+
+STATUSES: dict[Status, Words] = {
+    Status.TDX_SUCCESS: Words("The call succeeded.", "nothing"),
+    Status.TDX_OPERAND_INVALID: Words(
+        "A register holds a value that the leaf does not take.", _KERNEL
+    ),
+    Status.TDX_OPERAND_ADDR_RANGE_ERROR: Words(
+        "An address lies outside every initialized TDMR.", _KERNEL
+    ),
+    Status.TDX_OPERAND_BUSY: Words("Another CPU holds what the operand names.", _RETRY),
+    Status.TDX_SYS_BUSY: Words(
+        "Another CPU is inside a leaf that needs the whole module for itself.", _RETRY
+    ),
+    Status.TDX_RND_NO_ENTROPY: Words("RDRAND had no entropy for the module.", _RETRY),
+    Status.TDX_INTERRUPTED_BUSY: Words(
+        "The call was interrupted while something was busy.", _RETRY
+    ),
+    Status.TDX_PAGE_NOT_FREE: Words("A page handed over is in use.", _KERNEL),
+    Status.TDX_HPA_RANGE_NOT_FREE: Words("The range already has a PAMT page pair.", _KERNEL),
+    Status.TDX_NO_PAMT_PAGE_PAIR: Words("The range has no PAMT page pair to remove.", _KERNEL),
+    Status.TDX_PAMT_PAGE_NOT_EMPTY: Words(
+        "A page that the PAMT page pair describes is used by a TD.", _KERNEL
+    ),
+    Status.TDX_MISSING_PAMT_PAGE_PAIR: Words("The page's range has no PAMT page pair.", _KERNEL),
+    Status.TDX_SYS_INIT_NOT_PENDING: Words(
+        "The module is already initialized globally, perhaps by the kernel before a kexec.",
+        "reboot: only a freshly loaded module can be initialized",
+    ),
+    Status.TDX_SYS_LP_INIT_NOT_DONE: Words(
+        "The CPU of the call has not done TDH.SYS.LP.INIT.", _KERNEL
+    ),
+    Status.TDX_SYS_LP_INIT_DONE: Words("The CPU has done TDH.SYS.LP.INIT before.", _KERNEL),
+    Status.TDX_SYS_NOT_READY: Words(
+        "The leaf is unknown to this module, or the module is not initialized far enough for it.",
+        "use a module and a kernel that match: an old module answers unknown leaves like this",
+    ),
+    Status.TDX_SYS_SHUTDOWN: Words(
+        "The module was shut down, for an update or by a kernel before a kexec.",
+        "reboot, or finish the update",
+    ),
+    Status.TDX_SYS_KEY_CONFIG_NOT_PENDING: Words(
+        "The module does not expect a key configuration in its state.", _KERNEL
+    ),
+    Status.TDX_SYS_STATE_INCORRECT: Words(
+        "The module is not in the state that the leaf needs.", _KERNEL
+    ),
+    Status.TDX_SYS_INVALID_HANDOFF: Words(
+        "The data handed over by the module before an update cannot be used.", "reboot"
+    ),
+    Status.TDX_SYS_INCOMPATIBLE_SIGSTRUCT: Words(
+        "The module's signature structure does not fit the module.", _BIOS
+    ),
+    Status.TDX_SYS_LP_INIT_NOT_PENDING: Words(
+        "The module does not expect TDH.SYS.LP.INIT in its state.", _KERNEL
+    ),
+    Status.TDX_SYS_CONFIG_NOT_PENDING: Words(
+        "TDH.SYS.CONFIG came too early or twice: TDH.SYS.LP.INIT must have been done on every "
+        "logical processor that firmware counted.",
+        "bring every CPU online before the module is initialized",
+    ),
+    Status.TDX_INCOMPATIBLE_SEAM_CAPABILITIES: Words(
+        "The CPU's SEAM capabilities are not what the module needs, or differ between CPUs.", _BIOS
+    ),
+    Status.TDX_CRYPTO_SELF_TEST_FAILED: Words(
+        "The module's self test of its cryptography failed.", _REPORT
+    ),
+    Status.TDX_UPDATE_COMPATIBILITY_SENSITIVE: Words(
+        "An update now would break a TD under build or an interrupted migration.",
+        "wait for it to finish, then update",
+    ),
+    Status.TDX_KEY_GENERATION_FAILED: Words(
+        "The CPU could not generate the package's key, for want of entropy.", _RETRY
+    ),
+    Status.TDX_KEY_CONFIGURED: Words(
+        "The package's key is configured already. Not an error to the module.", _KERNEL
+    ),
+    Status.TDX_NUM_ACTIVATED_HKIDS_NOT_SUPPORTED: Words(
+        "Firmware activated more KeyIDs than the module supports.", _KEYIDS
+    ),
+    Status.TDX_INCORRECT_CPUID_VALUE: Words(
+        "CPUID says something that the module does not accept: often BIOS or microcode older "
+        "than the module.",
+        _BIOS,
+    ),
+    Status.TDX_LIMIT_CPUID_MAXVAL_SET: Words(
+        "IA32_MISC_ENABLE limits CPUID leaves.", "turn off 'Limit CPUID Maximum' in the BIOS"
+    ),
+    Status.TDX_INCONSISTENT_CPUID_FIELD: Words("CPUID differs between CPUs.", _BIOS),
+    Status.TDX_CPUID_LEAF_1F_FORMAT_UNRECOGNIZED: Words(
+        "CPUID leaf 0x1F has a form that the module does not know.", _BIOS
+    ),
+    Status.TDX_INVALID_WBINVD_SCOPE: Words(
+        "The last-level cache does not cover exactly a package.", _BIOS
+    ),
+    Status.TDX_INVALID_PKG_ID: Words("The CPU's package number is 8 or more.", _REPORT),
+    Status.TDX_CPUID_LEAF_NOT_SUPPORTED: Words("A CPUID leaf the module needs is missing.", _BIOS),
+    Status.TDX_SMRR_NOT_LOCKED: Words("Firmware left an SMRR unlocked.", _BIOS),
+    Status.TDX_INVALID_SMRR_CONFIGURATION: Words("Firmware configured an SMRR wrongly.", _BIOS),
+    Status.TDX_SMRR_OVERLAPS_CMR: Words("An SMRR overlaps convertible memory.", _BIOS),
+    Status.TDX_SMRR_LOCK_NOT_SUPPORTED: Words("The CPU cannot lock its SMRR.", _REPORT),
+    Status.TDX_SMRR_NOT_SUPPORTED: Words("The CPU has no SMRR.", _REPORT),
+    Status.TDX_INCONSISTENT_MSR: Words("An MSR differs between CPUs.", _BIOS),
+    Status.TDX_INCORRECT_MSR_VALUE: Words(
+        "An MSR holds a value that the module does not accept: often BIOS older than the module.",
+        _BIOS,
+    ),
+    Status.TDX_INVALID_TDMR: Words(
+        "A TDMR's base or size is refused: not in whole GiB, empty, or beyond the physical "
+        "address width.",
+        _KERNEL,
+    ),
+    Status.TDX_NON_ORDERED_TDMR: Words("TDMRs overlap or are not in ascending order.", _KERNEL),
+    Status.TDX_TDMR_OUTSIDE_CMRS: Words(
+        "A TDMR holds memory, not marked reserved, that is not convertible: the kernel uses "
+        "memory that firmware did not report in a CMR.",
+        "keep that memory from the kernel at boot (memmap=), or have the firmware report it",
+    ),
+    Status.TDX_TDMR_ALREADY_INITIALIZED: Words(
+        "The TDMR is initialized to its end. Not an error to the module.", _KERNEL
+    ),
+    Status.TDX_INVALID_PAMT: Words(
+        "A PAMT's place or size is refused; most likely it is too small for its TDMR.",
+        "v5 as posted computes the size for a TDMR of 512 GiB or more in 32 bits: use a later "
+        "kernel",
+    ),
+    Status.TDX_PAMT_OUTSIDE_CMRS: Words(
+        "A PAMT lies in memory that is not convertible.",
+        "have the firmware report all of the kernel's memory in CMRs",
+    ),
+    Status.TDX_PAMT_OVERLAP: Words(
+        "A PAMT overlaps another one, or a part of a TDMR that is not marked reserved.", _KERNEL
+    ),
+    Status.TDX_INVALID_RESERVED_IN_TDMR: Words(
+        "A reserved area is not in whole pages or not inside its TDMR.", _KERNEL
+    ),
+    Status.TDX_NON_ORDERED_RESERVED_IN_TDMR: Words(
+        "Reserved areas of a TDMR overlap or are not in ascending order.", _KERNEL
+    ),
+    Status.TDX_CMR_LIST_INVALID: Words(
+        "The firmware's CMR list is malformed: not ascending, overlapping, not in whole pages, or "
+        "beyond the physical addresses that the KeyID bits leave.",
+        _REPORT,
+    ),
+    Status.TDX_METADATA_FIELD_ID_INCORRECT: Words(
+        "The module does not know the metadata field: it is older than the kernel expects.",
+        "use a newer module",
+    ),
+    Status.TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT: Words(
+        "The first metadata field id was asked for and returned. Not an error.", _KERNEL
+    ),
+    Status.VMFAILINVALID: Words(
+        "The SEAMCALL did not reach a module: none is loaded, or it shut itself down on a fatal "
+        "error.",
+        "see that the firmware loads a TDX module; if it was loaded, reboot",
+    ),
+    Status.GP: Words(
+        "SEAMCALL raised #GP: TDX is not enabled by the BIOS on this CPU.",
+        "enable TDX in the BIOS",
+    ),
+    Status.UD: Words(
+        "SEAMCALL raised #UD: the CPU is not in VMX operation.", "load KVM before TDX is used"
+    ),
+}
+
+_UNKNOWN = Words("tdxctl does not know this status.", "look it up in the TDX module's ABI")
+
+
+def explain_status(status: int) -> Words:
+    """The words for a 64-bit status, details ignored."""
+    base = base_status(status)
+    return _UNKNOWN if base is None else STATUSES[base]

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a person is shown of a tdx_init() call, before it has a form: shared by all text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tdxctl.errnos import errno_name
+from tdxctl.events import InitReport, StepResult, TdmrRow, log_of
+from tdxctl.explain.failures import describe_status, explain_failure
+from tdxctl.explain.states import STATES
+from tdxctl.seam.leaves import leaf_title
+from tdxctl.units import approximate_size, format_size, printable
+
+
+@dataclass(frozen=True, slots=True)
+class StepLine:
+    """A line of the steps: number (or empty), title, outcome, and what is to be said of it."""
+
+    number: str
+    title: str
+    outcome: str
+    detail: str
+    indent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; numbers are right-aligned in the columns named in right."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    right: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class InitView:
+    """Everything shown, in order. problem: (label, text) pairs of a failure."""
+
+    heading: tuple[str, ...]
+    steps: tuple[StepLine, ...]
+    tables: tuple[Table, ...]
+    log: tuple[tuple[str, str], ...]
+    verdict: str
+    good: bool
+    problem: tuple[tuple[str, str], ...]
+
+
+def init_view(report: InitReport) -> InitView:
+    """The view of an init report; all text from the description made printable."""
+    result = report.result
+    return InitView(
+        heading=_heading(report),
+        steps=tuple(line for step in result.steps for line in _step_lines(step)),
+        tables=_tables(report) if result.returned == 0 or report.summary.pamt.total else (),
+        log=tuple((line.level, printable(line.text)) for line in log_of(report.events)),
+        verdict=_verdict(report),
+        good=result.returned == 0,
+        problem=_problem(report),
+    )
+
+
+def _heading(report: InitReport) -> tuple[str, ...]:
+    summary = report.summary
+    module = f"TDX module {printable(summary.module_version)}"
+    if not summary.module_loaded:
+        module = "no TDX module loaded"
+    nodes = len(summary.memory_by_node)
+    described = f": {printable(summary.description)}" if summary.description else ""
+    return (
+        f"{printable(summary.machine)}{described}",
+        f"{_count(summary.cpus_present, 'CPU')} in {_count(summary.packages, 'package')}, "
+        f"{approximate_size(summary.memory)} in {_count(nodes, 'NUMA node')}, {module}",
+        f"Kernel: {summary.kernel_title}",
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _step_lines(step: StepResult) -> list[StepLine]:
+    said = []
+    if step.seamcalls and step.leaf:
+        said.append(f"{step.leaf} x {step.seamcalls}" if step.seamcalls > 1 else step.leaf)
+    if step.detail:
+        said.append(step.detail)
+    number = "" if step.number is None else str(step.number)
+    lines = [StepLine(number, step.title, step.outcome, ", ".join(said))]
+    lines += [
+        StepLine("", sub.title, sub.outcome, sub.detail or "", indent=1)
+        for sub in step.substeps
+        if step.outcome != "skipped"
+    ]
+    return lines
+
+
+def _tables(report: InitReport) -> tuple[Table, ...]:
+    summary = report.summary
+    limit = summary.max_reserved_per_tdmr
+    freed = ", freed after the failure" if report.result.returned else ""
+    tdmrs = Table(
+        title=f"TDMRs ({len(summary.tdmrs)} of {summary.max_tdmrs}{freed})",
+        columns=("#", "base", "size", "node", "PAMT at", "PAMT", "reserved"),
+        rows=tuple(_tdmr_row(i, row, limit) for i, row in enumerate(summary.tdmrs)),
+        right=frozenset(range(7)),
+    )
+    by_node = dict(summary.pamt.by_node)
+    memory = dict(summary.memory_by_node)
+    rows = [
+        _pamt_row(f"node {node}", memory.get(node, 0), by_node.get(node, 0))
+        for node in sorted({*memory, *by_node})
+    ]
+    if len(rows) > 1:
+        rows.append(_pamt_row("total", summary.memory, summary.pamt.total))
+    pamt = Table(
+        title=f"PAMT ({approximate_size(summary.pamt.total)}{freed})",
+        columns=("", "memory", "PAMT", "KiB", "of memory"),
+        rows=tuple(rows),
+        right=frozenset({1, 2, 3, 4}),
+    )
+    return tdmrs, pamt
+
+
+def _tdmr_row(number: int, row: TdmrRow, limit: int) -> tuple[str, ...]:
+    pamts = (row.pamt_4k, row.pamt_2m, row.pamt_1g)
+    size = sum(pamt.size for pamt in pamts)
+    return (
+        str(number),
+        hex(row.base),
+        format_size(row.size),
+        str(row.node),
+        hex(row.pamt_4k.base) if size else "-",
+        approximate_size(size) if size else "-",
+        f"{len(row.reserved)}/{limit}" if row.reserved else "-",
+    )
+
+
+def _pamt_row(label: str, memory: int, pamt: int) -> tuple[str, ...]:
+    share = f"{100 * pamt / memory:.3f} %" if memory else "-"
+    return label, approximate_size(memory), approximate_size(pamt), str(pamt >> 10), share
+
+
+def _verdict(report: InitReport) -> str:
+    result = report.result
+    errno = errno_name(result.returned)
+    returned = f"{result.returned} ({errno})" if errno else "0"
+    text = f"tdx_init() returned {returned}; status {result.status}"
+    if not result.steps and result.returned == 0:
+        text = f"call {report.call}: already {result.status}, no SEAMCALL made"
+    return f"{text}: {STATES[result.status]}"
+
+
+def _problem(report: InitReport) -> tuple[tuple[str, str], ...]:
+    failure = report.result.failure
+    if failure is None:
+        return ()
+    words = explain_failure(failure)
+    lines = []
+    if failure.step is not None:
+        titles = {step.name: step for step in report.result.steps}
+        step = titles[failure.step]
+        number = f"{step.number} " if step.number is not None else ""
+        lines.append(("failed step", f"{number}{step.title}"))
+    lines.append(("why", words.reason))
+    if failure.cause != "seamcall" and failure.leaf is not None and failure.status is not None:
+        lines.append(("SEAMCALL", f"{leaf_title(failure.leaf)} on CPU {failure.cpu}"))
+        lines.append(("status", describe_status(failure.status)))
+    lines += [("errno", f"-{failure.errno}"), ("means", words.explain), ("to do", words.hint)]
+    return tuple(lines)
