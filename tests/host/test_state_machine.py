@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The four states of v5 and every way between them (specification linux-host section 2)."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tdxctl.errors import NotModelledError, UsageError
+from tests.machines import booted
+
+
+def test_a_healthy_machine_initializes_once() -> None:
+    """UNKNOWN -> INITIALIZED; a second call returns 0 without a SEAMCALL or a line."""
+    machine = booted()
+    assert machine.status == "UNKNOWN"
+    assert machine.tdx_init().returned == 0
+    assert machine.status == "INITIALIZED"
+    again = machine.tdx_init()
+    assert (again.returned, again.trace, again.log, again.steps) == (0, (), (), ())
+
+
+def test_an_offline_cpu_can_come_online_and_the_call_be_repeated() -> None:
+    """UNKNOWN -> UNKNOWN (-EINVAL) -> INITIALIZED."""
+    machine = booted(cpus={"online": "0-2"})
+    failed = machine.tdx_init()
+    assert (failed.returned, failed.status) == (-22, "UNKNOWN")
+    assert [line.text for line in failed.log] == [
+        "tdx: Unable to initialize the TDX module when there's offline CPU(s)."
+    ]
+    assert machine.cpu_online(3).returned == 0
+    assert machine.tdx_init().returned == 0
+
+
+def test_slots_that_are_not_enabled_count_as_missing_cpus() -> None:
+    machine = booted(cpus={"disabled_cpus": 4})
+    result = machine.tdx_init()
+    assert (result.returned, result.status) == (-22, "UNKNOWN")
+    assert result.failure is not None
+    assert result.failure.cause == "cpu-disabled"
+
+
+def test_v5_ends_in_none_without_a_module() -> None:
+    """UNKNOWN -> NONE; the module appearing later changes nothing, no SEAMCALL is made."""
+    machine = booted(module={"loaded": False})
+    assert machine.tdx_init().returned == -19
+    assert machine.status == "NONE"
+    machine.load_module()
+    again = machine.tdx_init()
+    assert (again.returned, again.status, again.trace) == (-19, "NONE", ())
+
+
+def test_v5_posted_finds_a_module_that_appears() -> None:
+    """UNKNOWN -> UNKNOWN (-ENODEV, a line each time) -> INITIALIZED."""
+    machine = booted("v5-posted", module={"loaded": False})
+    for _ in range(2):
+        result = machine.tdx_init()
+        assert (result.returned, result.status) == (-19, "UNKNOWN")
+        assert [line.text for line in result.log] == ["tdx: TDX module is not loaded."]
+    machine.load_module()
+    assert machine.tdx_init().returned == 0
+
+
+def test_any_other_error_shuts_the_module_down_for_good() -> None:
+    """UNKNOWN -> SHUTDOWN (-EFAULT), LP.SHUTDOWN on every CPU; then -EFAULT in silence."""
+    machine = booted(faults=[{"leaf": "TDH.SYS.KEY.CONFIG", "status": "TDX_KEY_GENERATION_FAILED"}])
+    result = machine.tdx_init()
+    assert (result.returned, result.status) == (-14, "SHUTDOWN")
+    shutdown = [event.to_dict() for event in result.trace][-4:]
+    assert [(event["leaf"], event["cpu"]) for event in shutdown] == [
+        (44, 0),
+        (44, 1),
+        (44, 2),
+        (44, 3),
+    ]
+    machine.clear_faults()
+    again = machine.tdx_init()
+    assert (again.returned, again.trace, again.log) == (-14, (), ())
+
+
+def test_shutting_down_by_hand_reaches_shutdown_too() -> None:
+    """INITIALIZED -> SHUTDOWN -> -EFAULT."""
+    machine = booted()
+    machine.tdx_init()
+    assert machine.shut_down_module().status == "SHUTDOWN"
+    assert machine.tdx_init().returned == -14
+
+
+@pytest.mark.parametrize(
+    ("sections", "returned", "cause"),
+    [
+        ({"firmware": {"seamrr": "absent"}}, -19, "seamrr-absent"),
+        ({"firmware": {"seamrr": "disabled"}}, -19, "seamrr-disabled"),
+        ({"cpus": {"features": {"mtrr": False}}}, -19, "no-mtrr"),
+        ({"firmware": {"tdx_keyids": 1}}, -22, "too-few-keyids"),
+        ({"firmware": {"tdx_keyids": 0}}, -22, "too-few-keyids"),
+        # low half + 1 wraps to 0 in 32 bits
+        ({"firmware": {"mktme_keyids": 0xFFFFFFFF}}, -22, "too-few-keyids"),
+    ],
+)
+def test_without_tdx_at_boot_there_is_no_call_to_the_module(
+    sections: dict[str, object], returned: int, cause: str
+) -> None:
+    """Expect the boot's errno, then -ENODEV from tdx_init() in silence, UNKNOWN for ever."""
+    machine = booted(**sections)
+    assert machine.boot_result.returned == returned
+    result = machine.tdx_init()
+    assert (result.returned, result.status, result.trace, result.log) == (-19, "UNKNOWN", (), ())
+    assert result.failure is not None
+    assert result.failure.cause == cause
+
+
+def test_the_keyid_line_is_printed_before_the_check() -> None:
+    machine = booted(firmware={"mktme_keyids": 0xFFFFFFFF, "tdx_keyids": 5})
+    assert [(line.level, line.text) for line in machine.boot_result.log] == [
+        ("info", "tdx: SEAMRR enabled."),
+        ("info", "tdx: TDX private KeyID range: [0, 5)."),
+        ("WARN", "WARN_ON(!tdx_keyid_start || tdx_keyid_num < 2) in detect_tdx_keyids"),
+    ]
+
+
+def test_concurrent_callers_get_the_first_ones_result() -> None:
+    """Expect one initialization, and 0 for all of eight threads."""
+    machine = booted()
+    returned: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: returned.append(machine.tdx_init().returned))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert returned == [0] * 8
+    inits = [event for event in machine.trace if event.to_dict().get("leaf") == 33]
+    assert len(inits) == 1
+
+
+def test_what_would_crash_the_kernel_is_said_not_modelled() -> None:
+    with pytest.raises(NotModelledError, match="oops"):
+        booted(faults=[{"msr": 0x87, "fault": True}])
+    machine = booted(cpus={"features": {"vmx": False}})
+    with pytest.raises(NotModelledError, match="oopses at its first SEAMCALL"):
+        machine.tdx_init()
+
+
+def test_cpus_that_do_not_exist_cannot_be_brought_online() -> None:
+    with pytest.raises(UsageError, match="no such CPU: 4"):
+        booted().cpu_online(4)
+
+
+def test_the_last_cpu_stays_online() -> None:
+    machine = booted(cpus={"online": "2"})
+    assert machine.cpu_offline(2).returned == -16

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The module by itself: states, the dispatch gate, SEAMCALLs in and out of order."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from tdxctl.seam import ModulePlatform, Registers, TdxModule
+from tdxctl.seam.leaves import Leaf
+
+SYSINFO_PA, CMR_ARRAY_PA, PA_ARRAY, TDMR_PA = 0x10000, 0x11000, 0x3600, 0x8000
+GLOBAL_KEYID = 0x20
+
+
+def _module(version: str = "1.5.01") -> TdxModule:
+    return TdxModule(
+        ModulePlatform(
+            lps=2,
+            packages=1,
+            keyid_bits=6,
+            mktme_keyids=31,
+            tdx_keyids=32,
+            cmrs=[(0x100000, 0x7FF00000), (0x100000000, 0x300000000)],
+            seamrr=(0x3FFE000000, 0x2000000),
+        ),
+        version=version,
+    )
+
+
+def _call(module: TdxModule, leaf: int, cpu: int = 0, **registers: int) -> Registers:
+    return module.seamcall(cpu, Registers(rax=leaf, **registers))
+
+
+def _configurable(version: str = "1.5.01") -> TdxModule:
+    # A module that awaits SYS.CONFIG, with one TDMR of 3 GiB written at TDMR_PA.
+    module = _module(version)
+    assert _call(module, Leaf.TDH_SYS_INIT).rax == 0
+    for cpu in (0, 1):
+        assert _call(module, Leaf.TDH_SYS_LP_INIT, cpu).rax == 0
+    module.memory.write(PA_ARRAY, struct.pack("<Q", TDMR_PA))
+    tdmr = (0x180000000, 0xC0000000, 0x102000, 0x1000, 0x103000, 0x6000, 0x109000, 0xC00000)
+    module.memory.write(TDMR_PA, struct.pack("<8Q", *tdmr))
+    return module
+
+
+def _ready(version: str = "1.5.01") -> TdxModule:
+    module = _configurable(version)
+    config = _call(module, Leaf.TDH_SYS_CONFIG, rcx=PA_ARRAY, rdx=1, r8=GLOBAL_KEYID)
+    assert config.rax == 0
+    assert _call(module, Leaf.TDH_SYS_KEY_CONFIG).rax == 0
+    return module
+
+
+def test_states_follow_the_calls() -> None:
+    """SYSINIT_PENDING -> SYSINIT_DONE -> SYSCONFIG_DONE -> SYS_READY."""
+    module = _module()
+    assert module.sys_state == "SYSINIT_PENDING"
+    module = _configurable()
+    assert module.sys_state == "SYSINIT_DONE"
+    _call(module, Leaf.TDH_SYS_CONFIG, rcx=PA_ARRAY, rdx=1, r8=GLOBAL_KEYID)
+    assert module.sys_state == "SYSCONFIG_DONE"
+    _call(module, Leaf.TDH_SYS_KEY_CONFIG)
+    assert module.sys_state == "SYS_READY"
+
+
+@pytest.mark.parametrize(
+    ("leaf", "registers", "status"),
+    [
+        (1 << 24 | 33, {}, 0xC000010000000000),  # reserved bits of RAX
+        (1 << 16 | 45, {}, 0xC000010000000000),  # a version of a leaf without versions
+        (36, {}, 0xC000050500000000),  # TDMR.INIT before READY
+        (999, {}, 0xC000050500000000),  # unknown leaves too
+        (35, {}, 0xC000050B00000000),  # LP.INIT before INIT
+        (32, {}, 0xC000050200000000),  # INFO on a CPU without LP.INIT
+        (45, {"rcx": 0x3600, "rdx": 1, "r8": 32}, 0xC000050C00000000),
+        (31, {}, 0xC000050700000000),
+        (44, {}, 0),  # LP.SHUTDOWN: deprecated, always a success
+    ],
+)
+def test_a_fresh_module_refuses_what_comes_too_early(
+    leaf: int, registers: dict[str, int], status: int
+) -> None:
+    assert _call(_module(), leaf, **registers).rax == status
+
+
+def test_attributes_are_checked_before_the_state() -> None:
+    """Expect OPERAND_INVALID+RCX for bad attributes even of a second SYS.INIT."""
+    module = _module()
+    assert _call(module, Leaf.TDH_SYS_INIT, rcx=1).rax == 0xC000010000000001
+    assert _call(module, Leaf.TDH_SYS_INIT).rax == 0
+    assert _call(module, Leaf.TDH_SYS_INIT).rax == 0xC000050000000000
+    assert _call(module, Leaf.TDH_SYS_INIT, rcx=1).rax == 0xC000010000000001
+
+
+def test_lp_init_counts_each_lp_once() -> None:
+    module = _module()
+    _call(module, Leaf.TDH_SYS_INIT)
+    assert _call(module, Leaf.TDH_SYS_LP_INIT, 1).rax == 0
+    assert _call(module, Leaf.TDH_SYS_LP_INIT, 1).rax == 0xC000050300000000
+
+
+def test_sys_info_writes_what_the_module_is_and_the_cmrs() -> None:
+    """Expect vendor, build, version and limits in TDSYSINFO_STRUCT, 32 CMRs, two in use."""
+    module = _configurable()
+    out = _call(module, Leaf.TDH_SYS_INFO, rcx=SYSINFO_PA, rdx=1024, r8=CMR_ARRAY_PA, r9=32)
+    assert (out.rax, out.rdx, out.r9) == (0, 1024, 32)
+    sysinfo = module.memory.read(SYSINFO_PA, 1024)
+    assert struct.unpack_from("<IIIHHHB", sysinfo) == (0, 0x8086, 20230323, 481, 5, 1, 1)
+    assert struct.unpack_from("<HHH", sysinfo, 32) == (64, 16, 16)
+    assert struct.unpack_from("<I", sysinfo, 128) == (12,)
+    cmrs = list(struct.iter_unpack("<QQ", module.memory.read(CMR_ARRAY_PA, 512)))
+    assert cmrs[:3] == [(0x100000, 0x7FF00000), (0x100000000, 0x300000000), (0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("registers", "status"),
+    [
+        ({"rcx": 0x10200}, 0xC000010000000001),  # not 1 KB aligned
+        ({"rcx": 0x3FFE000000}, 0xC000010000000001),  # in SEAMRR
+        ({"rcx": 0x20 << 46 | 0x10000}, 0xC000010000000001),  # a private HKID
+        ({"rcx": 1 << 52}, 0xC000010000000001),
+        ({"rdx": 1023}, 0xC000010000000002),
+        ({"r8": 0x11100}, 0xC000010000000008),  # not 512-byte aligned
+        ({"r9": 31}, 0xC000010000000009),
+    ],
+)
+def test_sys_info_checks_its_buffers(registers: dict[str, int], status: int) -> None:
+    good = {"rcx": SYSINFO_PA, "rdx": 1024, "r8": CMR_ARRAY_PA, "r9": 32}
+    out = _call(_configurable(), Leaf.TDH_SYS_INFO, **good | registers)
+    assert (out.rax, out.rdx, out.r9) == (status, 0, 0)
+
+
+def test_a_shared_keyid_in_a_buffers_address_is_allowed() -> None:
+    module = _configurable()
+    out = _call(
+        module, Leaf.TDH_SYS_INFO, rcx=5 << 46 | SYSINFO_PA, rdx=1024, r8=CMR_ARRAY_PA, r9=32
+    )
+    assert out.rax == 0
+    assert module.memory.read(SYSINFO_PA + 4, 4) == struct.pack("<I", 0x8086)
+
+
+@pytest.mark.parametrize(
+    ("registers", "status"),
+    [
+        ({"rcx": 0x3700}, 0xC000010000000001),
+        ({"rdx": 0}, 0xC000010000000002),
+        ({"rdx": 65}, 0xC000010000000002),
+        ({"r8": 31}, 0xC000010000000008),  # the last shared KeyID
+        ({"r8": 64}, 0xC000010000000008),  # behind the last private one
+        ({"r8": 1 << 16 | 32}, 0xC000010000000008),  # Dynamic PAMT is not in 1.5.01
+    ],
+)
+def test_sys_config_checks_its_operands(registers: dict[str, int], status: int) -> None:
+    good = {"rcx": PA_ARRAY, "rdx": 1, "r8": GLOBAL_KEYID}
+    module = _configurable()
+    assert _call(module, Leaf.TDH_SYS_CONFIG, **good | registers).rax == status
+    assert module.sys_state == "SYSINIT_DONE"
+
+
+def test_tdmr_info_is_read_from_memory() -> None:
+    """
+    TDMR 0:  base 0x180000000, size 3 GiB, its 4K PAMT one page short
+
+    Expect TDX_INVALID_PAMT, TDMR 0, level 4K: what was written is what is checked.
+    """
+    module = _configurable()
+    module.memory.write(TDMR_PA + 0x38, struct.pack("<Q", 0xC00000 - 0x1000))
+    out = _call(module, Leaf.TDH_SYS_CONFIG, rcx=PA_ARRAY, rdx=1, r8=GLOBAL_KEYID)
+    assert out.rax == 0xC0000A1000000000
+
+
+def test_memory_nobody_wrote_is_an_empty_tdmr() -> None:
+    """Expect TDX_INVALID_TDMR: an unwritten pointer is 0, a TDMR there has size 0."""
+    module = _configurable()
+    out = _call(module, Leaf.TDH_SYS_CONFIG, rcx=0x200000, rdx=1, r8=GLOBAL_KEYID)
+    assert out.rax == 0xC0000A0000000000
+
+
+def test_one_package_is_ready_after_one_key() -> None:
+    """Expect KEY_CONFIG_NOT_PENDING, not KEY_CONFIGURED, for a second call."""
+    assert _call(_ready(), Leaf.TDH_SYS_KEY_CONFIG).rax == 0xC000050700000000
+
+
+def test_tdmr_init_moves_4_mib_a_call_and_shows_whole_gibibytes() -> None:
+    """Expect RDX at the base for 255 calls, one GiB on at the 256th, then done, then a note."""
+    module = _ready()
+    rdx = [_call(module, Leaf.TDH_SYS_TDMR_INIT, rcx=0x180000000).rdx for _ in range(3 * 256)]
+    assert rdx[:256] == [0x180000000] * 255 + [0x1C0000000]
+    assert rdx[-1] == 0x180000000 + 0xC0000000
+    out = _call(module, Leaf.TDH_SYS_TDMR_INIT, rcx=0x180000000)
+    assert (out.rax, out.rdx) == (0x00000A0300000000, 0)
+
+
+@pytest.mark.parametrize("rcx", [0x1C0000000, 0x180000001, 0, 1 << 51])
+def test_tdmr_init_wants_the_base_of_a_tdmr(rcx: int) -> None:
+    assert _call(_ready(), Leaf.TDH_SYS_TDMR_INIT, rcx=rcx).rax == 0xC000010000000001
+
+
+def test_an_lp_that_does_not_exist_is_an_error_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="no logical processor 2"):
+        _call(_module(), Leaf.TDH_SYS_INIT, 2)
