@@ -60,9 +60,14 @@ def _command(argv: list[str]) -> int:
     from tdxctl.errors import TdxctlError, UsageError
 
     try:
-        return int(cli.main(argv, prog_name="tdxctl", standalone_mode=False) or 0)
-    except click.Abort:
-        return EXIT_INTERRUPTED
+        # Not cli.main(): it has its own ideas of a broken pipe and of Ctrl-C.
+        with cli.make_context("tdxctl", argv) as context:
+            return int(cli.invoke(context) or 0)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(error.format_message() + "\n")
+        return UsageError.exit_code
     except click.UsageError as error:
         help_hint = f"`{error.ctx.command_path} --help` explains" if error.ctx else None
         return _fail(UsageError(error.format_message(), hint=help_hint), argv)

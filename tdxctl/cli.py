@@ -57,7 +57,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="tdxctl %(version)s")
 def cli() -> None:
-    r"""What Linux's bring-up of Intel TDX does on a described platform.
+    """What Linux's bring-up of Intel TDX does on a described platform.
 
     \b
       tdxctl init --platform spr-2s-512g

@@ -24,7 +24,7 @@ SMALL: dict[str, Any] = {
 
 
 def small(**sections: Any) -> Platform:
-    """SMALL with sections merged in, one level deep: small(module={"loaded": False})."""
+    """SMALL with sections merged into its own, one level deep."""
     description = {**SMALL}
     for key, value in sections.items():
         both = isinstance(value, dict) and isinstance(description.get(key), dict)

@@ -98,11 +98,11 @@ def test_sizes_are_shown_exactly_or_rounded(size: int, exact: str, approximate: 
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("Zwei Sockel, 512 GiB – größer", "Zwei Sockel, 512 GiB – größer"),
+        ("Zwei Sockel, 512 GiB, größer", "Zwei Sockel, 512 GiB, größer"),
         ("[red]x[/red]", "[red]x[/red]"),
         ("\x1b[31mred", "\\x1b[31mred"),
         ("a\nb\r\tc", "a\\nb\\r\\tc"),
-        ("‮gpj.exe", "\\u202egpj.exe"),
+        ("\u202egpj.exe", "\\u202egpj.exe"),
         ("\x9b31m", "\\x9b31m"),
         ("\ud800", "\\ud800"),
     ],

@@ -15,7 +15,7 @@ from tdxctl.errors import UsageError
 @kernel_option
 @format_option("text", "json", "jsonl", "dmesg")
 def command(platform: str | None, kernel: str, output_format: str) -> int:
-    r"""Boot a described platform and bring its TDX module up.
+    """Boot a described platform and bring its TDX module up.
 
     \b
       tdxctl init --platform spr-2s-512g

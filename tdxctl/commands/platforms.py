@@ -11,7 +11,7 @@ from tdxctl.commands.output import print_text
 @click.command("platforms")
 @click.argument("name", required=False)
 def command(name: str | None) -> int:
-    r"""List the shipped platforms, or print one.
+    """List the shipped platforms, or print one.
 
     \b
       tdxctl platforms

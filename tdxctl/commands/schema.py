@@ -11,7 +11,7 @@ from tdxctl.commands.output import print_text
 @click.command("schema")
 @click.argument("name", type=click.Choice(["platform"]), default="platform")
 def command(name: str) -> int:
-    r"""Print a JSON Schema, for editors and other tools.
+    """Print a JSON Schema, for editors and other tools.
 
     \b
       tdxctl schema platform

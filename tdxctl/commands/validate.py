@@ -13,7 +13,7 @@ from tdxctl.commands.output import print_text
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @format_option("text", "json")
 def command(files: tuple[str, ...], output_format: str) -> int:
-    r"""Check platform descriptions.
+    """Check platform descriptions.
 
     \b
       tdxctl validate x.yaml

@@ -9,6 +9,7 @@ it gives an equal Platform.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -185,7 +186,7 @@ class Platform:
         return load.load_file(os.fspath(path))
 
     @classmethod
-    def from_dict(cls, data: dict[str, object]) -> Platform:
+    def from_dict(cls, data: Mapping[str, object]) -> Platform:
         """The description in a dict of the same keys. Raises DescriptionError."""
         from tdxctl.platform import load
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -52,9 +53,9 @@ def validate_files(paths: tuple[str, ...]) -> list[dict[str, str]]:
     return checked
 
 
-def from_dict(data: dict[str, object]) -> Platform:
+def from_dict(data: Mapping[str, object]) -> Platform:
     """The description in a dict; messages name paths only."""
-    return platform_of(Source(file=None, data=data), default_name="platform")
+    return platform_of(Source(file=None, data=dict(data)), default_name="platform")
 
 
 def platform_of(document: Source, *, default_name: str) -> Platform:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -100,7 +101,7 @@ def test_shutting_down_by_hand_reaches_shutdown_too() -> None:
     ],
 )
 def test_without_tdx_at_boot_there_is_no_call_to_the_module(
-    sections: dict[str, object], returned: int, cause: str
+    sections: dict[str, Any], returned: int, cause: str
 ) -> None:
     """Expect the boot's errno, then -ENODEV from tdx_init() in silence, UNKNOWN for ever."""
     machine = booted(**sections)

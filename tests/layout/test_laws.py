@@ -7,6 +7,7 @@ held to them too. Page sets are intervals: a law about every page costs no loop 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
@@ -66,7 +67,7 @@ def _covered(interval: Interval, by: list[Interval]) -> bool:
 
 def _disjoint(intervals: list[Interval]) -> bool:
     ordered = sorted(intervals)
-    return all(a[1] <= b[0] for a, b in zip(ordered, ordered[1:], strict=False))
+    return all(a[1] <= b[0] for a, b in pairwise(ordered))
 
 
 def _tdmr(row: TdmrRow) -> Interval:
@@ -90,7 +91,7 @@ def test_the_laws_hold(ranges: list[dict[str, int]], taken: list[Interval]) -> N
 
     # TDMRs cover every usable page, are disjoint, ascending, 1 GiB aligned.
     assert all(_covered(region, tdmrs) for region in usable)
-    assert all(a[1] <= b[0] for a, b in zip(tdmrs, tdmrs[1:], strict=False))
+    assert all(a[1] <= b[0] for a, b in pairwise(tdmrs))
     assert all(base % SZ_1G == 0 and end % SZ_1G == 0 and end > base for base, end in tdmrs)
 
     # PAMTs lie in usable memory that is not taken, are disjoint, of the size law.
@@ -108,7 +109,7 @@ def test_the_laws_hold(ranges: list[dict[str, int]], taken: list[Interval]) -> N
     for row in rows:
         # Reserved areas are sorted, disjoint, inside.
         areas = [(row.base + offset, row.base + offset + size) for offset, size in row.reserved]
-        assert all(a[1] <= b[0] for a, b in zip(areas, areas[1:], strict=False))
+        assert all(a[1] <= b[0] for a, b in pairwise(areas))
         assert all(row.base <= start < end <= row.base + row.size for start, end in areas)
         # Every page of the TDMR is either usable memory or reserved: every hole is covered.
         assert _covered(_tdmr(row), areas + usable)

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exit codes and error messages of the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tdxctl import __version__
+from tdxctl.cli import COMMANDS, cli
+from tests.cli.runner import ROOT, tdxctl
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        (["ini"], "No such command 'ini'. Did you mean 'init'?", "`tdxctl --help` explains"),
+        (["init"], "which platform? none is named", "--platform NAME or --platform FILE"),
+        (["init", "--platform", "spr-2s-512"], "no such platform: 'spr-2s-512'", "did you mean"),
+        (["init", "--platform", "./no.yaml"], "cannot read './no.yaml': no such file", None),
+        (["init", "--platform", "./"], "cannot read './': is a directory", None),
+        (["init", "--platform", "no\x1b[31m"], "no such platform: 'no\\x1b[31m'", "`tdxctl"),
+        (
+            ["init", "--platform", "no-module", "--kernel", "v6"],
+            "no such kernel: 'v6'",
+            "kernels: v5, v5-posted",
+        ),
+        (["init", "--fromat", "json"], "No such option", "`tdxctl init --help` explains"),
+        (["init", "--format", "xml"], "Invalid value for '--format'", "`tdxctl init"),
+        (["validate"], "Missing argument 'FILE...'", "`tdxctl validate --help` explains"),
+        (["platforms", "nothing"], "no such platform: 'nothing'", "`tdxctl platforms` lists"),
+    ],
+)
+def test_usage_errors_exit_2_and_say_what_to_do(
+    arguments: list[str], error: str, hint: str | None
+) -> None:
+    done = tdxctl(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith(f"error: {error}")
+    assert [line for line in lines[1:] if not line.startswith("  hint: ")] == []
+    if hint is not None:
+        assert hint in lines[1]
+
+
+def test_json_errors_are_on_standard_output_too() -> None:
+    done = tdxctl("init", "--platform", "no", "--format=jsonl")
+    assert done.returncode == 2
+    assert json.loads(done.stdout) == {
+        "schema": "tdxctl.error/1",
+        "exit": 2,
+        "diagnostics": [
+            {
+                "severity": "error",
+                "summary": "no such platform: 'no'",
+                "detail": None,
+                "hint": "`tdxctl platforms` lists them; a file's path has a / in it or ends in "
+                ".yaml",
+                "file": None,
+                "line": None,
+                "column": None,
+                "path": None,
+            }
+        ],
+    }
+
+
+def test_what_is_not_modelled_exits_3(tmp_path: Path) -> None:
+    description = tmp_path / "x.yaml"
+    description.write_text(
+        "cpus: {madt: [{apic_id: 0}]}\nmemory: {ranges: [{start: 1MiB, size: 1GiB}]}\n"
+        "faults: [{msr: 0x87}]\n"
+    )
+    done = tdxctl("init", "--platform", str(description))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "not modelled" in done.stderr
+
+
+def test_output_to_a_full_disk_exits_74() -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tdxctl", "platforms"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+    assert done.returncode == 74
+    assert done.stderr == "error: cannot write the output: no space left on device\n"
+
+
+@pytest.mark.parametrize("arguments", [["platforms"], ["init", "--platform", "8s-64t"]])
+def test_a_broken_pipe_exits_141_in_silence(arguments: list[str]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tdxctl", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.wait(timeout=60) == 141
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_ctrl_c_exits_130_in_silence() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tdxctl", "init", "--platform", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stdin is not None
+    # It waits for its standard input; more than a pipe holds shows that it reads.
+    process.stdin.write(b"#" * (1 << 20))
+    process.stdin.flush()
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout, stderr) == (130, b"", b"")
+
+
+def test_the_version_is_the_packages() -> None:
+    assert tdxctl("--version").stdout == f"tdxctl {__version__}\n"
+    assert tdxctl("--version", "--help").stdout == f"tdxctl {__version__}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_command_table_says_what_the_commands_say(name: str) -> None:
+    import click
+
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert command.get_short_help_str(limit=200) == COMMANDS[name]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_commands_help_opens_with_two_examples_that_run(name: str, tmp_path: Path) -> None:
+    """Expect each example to exit 0, with x.yaml a shipped platform."""
+    for file in (ROOT / "platforms").iterdir():
+        (tmp_path / "platforms").mkdir(exist_ok=True)
+        (tmp_path / "platforms" / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "x.yaml").write_bytes((ROOT / "platforms" / "spr-2s-512g.yaml").read_bytes())
+    text = tdxctl(name, "--help").stdout
+    examples = [line.strip() for line in text.splitlines() if line.startswith("    tdxctl ")]
+    assert len(examples) == 2
+    for example in examples:
+        done = subprocess.run(
+            ["bash", "-c", example.replace("tdxctl", f"{sys.executable} -m tdxctl", 1)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, (example, done.stderr)

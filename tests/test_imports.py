@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each command may import, and which room may import which.
+
+Start-up is a budget: the third-party and the dear standard modules that a command loads are
+compared with a list. The rooms are those of the README's architecture section.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.cli.runner import ROOT
+
+PACKAGE = ROOT / "tdxctl"
+
+# Of the standard library, what is dear; NumPy and pydantic bring THEIRS along by themselves.
+DEAR = {
+    "asyncio",
+    "concurrent",
+    "difflib",
+    "email",
+    "importlib.metadata",
+    "importlib.resources",
+    "logging",
+    "multiprocessing",
+    "sqlite3",
+    "subprocess",
+    "unittest",
+    "urllib",
+    "xml",
+}
+THEIRS = DEAR - {"asyncio", "multiprocessing", "sqlite3", "unittest", "xml"}
+CLICK = {"click"}
+PYDANTIC = {
+    "annotated_types",
+    "pydantic",
+    "pydantic_core",
+    "typing_extensions",
+    "typing_inspection",
+}
+YAML = {"yaml"}
+LOADING = CLICK | PYDANTIC | YAML
+BOOTING = LOADING | {"numpy"}
+# Command -> third-party packages and dear standard modules it may load; nothing else.
+ALLOWED = {
+    ("--version",): set[str](),
+    ("--help",): CLICK,
+    ("init", "--help"): CLICK,
+    ("init", "--platform", "no"): CLICK | {"difflib"},
+    ("init", "--platform", "spr-2s-512g"): BOOTING,
+    ("init", "--platform", "spr-2s-512g", "--format", "json"): BOOTING,
+    ("init", "--platform", "spr-2s-512g", "--format", "dmesg"): BOOTING,
+    ("validate", "platforms/spr-2s-512g.yaml"): LOADING,
+    ("platforms",): CLICK | YAML,
+    ("platforms", "spr-2s-512g"): CLICK,
+    ("schema",): LOADING,
+}
+# Commands that answer before anything happens: tdxctl's own modules, to the last one.
+OWN = {
+    ("--version",): {"tdxctl", "tdxctl.__main__"},
+    ("--help",): {"tdxctl", "tdxctl.__main__", "tdxctl.cli", "tdxctl.errors", "tdxctl.units"},
+}
+
+_PROBE = """
+import sys
+sys.argv = ["tdxctl", *sys.argv[1:]]
+from tdxctl.__main__ import main
+try:
+    main()
+except SystemExit:
+    pass
+sys.stderr.write("\\n" + " ".join(sys.modules))
+"""
+
+
+@pytest.mark.parametrize("arguments", ALLOWED, ids=" ".join)
+def test_a_command_imports_only_what_it_needs(arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _PROBE, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    loaded = set(done.stderr.splitlines()[-1].split()) - _loaded_at_start()
+    packages = {name.split(".")[0] for name in loaded}
+    # Names with an underscore are the insides of packages that are named themselves.
+    known = sys.stdlib_module_names | {"tdxctl", "cython_runtime"}
+    third_party = {p for p in packages if not p.startswith("_")} - known
+    allowed = ALLOWED[arguments]
+    theirs = THEIRS if allowed & {"numpy", "pydantic"} else set[str]()
+    assert third_party <= allowed
+    assert loaded & DEAR <= allowed | theirs
+    if arguments in OWN:
+        assert {name for name in loaded if name.startswith("tdxctl")} == OWN[arguments]
+
+
+@cache
+def _loaded_at_start() -> set[str]:
+    # What the interpreter's own start loads: an editable installation's finder, for one.
+    code = "import sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_imports_nothing() -> None:
+    code = "import sys; before = set(sys.modules); import tdxctl; print(*set(sys.modules) - before)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert set(done.stdout.split()) <= {"tdxctl", "__future__"}
+
+
+# Room -> what it may import of tdxctl. A room is a folder or a module; `seam tables` are the
+# modules of seam/ that hold enums and tables only.
+LEAVES = {"errors", "errnos", "units"}
+SEAM_TABLES = {"seam.leaves", "seam.status", "seam.versions", "seam.cpuid_config"}
+ROOMS: dict[str, set[str]] = {
+    "units": set(),
+    "errnos": set(),
+    "errors": {"units"},
+    "events": {"units"},
+    "platform.description": LEAVES,
+    "platform": {"platform"} | LEAVES | SEAM_TABLES,
+    "seam.leaves": {"units"},
+    "seam.status": {"units"},
+    "seam.versions": {"units"},
+    "seam.cpuid_config": {"seam.versions"},
+    "seam": {"seam", "hardware.memory", "errors", "units"},
+    "layout": {"layout", "units"},
+    "hardware.memory": {"units"},
+    "hardware": {"hardware", "platform.description", "errors", "units"},
+    "host": {"host", "seam.port", "seam.tdmr_info", "layout", "events"} | LEAVES | SEAM_TABLES,
+    "machine": {"platform.description", "hardware", "seam", "host", "events"} | LEAVES,
+    "explain": {"explain", "events"} | LEAVES | SEAM_TABLES,
+    "report": {"report", "events", "explain", "platform.description"} | LEAVES | SEAM_TABLES,
+}
+FREE = {"__init__", "__main__", "cli", "commands"}  # everything, lazily
+# `load()` and `from_dict()` of the description import their reader when they are called.
+LAZY_EXCEPTIONS = {("platform.description", "platform"), ("errors", "units")}
+
+FENCED = {
+    "click": {"__main__", "cli", "commands"},
+    "pydantic": {"platform"},
+    "pydantic_core": {"platform"},
+    "yaml": {"platform"},
+    "numpy": {
+        "layout",
+        "seam.tdmr_info",
+        "seam.sys_config",
+        "host.mm",
+        "host.tdmr",
+        "host.tdx_v5",
+        "host.tdx_v5_posted",
+        "machine",
+    },
+    "rich": {"report.terminal"},
+}
+
+
+def _modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        yield name, ast.parse(path.read_text())
+
+
+def _imports(tree: ast.Module) -> set[str]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def _in(module: str, rooms: set[str]) -> bool:
+    return any(module == room or module.startswith(room + ".") for room in rooms)
+
+
+def _room_of(module: str) -> str:
+    parts = module.split(".")
+    names = [".".join(parts[: i + 1]) for i in range(len(parts))]
+    return next(name for name in reversed(names) if name in ROOMS or name in FREE)
+
+
+def _own_imports(module: str, tree: ast.Module) -> set[str]:
+    # Modules of tdxctl that module imports, names inside them left out.
+    known = {name.removesuffix(".__init__") for name, _ in _modules()}
+    return {
+        name.removeprefix("tdxctl.")
+        for name in _imports(tree)
+        if name.startswith("tdxctl.") and name.removeprefix("tdxctl.") in known
+    } - {_parent for _parent in ("platform", "seam", "host", "hardware", "layout") if _parent}
+
+
+def test_arrows_between_the_rooms_point_one_way() -> None:
+    wrong = []
+    for module, tree in _modules():
+        room = _room_of(module)
+        if room in FREE:
+            continue
+        for imported in _own_imports(module, tree):
+            lazily = any(room == a and _in(imported, {b}) for a, b in LAZY_EXCEPTIONS)
+            if not _in(imported, ROOMS[room] | {module}) and not lazily:
+                wrong.append(f"{module} imports {imported}")
+    assert wrong == []
+
+
+def test_third_party_packages_stay_behind_their_fences() -> None:
+    wrong = []
+    for module, tree in _modules():
+        for imported in _imports(tree):
+            package = imported.split(".")[0]
+            if package in FENCED and not _in(module, FENCED[package]):
+                wrong.append(f"{module} imports {package}")
+    assert wrong == []
+
+
+def test_every_module_begins_with_its_licence_and_what_it_is() -> None:
+    for path in sorted([*PACKAGE.rglob("*.py"), *Path(__file__).parent.rglob("*.py")]):
+        text = path.read_text()
+        assert text.startswith("# SPDX-License-Identifier: Apache-2.0\n"), path
+        docstring = ast.get_docstring(ast.parse(text))
+        assert docstring, path
