@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start-up and scaling as ratios, measured from an installed wheel: `make bench`.
+
+Commands are run interleaved, so that a machine that slows down slows all of them; a figure is
+the ratio of medians to `python -c pass` (or to another command) of the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+HOME = ROOT / ".bench"
+RUNS = 15
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command, and at most how many times another one's median it may take."""
+
+    name: str
+    command: tuple[str, ...]
+    against: str
+    most: float | None
+    most_memory: float | None = None
+
+
+def install() -> Path:
+    """A fresh environment with the wheel, byte-compiled; the folder of its commands."""
+    python = HOME / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", "--clear", HOME / "venv"], check=True)
+    quiet = ("--quiet", "--disable-pip-version-check")
+    pip = (sys.executable, "-m", "pip", "wheel", *quiet, "--no-deps", "--wheel-dir")
+    subprocess.run([*pip, HOME / "dist", ROOT], check=True)
+    wheel = max((HOME / "dist").glob("tdxctl-*.whl"), key=lambda path: path.stat().st_mtime)
+    subprocess.run([python, "-m", "pip", "install", *quiet, wheel], check=True)
+    return python.parent
+
+
+def small_twin_of_8s_64t() -> Path:
+    """The eight-socket platform with 64 GiB instead of 64 TiB: same CPUs, a 1024th of memory."""
+    text = (ROOT / "platforms" / "8s-64t.yaml").read_text().replace("name: 8s-64t", "name: 8s-64g")
+    tib8, gib8 = 8 << 40, 8 << 30
+    for socket in range(8, 0, -1):
+        text = text.replace(f"{socket * tib8:#x}", f"{socket * gib8:#x}")
+    path = HOME / "8s-64g.yaml"
+    path.write_text(text)
+    return path
+
+
+def cases(folder: Path) -> list[Case]:
+    """What is measured, the units first."""
+    python, tdxctl = str(folder / "python"), str(folder / "tdxctl")
+    init = (tdxctl, "init", "--platform")
+    small = str(small_twin_of_8s_64t())
+    return [
+        Case("python -c pass", (python, "-c", "pass"), "python -c pass", None),
+        Case("--version", (tdxctl, "--version"), "python -c pass", 1.8),
+        Case("--help", (tdxctl, "--help"), "python -c pass", 6),
+        Case("init, two sockets, plain", (*init, "spr-2s-512g"), "python -c pass", 22),
+        Case("init, 64 GiB", (*init, small), "python -c pass", None),
+        Case("init, 64 TiB", (*init, "8s-64t"), "init, 64 GiB", 1.5, most_memory=1.25),
+    ]
+
+
+def run_once(command: tuple[str, ...]) -> tuple[float, int]:
+    """Wall-clock seconds and peak memory in KiB of one process; output is thrown away."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, _, usage = os.wait4(process.pid, 0)
+    elapsed = time.perf_counter() - start
+    process.returncode = 0
+    return elapsed, usage.ru_maxrss
+
+
+def measure(measured: list[Case], runs: int) -> dict[str, tuple[float, float]]:
+    """Median seconds and median peak memory of each case, interleaved; a warm-up first."""
+    samples: dict[str, list[tuple[float, int]]] = {case.name: [] for case in measured}
+    for number in range(runs + 1):
+        for case in measured:
+            sample = run_once(case.command)
+            if number:
+                samples[case.name].append(sample)
+    return {
+        name: (statistics.median(s for s, _ in taken), statistics.median(m for _, m in taken))
+        for name, taken in samples.items()
+    }
+
+
+def main() -> int:
+    """Measure, print, and exit 1 where a bound is exceeded."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=RUNS, help="counted runs of each command")
+    runs = parser.parse_args().runs
+    measured = cases(install())
+    medians = measure(measured, runs)
+    exceeded = []
+    print(f"{'command':<26} {'median':>9}  ratio   bound   against")
+    for case in measured:
+        (seconds, memory), (base, base_memory) = medians[case.name], medians[case.against]
+        bound = "" if case.most is None else f"<= {case.most}"
+        ratio = seconds / base
+        print(f"{case.name:<26} {1000 * seconds:6.1f} ms  {ratio:5.2f}  {bound:<7} {case.against}")
+        if case.most is not None and ratio > case.most:
+            exceeded.append(f"{case.name}: {ratio:.2f} > {case.most}")
+        if case.most_memory is not None:
+            ratio = memory / base_memory
+            bound = f"<= {case.most_memory}"
+            print(f"{'  peak memory':<26} {memory / 1024:5.1f} MiB  {ratio:5.2f}  {bound}")
+            if ratio > case.most_memory:
+                exceeded.append(f"{case.name}, memory: {ratio:.2f} > {case.most_memory}")
+    for text in exceeded:
+        print(f"exceeded: {text}")
+    return 1 if exceeded else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
