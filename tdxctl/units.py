@@ -19,6 +19,9 @@ MAX_PHYSICAL_ADDRESS = 1 << 52
 U32_MASK = (1 << 32) - 1
 U64_MASK = (1 << 64) - 1
 
+#: A machine's name; the whole of it must match.
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+
 _SUFFIXES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 # Groups of hex digits, one underscore between groups: 0x1_0000.
 _HEX = re.compile(r"0[xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*", re.ASCII)

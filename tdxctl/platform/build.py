@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tdxctl.platform.cmrs import auto_cmrs
+from tdxctl.platform.cmrs import auto_cmrs, auto_seamrr
 from tdxctl.platform.description import (
     AllocationFault,
     BootFault,
@@ -33,13 +33,11 @@ from tdxctl.platform.model import (
     FirmwareModel,
     MemoryModel,
     ModuleModel,
+    MsrFaultModel,
     PlatformModel,
     SeamcallFaultModel,
 )
 from tdxctl.seam.versions import SAMPLES, ModuleVersion
-from tdxctl.units import SZ_32M, round_up
-
-_SEAMRR_SIZE = SZ_32M
 
 
 def build(model: PlatformModel, default_name: str) -> Platform:
@@ -53,7 +51,7 @@ def build(model: PlatformModel, default_name: str) -> Platform:
         firmware=_firmware(model.firmware, memory),
         module=_module(model.module),
         kernel=KernelConfig(hibernation=model.kernel.hibernation),
-        faults=tuple(_fault(fault) for fault in model.faults),
+        faults=tuple(fault_of(fault) for fault in model.faults if _faults_at_all(fault)),
     )
 
 
@@ -111,8 +109,7 @@ def _firmware(firmware: FirmwareModel, memory: Memory) -> Firmware:
     if firmware.seamrr_range is not None:
         base, size = firmware.seamrr_range.base, firmware.seamrr_range.size
     else:
-        top = memory.ranges[-1].end if memory.ranges else 0
-        base, size = round_up(top, SZ_32M), _SEAMRR_SIZE
+        base, size = auto_seamrr(memory.ranges[-1].end if memory.ranges else 0)
     return Firmware(
         seamrr=Seamrr(firmware.seamrr),
         mktme_keyids=firmware.mktme_keyids,
@@ -145,7 +142,12 @@ def _module(module: ModuleModel) -> Module:
     )
 
 
-def _fault(fault: FaultModel) -> Fault:
+def _faults_at_all(fault: FaultModel) -> bool:
+    return not isinstance(fault, MsrFaultModel) or fault.fault
+
+
+def fault_of(fault: FaultModel) -> Fault:
+    """The fault of its model."""
     match fault:
         case SeamcallFaultModel():
             return SeamcallFault(fault.leaf, fault.status, fault.cpu, fault.call, fault.times)

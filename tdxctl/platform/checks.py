@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from tdxctl.platform.cmrs import MAX_RUNS_ABOVE_4G, runs_above_4g
+from tdxctl.platform.cmrs import MAX_RUNS_ABOVE_4G, auto_seamrr, runs_above_4g
 from tdxctl.platform.model import (
     ADDRESS,
     END,
+    FEATURES_HINT,
     MAX_CPUS,
     MAX_RANGES,
     SIZE,
+    is_feature,
     parse_apic_ids,
     parse_online,
 )
-from tdxctl.platform.source import Path
+from tdxctl.platform.source import UNREADABLE, Path
 from tdxctl.units import MAX_PHYSICAL_ADDRESS
 
 
@@ -46,12 +48,16 @@ def cross_checks(data: object) -> Iterator[Problem]:
     yield from _reserved_problems(_list(memory, "reserved"))
     if memory.get("cmrs", "auto") == "auto":
         yield from _auto_cmr_problems(ranges)
-    yield from _apic_id_problems(_list(cpus, "madt"))
-    enabled = _enabled_cpus(_list(cpus, "madt"))
+    for i, entry in enumerate(_list(memory, "cmrs")):
+        yield from _base_size_problems(entry, ("memory", "cmrs", i))
+    madt = _list(cpus, "madt", MAX_CPUS)
+    yield from _apic_id_problems(madt)
+    enabled = _enabled_cpus(madt)
     if enabled is not None:
         yield from _online_problems(cpus.get("online", "all"), enabled)
         yield from _fault_problems(_list(top, "faults"), enabled)
-    yield from _seamrr_problems(_mapping(_mapping(top, "firmware"), "seamrr_range"))
+    yield from _seamrr_problems(_mapping(top, "firmware"), ranges)
+    yield from _feature_problems(_mapping(top, "module").get("features"))
 
 
 def _mapping(parent: dict[str, Any], key: str) -> dict[str, Any]:
@@ -59,9 +65,9 @@ def _mapping(parent: dict[str, Any], key: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _list(parent: dict[str, Any], key: str) -> list[Any]:
+def _list(parent: dict[str, Any], key: str, limit: int = MAX_RANGES) -> list[Any]:
     value = parent.get(key)
-    return value if isinstance(value, list) and len(value) <= max(MAX_RANGES, MAX_CPUS) else []
+    return value if isinstance(value, list) and len(value) <= limit else []
 
 
 def _number(entry: object, key: str, parse: Any) -> int | None:
@@ -139,7 +145,8 @@ def _auto_cmr_problems(ranges: list[tuple[int, int, int]]) -> Iterator[Problem]:
     if runs > MAX_RUNS_ABOVE_4G:
         yield Problem(
             ("memory", "cmrs"),
-            f"auto cannot cover {runs} runs of memory above 4 GiB with 32 CMRs",
+            f"auto has CMRs for {MAX_RUNS_ABOVE_4G} runs of memory above 4 GiB, "
+            f"and there are {runs}",
             hint="list the CMRs",
         )
 
@@ -212,7 +219,7 @@ def _online_problems(value: object, enabled: int) -> Iterator[Problem]:
 
 def _fault_problems(entries: list[Any], enabled: int) -> Iterator[Problem]:
     for i, entry in enumerate(entries):
-        cpu = entry.get("cpu") if isinstance(entry, dict) else None
+        cpu = entry.get("cpu") if isinstance(entry, dict) and "leaf" in entry else None
         if isinstance(cpu, int) and not isinstance(cpu, bool) and enabled <= cpu < MAX_CPUS:
             yield Problem(
                 ("faults", i, "cpu"),
@@ -222,10 +229,35 @@ def _fault_problems(entries: list[Any], enabled: int) -> Iterator[Problem]:
             )
 
 
-def _seamrr_problems(entry: dict[str, Any]) -> Iterator[Problem]:
+def _base_size_problems(entry: object, path: Path) -> Iterator[Problem]:
     base, size = _number(entry, "base", ADDRESS), _number(entry, "size", SIZE)
-    path: Path = ("firmware", "seamrr_range", "size")
-    if size == 0:
-        yield Problem(path, "must not be 0")
-    elif base is not None and size is not None and base + size > MAX_PHYSICAL_ADDRESS:
-        yield Problem(path, "makes the range end beyond 2^52", entry["size"])
+    if base is not None and size is not None and base + size > MAX_PHYSICAL_ADDRESS:
+        assert isinstance(entry, dict)
+        yield Problem((*path, "size"), "makes the range end beyond 2^52", entry["size"])
+
+
+def _seamrr_problems(
+    firmware: dict[str, Any], ranges: list[tuple[int, int, int]]
+) -> Iterator[Problem]:
+    path: Path = ("firmware", "seamrr_range")
+    entry = firmware.get("seamrr_range")
+    if entry is not None:
+        if _number(entry, "size", SIZE) == 0:
+            yield Problem((*path, "size"), "must not be 0")
+        yield from _base_size_problems(entry, path)
+    elif ranges:
+        last, _, end = ranges[-1]
+        base, size = auto_seamrr(end)
+        if base + size > MAX_PHYSICAL_ADDRESS:
+            yield Problem(
+                ("memory", "ranges", last),
+                "leaves no room behind it for the SEAM range",
+                hint="say in firmware.seamrr_range where that is",
+            )
+
+
+def _feature_problems(names: object) -> Iterator[Problem]:
+    for i, name in enumerate(names if isinstance(names, list) else []):
+        if name is not UNREADABLE and not is_feature(name):
+            path: Path = ("module", "features", i)
+            yield Problem(path, "is not the name of a feature", name, FEATURES_HINT)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`cmrs: auto`: the Convertible Memory Ranges that firmware reports on real hosts."""
+"""What firmware does on real hosts: the Convertible Memory Ranges of `auto`, the SEAM range."""
 
 from __future__ import annotations
 
-from tdxctl.units import SZ_1M, SZ_4G, SZ_4K, round_down, round_up
+from tdxctl.units import SZ_1M, SZ_4G, SZ_4K, SZ_32M, round_down, round_up
 
 #: One of the 32 CMRs is the memory below 4 GiB.
 MAX_RUNS_ABOVE_4G = 31
@@ -15,12 +15,17 @@ def auto_cmrs(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     # one range per run of touching ranges above (a range that crosses 4 GiB counts as above)"
     below = [end for _, end in ranges if end <= SZ_4G]
     top = round_up(below[-1], SZ_1M) if below else 0
-    cmrs = [(SZ_1M, top - SZ_1M)] if top > SZ_1M else []
     above = runs_above_4g(ranges)
-    if cmrs and above and above[0][0] < top:
-        # The run that crosses 4 GiB starts inside the rounding.
-        cmrs = [(SZ_1M, above[0][0] - SZ_1M)]
+    if above:
+        # The run that crosses 4 GiB may start inside the rounding.
+        top = min(top, above[0][0])
+    cmrs = [(SZ_1M, top - SZ_1M)] if top > SZ_1M else []
     return cmrs + [(start, end - start) for start, end in above]
+
+
+def auto_seamrr(top: int) -> tuple[int, int]:
+    """(base, size) of the SEAM range, behind memory that ends at top."""
+    return round_up(top, SZ_32M), SZ_32M
 
 
 def runs_above_4g(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

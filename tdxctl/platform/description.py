@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 SCHEMA = "tdxctl.platform/1"
 
@@ -192,6 +193,49 @@ class Platform:
 
         return load.from_dict(data)
 
+    @classmethod
+    def from_canonical(cls, data: dict[str, Any]) -> Platform:
+        """The Platform of a to_dict(), without any check: for what tdxctl itself wrote."""
+        cpus, memory, module = data["cpus"], data["memory"], data["module"]
+        firmware = data["firmware"]
+        online = cpus["online"]
+        return cls(
+            name=data["name"],
+            description=data["description"],
+            cpus=Cpus(
+                family=cpus["model"]["family"],
+                model=cpus["model"]["model"],
+                features=CpuFeatures(**cpus["features"]),
+                madt=tuple(MadtEntry(**entry) for entry in cpus["madt"]),
+                online=tuple(int(cpu) for cpu in online.split(",")),
+                disabled_cpus=cpus["disabled_cpus"],
+            ),
+            memory=Memory(
+                ranges=tuple(MemoryRange(**entry) for entry in memory["ranges"]),
+                reserved=tuple((entry["start"], entry["end"]) for entry in memory["reserved"]),
+                cmrs=tuple((entry["base"], entry["size"]) for entry in memory["cmrs"]),
+            ),
+            firmware=Firmware(
+                seamrr=Seamrr(firmware["seamrr"]),
+                mktme_keyids=firmware["mktme_keyids"],
+                tdx_keyids=firmware["tdx_keyids"],
+                keyid_bits=firmware["keyid_bits"],
+                seamrr_base=firmware["seamrr_range"]["base"],
+                seamrr_size=firmware["seamrr_range"]["size"],
+            ),
+            module=Module(
+                **{
+                    **module,
+                    "pamt_entry_size": tuple(
+                        module["pamt_entry_size"][level] for level in ("4k", "2m", "1g")
+                    ),
+                    "checks": Checks(module["checks"]),
+                }
+            ),
+            kernel=KernelConfig(**data["kernel"]),
+            faults=tuple(fault_from_dict(fault) for fault in data["faults"]),
+        )
+
     def to_dict(self) -> dict[str, object]:
         """The canonical description: every key present, nothing `auto`, JSON types only."""
         cpus, memory, firmware, module = self.cpus, self.memory, self.firmware, self.module
@@ -246,11 +290,12 @@ class Platform:
                 "checks": module.checks.value,
             },
             "kernel": {"hibernation": self.kernel.hibernation},
-            "faults": [_fault_to_dict(fault) for fault in self.faults],
+            "faults": [fault_to_dict(fault) for fault in self.faults],
         }
 
 
-def _fault_to_dict(fault: Fault) -> dict[str, object]:
+def fault_to_dict(fault: Fault) -> dict[str, object]:
+    """A fault as the canonical description has it."""
     match fault:
         case SeamcallFault():
             entry: dict[str, object] = {"leaf": fault.leaf, "status": hex(fault.status)}
@@ -263,3 +308,14 @@ def _fault_to_dict(fault: Fault) -> dict[str, object]:
             return {"boot": fault.boot, "errno": fault.errno}
         case MsrReadFault():
             return {"msr": fault.msr, "fault": True}
+
+
+def fault_from_dict(data: dict[str, Any]) -> Fault:
+    """The fault of a fault_to_dict()."""
+    if "leaf" in data:
+        return SeamcallFault(**{**data, "status": int(data["status"], 16)})
+    if "allocation" in data:
+        return AllocationFault(**data)
+    if "boot" in data:
+        return BootFault(**data)
+    return MsrReadFault(data["msr"])

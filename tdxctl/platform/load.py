@@ -6,31 +6,43 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import PurePath
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from tdxctl.errors import DescriptionError, Diagnostic, UsageError
 from tdxctl.platform import source
-from tdxctl.platform.build import build
+from tdxctl.platform.build import build, fault_of
 from tdxctl.platform.checks import cross_checks
-from tdxctl.platform.description import Platform
-from tdxctl.platform.model import BRANCH_MARK, NAME_PATTERN, PlatformModel
+from tdxctl.platform.description import AllocationFault, Platform, SeamcallFault
+from tdxctl.platform.model import BRANCH_MARK, NAME_PATTERN, FaultModel, PlatformModel
+from tdxctl.platform.settings import with_settings
 from tdxctl.platform.source import UNREADABLE, Source, dotted, got
 from tdxctl.units import printable
 
 _STDIN = "-"
+_AUTO_OR_LIST = ("memory", "cmrs")
 
 
-def load_file(path: str) -> Platform:
-    """The description in the file at path; `-` is standard input."""
+def load_file(path: str, settings: tuple[str, ...] = ()) -> Platform:
+    """The description in the file at path; `-` is standard input.
+
+    settings are `PATH=VALUE` changes on top, in the order given.
+    """
     data = _read_bytes(path)
     shown = "<stdin>" if path == _STDIN else path
     stem = "stdin" if path == _STDIN else PurePath(path).stem
     starts_as_json = data.lstrip()[:1] == b"{"
     is_json = starts_as_json if path == _STDIN else path.lower().endswith(".json")
-    return platform_of(source.read(data, shown, is_json=is_json), default_name=stem)
+    document = source.read(data, shown, is_json=is_json)
+    return platform_of(with_settings(document, settings), default_name=stem)
+
+
+def from_canonical(data: dict[str, Any], settings: tuple[str, ...]) -> Platform:
+    """A stored description with `PATH=VALUE` changes on top."""
+    return platform_of(with_settings(Source(file=None, data=data), settings), default_name="")
 
 
 def validate_files(paths: tuple[str, ...]) -> list[dict[str, str]]:
@@ -53,6 +65,23 @@ def validate_files(paths: tuple[str, ...]) -> list[dict[str, str]]:
     return checked
 
 
+def runtime_fault(pairs: tuple[str, ...]) -> SeamcallFault | AllocationFault:
+    """The fault of `KEY=VALUE` pairs, values read as YAML. Raises UsageError."""
+    document = with_settings(Source(file=None, data={}), pairs)
+    try:
+        model = TypeAdapter[Any](FaultModel).validate_python(document.data)
+        fault = fault_of(model)
+    except ValidationError as error:
+        problems = document.problems + _model_problems(document, error)
+        raise UsageError("\n".join(problem.render() for problem in problems)) from None
+    if not isinstance(fault, SeamcallFault | AllocationFault):
+        raise UsageError(
+            "a running machine's boot is over: only leaf and allocation faults can be set",
+            hint="put the fault into the description and boot",
+        )
+    return fault
+
+
 def from_dict(data: Mapping[str, object]) -> Platform:
     """The description in a dict; messages name paths only."""
     return platform_of(Source(file=None, data=dict(data)), default_name="platform")
@@ -62,7 +91,9 @@ def platform_of(document: Source, *, default_name: str) -> Platform:
     """The Platform that document describes. Raises DescriptionError with every problem."""
     problems = list(document.problems)
     model = None
-    if not isinstance(document.data, dict):
+    if document.data is UNREADABLE:
+        pass  # reported where it was read
+    elif not isinstance(document.data, dict):
         problems.append(document.problem((), f"must be a mapping ({got(document.data)})"))
     else:
         try:
@@ -70,7 +101,9 @@ def platform_of(document: Source, *, default_name: str) -> Platform:
         except ValidationError as error:
             problems += _model_problems(document, error)
         for found in cross_checks(document.data):
-            detail = got(found.value) if found.value is not None else None
+            if found.path in document.merged:
+                continue
+            detail = None if found.value is None else document.got(found.path, found.value)
             problems.append(
                 document.problem(found.path, found.summary, detail=detail, hint=found.hint)
             )
@@ -91,14 +124,17 @@ def platform_of(document: Source, *, default_name: str) -> Platform:
 
 def _read_bytes(path: str) -> bytes:
     limit = source.MAX_FILE_SIZE + 1
-    if path == _STDIN:
-        return sys.stdin.buffer.read(limit)
     try:
+        if path == _STDIN:
+            if sys.stdin is None:
+                raise UsageError("cannot read standard input: it is closed")
+            return sys.stdin.buffer.read(limit)
         with open(path, "rb") as file:
             return file.read(limit)
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise UsageError(f"cannot read '{printable(path)}': {reason}") from None
+        what = "standard input" if path == _STDIN else f"'{printable(path)}'"
+        raise UsageError(f"cannot read {what}: {reason}") from None
 
 
 def _model_problems(document: Source, error: ValidationError) -> list[Diagnostic]:
@@ -106,57 +142,89 @@ def _model_problems(document: Source, error: ValidationError) -> list[Diagnostic
     for entry in error.errors(include_url=False):
         if entry["type"] == "unreadable" or entry["input"] is UNREADABLE:
             continue
-        path = tuple(
-            part for part in entry["loc"] if not (isinstance(part, str) and BRANCH_MARK in part)
-        )
-        problems.append(_model_problem(document, path, entry["type"], entry["input"], entry))
+        kind, location = entry["type"], entry["loc"]
+        path = _path_of(location, kind)
+        if path in document.merged or (kind == "missing" and path[:-1] in document.merged):
+            continue
+        problems.append(_model_problem(document, path, location, entry))
     return problems
 
 
+def _path_of(location: source.Path, kind: str) -> source.Path:
+    # The last part of an unknown key's location is the description's own, whatever it is.
+    own = location[-1:] if kind == "extra_forbidden" else ()
+    rest = location[: len(location) - len(own)]
+    return (*(part for part in rest if not _is_branch(part)), *own)
+
+
+def _is_branch(part: str | int) -> bool:
+    return isinstance(part, str) and part.startswith(BRANCH_MARK)
+
+
 def _model_problem(
-    document: Source, path: source.Path, kind: str, value: object, entry: Any
+    document: Source, path: source.Path, location: source.Path, entry: Any
 ) -> Diagnostic:
-    context = entry.get("ctx", {})
-    match kind:
+    context, value = entry.get("ctx", {}), entry["input"]
+    match entry["type"]:
         case "tdxctl":
             return document.problem(
-                path, context["summary"], detail=got(value), hint=context["hint"]
+                path, context["summary"], detail=document.got(path, value), hint=context["hint"]
             )
         case "missing":
             return document.problem(path, "is required")
         case "extra_forbidden":
-            return document.problem(path, "unknown key", hint=_did_you_mean(path), at_key=True)
+            return document.problem(
+                path, "unknown key", hint=_did_you_mean(path, location), at_key=True
+            )
+        case "invalid_key":
+            return document.problem(path, "a key must be text")
         case "too_short":
             return document.problem(path, "must not be empty")
         case "too_long":
             return document.problem(path, f"has more than {context['max_length']} entries")
         case "list_type":
-            return document.problem(path, "must be a list", detail=got(value))
+            what = "must be auto or a list" if path == _AUTO_OR_LIST else "must be a list"
+            return document.problem(path, what, detail=document.got(path, value))
         case "union_tag_not_found":
             return document.problem(
-                path, "must have one of the keys leaf, allocation, boot, msr", detail=got(value)
+                path,
+                "must have one of the keys leaf, allocation, boot, msr",
+                detail=document.got(path, value),
             )
         case _:
-            return document.problem(path, "must be a mapping", detail=got(value))
+            return document.problem(path, "must be a mapping", detail=document.got(path, value))
 
 
-def _did_you_mean(path: source.Path) -> str | None:
+def _did_you_mean(path: source.Path, location: source.Path) -> str | None:
     # The nearest key of the model at that place.
     import difflib
 
-    keys = _keys_at(path[:-1])
+    keys = _keys_at(location[:-1])
     near = difflib.get_close_matches(str(path[-1]), keys, n=1)
     if near:
         return f"did you mean {near[0]}?"
-    return f"keys of {dotted(path[:-1])}: {', '.join(keys)}" if len(path) > 1 and keys else None
+    where = f"keys of {dotted(path[:-1])}" if len(path) > 1 else "keys here"
+    return f"{where}: {', '.join(keys)}"
 
 
-def _keys_at(path: source.Path) -> list[str]:
+@cache
+def _json_schema() -> dict[str, Any]:
+    return PlatformModel.model_json_schema()
+
+
+def _keys_at(location: source.Path) -> list[str]:
     # Walks the JSON Schema, which has the model's keys by their written names.
-    schema = PlatformModel.model_json_schema()
+    schema = _json_schema()
     nodes: list[dict[str, Any]] = [schema]
-    for part in path:
-        nodes = [child for node in nodes for child in _children(schema, node, part)]
+    for part in location:
+        if _is_branch(part):
+            # The branches of faults are named after the key that tells them apart. A fault
+            # by itself, which the root is not, is found among the definitions.
+            tag = str(part).removeprefix(BRANCH_MARK)
+            known = [*nodes, *schema["$defs"].values()]
+            nodes = [node for node in known if tag in node.get("properties", {})][:1] or nodes
+        else:
+            nodes = [child for node in nodes for child in _children(schema, node, part)]
     return [key for node in nodes for key in node.get("properties", {})]
 
 

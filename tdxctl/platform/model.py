@@ -16,7 +16,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from tdxctl.errnos import Errno
 from tdxctl.platform.description import SCHEMA, Checks, Seamrr
-from tdxctl.platform.source import UNREADABLE
+from tdxctl.platform.source import MAX_DIGITS, UNREADABLE
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Status
 from tdxctl.seam.versions import FEATURES0, ModuleVersion
@@ -37,6 +37,7 @@ MAX_PACKAGE = 31
 MIN_KEYID_BITS, MAX_KEYID_BITS = 6, 15
 #: 0xFFFFFFFF is the x2APIC broadcast id.
 MAX_APIC_ID = U32_MASK - 1
+FEATURES_HINT = f"features: {', '.join(FEATURES0)}"
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 #: Intel server CPUs, family 6, by the names of arch/x86/include/asm/intel-family.h.
@@ -55,7 +56,9 @@ CPU_MODELS = {
 # Marks the branches of a union in pydantic's error locations, which are not paths.
 BRANCH_MARK = "\0"
 
-_NUMBER_TEXT = "^(0[xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*|(0|[1-9][0-9]*)([KMGT]iB)?)$"
+_HEX_TEXT = "0[xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*"
+_PLAIN_NUMBER_TEXT = f"^({_HEX_TEXT}|0|[1-9][0-9]*)$"
+_NUMBER_TEXT = f"^({_HEX_TEXT}|(0|[1-9][0-9]*)([KMGT]iB)?)$"
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # hashable: it stands in type unions
@@ -96,6 +99,19 @@ def number(minimum: int, maximum: int, shown: Callable[[int], str] = str) -> Che
 
     plain = {"type": "integer", "minimum": minimum, "maximum": maximum}
     return Checked(parse, {"anyOf": [plain, {"type": "string", "pattern": _NUMBER_TEXT}]})
+
+
+def plain_number(minimum: int, maximum: int) -> Checked:
+    """A number that is no size, also as decimal or 0x text; bounds inclusive."""
+
+    def parse(value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(_PLAIN_NUMBER_TEXT, value, re.ASCII):
+            if len(value) > MAX_DIGITS:
+                raise ValueError("is too long for a number")
+            value = parse_size(value)
+        return _bounded(value, minimum, maximum, str)
+
+    return Checked(parse, number(minimum, maximum).schema)
 
 
 def count(minimum: int, maximum: int) -> Checked:
@@ -139,21 +155,24 @@ def one_of(*choices: str) -> Checked:
 
 
 def auto(inner: Checked) -> Checked:
-    """`auto`, which becomes None, or what inner takes."""
+    """`auto`, which becomes None, or the whole number that inner takes."""
 
     def parse(value: object) -> object:
-        return None if value == "auto" else inner.parse(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            if value == "auto":
+                return None
+            raise ValueError("must be auto or a whole number")
+        return inner.parse(value)
 
     return Checked(parse, {"anyOf": [{"const": "auto"}, inner.schema]})
 
 
 def parse_text(value: object) -> str:
-    """Text. Raises ValueError, with the hint to quote what YAML reads as a number."""
-    if isinstance(value, bool) or value is None or isinstance(value, dict | list):
-        raise ValueError("must be text")
-    if not isinstance(value, str):
-        raise ValueError("must be text", "quote it")
-    return value
+    """Text. Raises ValueError, with the hint to quote what is a number."""
+    if isinstance(value, str):
+        return value
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    raise ValueError("must be text", *(["quote it"] if number else []))
 
 
 def parse_name(value: object) -> str:
@@ -180,18 +199,25 @@ def parse_version(value: object) -> str:
 
 
 def parse_features(value: object) -> int:
-    """TDX_FEATURES0 from a number or a list of bit names. Raises ValueError."""
-    if not isinstance(value, list):
-        what = "must be a number or a list of feature names"
-        if isinstance(value, bool) or not isinstance(value, int | str):
-            raise ValueError(what)
-        return _bounded(parse_size(value) if isinstance(value, str) else value, 0, U64_MASK, hex)
-    bits = 0
-    for name in value:
-        if not isinstance(name, str) or name.upper() not in FEATURES0:
-            raise ValueError("names an unknown feature", f"features: {', '.join(FEATURES0)}")
-        bits |= 1 << FEATURES0[name.upper()]
-    return bits
+    """TDX_FEATURES0 from a number or a list of bit names. Raises ValueError.
+
+    Names that do not exist are left to `checks`, which has a place for each.
+    """
+    if isinstance(value, str):
+        if not re.fullmatch(_HEX_TEXT, value, re.ASCII):
+            raise ValueError("must be a number or a list of feature names", FEATURES_HINT)
+        value = parse_size(value)
+    if isinstance(value, list):
+        known = {str(name).upper() for name in value if is_feature(name)}
+        return sum(1 << FEATURES0[name] for name in known)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("must be a number or a list of feature names", FEATURES_HINT)
+    return _bounded(value, 0, U64_MASK, hex)
+
+
+def is_feature(name: object) -> bool:
+    """Whether name is that of a TDX_FEATURES0 bit."""
+    return isinstance(name, str) and name.upper() in FEATURES0
 
 
 def parse_apic_ids(value: int | str) -> list[int]:
@@ -206,8 +232,10 @@ def parse_apic_ids(value: int | str) -> list[int]:
 
 def parse_cpulist_or_hex(text: str) -> list[int]:
     """A cpulist; a lone 0x number too. Raises ValueError."""
-    if text.lower().startswith("0x"):
+    if re.fullmatch(_HEX_TEXT, text, re.ASCII):
         return [parse_size(text)]
+    if text.lower().startswith("0x"):
+        raise ValueError("must be a number, or a range of decimal numbers such as 0-63")
     return parse_cpulist(text, limit=MAX_CPUS)
 
 
@@ -215,7 +243,8 @@ def parse_online(value: object) -> list[int] | None:
     """Online CPUs: None for `all`. Raises ValueError."""
     if value == "all":
         return None
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    negative = isinstance(value, int) and value < 0
+    if isinstance(value, bool) or not isinstance(value, int | str) or negative:
         raise ValueError("must be all or a list such as 0-63,65")
     return [value] if isinstance(value, int) else parse_cpulist(value, limit=MAX_CPUS)
 
@@ -239,7 +268,7 @@ ADDRESS = number(0, MAX_PHYSICAL_ADDRESS - 1, hex)
 END = number(0, MAX_PHYSICAL_ADDRESS, hex)
 SIZE = number(0, MAX_PHYSICAL_ADDRESS, format_size)
 U16 = count(0, 0xFFFF)
-U32 = number(0, U32_MASK)
+U32 = plain_number(0, U32_MASK)
 CALL = count(1, U32_MASK)
 FLAG = Checked(_flag, {"type": "boolean"})
 TEXT = Checked(parse_text, {"type": "string"})
@@ -253,8 +282,8 @@ class _Model(BaseModel):
 class CpuidModel(_Model):
     """A CPU by CPUID family and model."""
 
-    family: Annotated[int, number(0, 0xFF)]
-    model: Annotated[int, number(0, 0xFF)]
+    family: Annotated[int, plain_number(0, 0xFF)]
+    model: Annotated[int, plain_number(0, 0xFF)]
 
 
 class FeaturesModel(_Model):
@@ -290,7 +319,7 @@ class CpusModel(_Model):
         Discriminator(lambda value: BRANCH_MARK + _cpu_model_branch(value)),
     ] = Field(default_factory=lambda: CpuidModel(family=6, model=CPU_MODELS["granite-rapids"]))
     features: FeaturesModel = Field(default_factory=FeaturesModel)
-    madt: list[MadtEntryModel] = Field(min_length=1, max_length=MAX_CPUS)
+    madt: list[MadtEntryModel] = Field(min_length=1, max_length=MAX_CPUS, strict=True)
     online: Annotated[
         list[int] | None,
         Checked(parse_online, {"anyOf": [{"const": "all"}, {"type": ["string", "integer"]}]}),
@@ -324,8 +353,8 @@ class BaseSizeModel(_Model):
 class MemoryModel(_Model):
     """The machine's memory."""
 
-    ranges: list[RangeModel] = Field(max_length=MAX_RANGES)
-    reserved: list[ReservedModel] = Field(default_factory=list, max_length=MAX_RANGES)
+    ranges: list[RangeModel] = Field(max_length=MAX_RANGES, strict=True)
+    reserved: list[ReservedModel] = Field(default_factory=list, max_length=MAX_RANGES, strict=True)
     cmrs: Annotated[
         Annotated[
             None,
@@ -333,7 +362,8 @@ class MemoryModel(_Model):
             Tag(BRANCH_MARK + "auto"),
         ]
         | Annotated[
-            Annotated[list[BaseSizeModel], Field(max_length=MAX_CMRS)], Tag(BRANCH_MARK + "list")
+            Annotated[list[BaseSizeModel], Field(max_length=MAX_CMRS, strict=True)],
+            Tag(BRANCH_MARK + "list"),
         ],
         Discriminator(lambda value: BRANCH_MARK + ("auto" if value == "auto" else "list")),
     ] = None
@@ -421,8 +451,7 @@ class BootFaultModel(_Model):
 
 
 def _the_msr(value: object) -> int:
-    value = parse_size(value) if isinstance(value, str) else value
-    if value != 0x87:
+    if value != 0x87 and (not isinstance(value, str) or value.lower() != "0x87"):
         raise ValueError("must be 0x87, the only MSR whose fault is modelled")
     return 0x87
 
@@ -468,4 +497,4 @@ class PlatformModel(_Model):
     firmware: FirmwareModel = Field(default_factory=FirmwareModel)
     module: ModuleModel = Field(default_factory=ModuleModel)
     kernel: KernelModel = Field(default_factory=KernelModel)
-    faults: list[FaultModel] = Field(default_factory=list, max_length=MAX_RANGES)
+    faults: list[FaultModel] = Field(default_factory=list, max_length=MAX_RANGES, strict=True)

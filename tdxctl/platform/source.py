@@ -8,6 +8,7 @@ it looks like is a problem here, not a value; nothing is constructed that a tag 
 from __future__ import annotations
 
 import json
+import math
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -23,14 +24,21 @@ Path = tuple[str | int, ...]
 Mark = tuple[int, int]
 
 MAX_FILE_SIZE = 8 << 20
+MAX_DIGITS = 40
 _MAX_NESTING = 32
 _MAX_ALIASED_NODES = 10_000
-_MAX_DIGITS = 40
 _MAX_GOT = 60
 
 _PLAIN_INT = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 _PLAIN_HEX = re.compile(r"0[xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*", re.ASCII)
 _PLAIN_FLOAT = re.compile(r"-?[0-9]+\.[0-9]*([eE][-+]?[0-9]+)?|-?\.[0-9]+", re.ASCII)
+_YAML_OCTAL = re.compile(r"[-+]?0[0-7_]+", re.ASCII)
+# What may not stand in a YAML file, not even quoted.
+_NOT_YAML = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+_TAG_PREFIX = "tag:yaml.org,2002:"
+_TAGS_OF_COLLECTIONS = (_TAG_PREFIX + "map", _TAG_PREFIX + "seq")
 
 
 class Unreadable:
@@ -49,6 +57,18 @@ class Source:
     value_marks: dict[Path, Mark] = field(default_factory=dict)
     key_marks: dict[Path, Mark] = field(default_factory=dict)
     problems: list[Diagnostic] = field(default_factory=list)
+    #: What a `--set` put where: its path, and its text, which stands for the place.
+    settings: dict[Path, str] = field(default_factory=dict)
+    #: Numbers whose notation says more than their value: 0x....
+    notations: dict[Path, str] = field(default_factory=dict)
+    #: Mappings with a merge key: what they seem to lack may be what would be merged.
+    merged: set[Path] = field(default_factory=set)
+
+    def got(self, path: Path, value: object) -> str:
+        """`got ...` for a message, as it was written where that is known."""
+        notation = self.notations.get(path)
+        written = notation is not None and int(notation.replace("_", ""), 16) == value
+        return f"got {notation}" if written else got(value)
 
     def problem(
         self,
@@ -60,8 +80,11 @@ class Source:
         at_key: bool = False,
     ) -> Diagnostic:
         """A diagnostic at path; where path itself does not stand, at what encloses it."""
-        line, column = None, None
-        if self.value_marks:
+        line, column, file = None, None, self.file
+        setting = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in self.settings), ())
+        if setting:
+            file = f"--set {self.settings[setting]}"
+        elif self.value_marks:
             mark = self.key_marks.get(path) if at_key else None
             enclosing = path
             while mark is None:
@@ -72,7 +95,7 @@ class Source:
             summary=summary,
             detail=detail,
             hint=hint,
-            file=self.file,
+            file=file,
             line=line,
             column=column,
             path=dotted(path),
@@ -90,8 +113,17 @@ def got(value: object) -> str:
         return "got a mapping"
     if isinstance(value, list):
         return "got a list"
-    text = printable(json.dumps(value, ensure_ascii=False))
-    return f"got {text if len(text) <= _MAX_GOT else text[: _MAX_GOT - 3] + '...'}"
+    if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
+        return "got a very long number"
+    if value is not None and not isinstance(value, str | int | float):
+        return f"got a value of type {type(value).__name__}"  # only a caller of from_dict has such
+    return f"got {shortened(json.dumps(value, ensure_ascii=False))}"
+
+
+def shortened(text: str) -> str:
+    """The beginning of text, printable, as much as a message needs."""
+    text = printable(text[: _MAX_GOT + 1])
+    return text if len(text) <= _MAX_GOT else text[: _MAX_GOT - 3] + "..."
 
 
 def read(data: bytes, file: str | None, *, is_json: bool) -> Source:
@@ -101,18 +133,29 @@ def read(data: bytes, file: str | None, *, is_json: bool) -> Source:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8-sig", "replace")
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        raise _fatal(
-            file, line, column, f"is not UTF-8 text (byte {data[error.start]:#04x})"
-        ) from None
+        # Of error.object, not of data: a byte order mark is gone there.
+        before = error.object[: error.start].decode("utf-8", "replace")
+        what = f"is not UTF-8 text (byte {error.object[error.start]:#04x})"
+        raise _fatal(file, *_end_of(before), what) from None
     return _JsonReader(text, file).read() if is_json else _YamlReader(text, file).read()
 
 
+def _end_of(before: str) -> Mark:
+    # Line and column of what follows the text before.
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
 def _fatal(
-    file: str | None, line: int, column: int, summary: str, hint: str | None = None
+    file: str | None,
+    line: int,
+    column: int,
+    summary: str,
+    *,
+    detail: str | None = None,
+    hint: str | None = None,
 ) -> DescriptionError:
-    return DescriptionError((Diagnostic(summary, file=file, line=line, column=column, hint=hint),))
+    problem = Diagnostic(summary, detail, hint, file, line, column)
+    return DescriptionError((problem,))
 
 
 class _YamlReader:
@@ -124,7 +167,9 @@ class _YamlReader:
         self._events: list[Any] = []  # the C parser's events have no types
         self._next = 0
         self._anchors: dict[str, int] = {}
-        self._in_alias = False
+        self._open_anchors: list[str] = []
+        self._targets: dict[int, int] = {}  # alias event -> what it stood for where it stands
+        self._alias_mark: Mark | None = None  # of the outermost alias that is being expanded
         self._aliased = 0
         self._resolver: Any = yaml.resolver.Resolver()
 
@@ -137,18 +182,14 @@ class _YamlReader:
         file = self._source.file
         # The C parser where PyYAML was built with it; both give the same events.
         loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        if match := _NOT_YAML.search(self._text):
+            place = _end_of(self._text[: match.start()])
+            what = f"character U+{ord(match[0]):04X} is not allowed"
+            raise _fatal(file, *place, f"is not valid YAML: {what}")
         try:
-            events = list(yaml.parse(self._text, Loader=loader))
+            events = list(self._shallow(yaml.parse(self._text, Loader=loader)))
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            what = printable(str(error.problem or error.context))
-            raise _fatal(file, line, column, f"is not valid YAML: {what}") from None
-        except yaml.reader.ReaderError as error:
-            before = self._text[: max(0, error.position)]
-            line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-            what = f"character U+{ord(error.character):04X} is not allowed"
-            raise _fatal(file, line, column, f"is not valid YAML: {what}") from None
+            raise self._yaml_error(error) from None
         except yaml.YAMLError as error:
             what = printable(str(error).split("\n")[0])
             raise _fatal(file, 1, 1, f"is not valid YAML: {what}") from None
@@ -157,8 +198,43 @@ class _YamlReader:
             raise _fatal(file, 1, 1, "is empty")
         if len(starts) > 1:
             line, column = _mark(events[starts[1]])
-            raise _fatal(file, line, column, "holds more than one document", "remove all but one")
+            what, hint = "holds more than one document", "remove all but one"
+            raise _fatal(file, line, column, what, hint=hint)
         self._events, self._next = events, starts[0] + 1
+
+    def _yaml_error(self, error: yaml.MarkedYAMLError) -> DescriptionError:
+        mark, context = error.problem_mark or error.context_mark, error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        what = printable(str(error.problem or error.context))
+        detail = None
+        if context and context.line + 1 < line:
+            detail = f"{printable(str(error.context))} that starts in line {context.line + 1}"
+        lines = self._text.split("\n")
+        at_tab = line <= len(lines) and lines[line - 1][column - 1 : column] == "\t"
+        return _fatal(
+            self._source.file,
+            line,
+            column,
+            f"is not valid YAML: {what}",
+            detail=detail,
+            hint="YAML is indented with spaces, not tabs" if at_tab else None,
+        )
+
+    def _shallow(self, events: Iterator[Any]) -> Iterator[Any]:
+        # Stops the parser early: its time grows with the square of the depth.
+        depth = 0
+        for event in events:
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > _MAX_NESTING + 1:
+                    raise self._too_deep(event)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            yield event
+
+    def _too_deep(self, event: Any) -> DescriptionError:
+        what = f"is nested deeper than {_MAX_NESTING} levels"
+        return _fatal(self._source.file, *(self._alias_mark or _mark(event)), what)
 
     def _take(self) -> Any:
         event = self._events[self._next]
@@ -168,24 +244,29 @@ class _YamlReader:
     def _node(self, path: Path, depth: int) -> Any:
         start, event = self._next, self._take()
         if depth > _MAX_NESTING:
-            raise _fatal(self._source.file, *_mark(event), f"is nested deeper than {_MAX_NESTING}")
-        if not self._in_alias:
+            raise self._too_deep(event)
+        if self._alias_mark is None:
             self._source.value_marks[path] = _mark(event)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, path, depth)
-        if self._in_alias:
-            self._count_aliased(event)
+        if self._alias_mark is not None:
+            self._count_aliased(self._alias_mark)
+        anchor = event.anchor if self._alias_mark is None else None
+        if anchor is not None:
+            self._open_anchors.append(anchor)
         value: Any
         if isinstance(event, yaml.ScalarEvent):
             value = self._scalar(event, path)
         else:
-            if event.tag not in (None, "!"):
-                self._tag_problem(event, path)
             sequence = isinstance(event, yaml.SequenceStartEvent)
+            if event.tag is not None:
+                self._tag_problem(event, path)
             value = self._sequence(path, depth) if sequence else self._mapping(path, depth)
-        if event.anchor is not None:
+            if event.tag is not None and event.tag not in _TAGS_OF_COLLECTIONS:
+                value = UNREADABLE
+        if anchor is not None:
             # Known only once it is complete: an alias inside its own anchor is an error.
-            self._anchors[event.anchor] = start
+            self._anchors[self._open_anchors.pop()] = start
         return value
 
     def _sequence(self, path: Path, depth: int) -> list[Any]:
@@ -201,15 +282,16 @@ class _YamlReader:
             event = self._events[self._next]
             key = self._key(path, depth)
             if key is None:
-                self._node((*path, "?"), depth + 1)
+                self._skip((*path, "?"), depth)
                 continue
             if key in mapping:
-                first = self._source.key_marks[(*path, key)]
+                first = self._source.key_marks.get((*path, key), _mark(event))
                 hint = f"the first one is in line {first[0]}"
                 self._report(event, (*path, key), "is given twice", hint=hint)
                 self._skip((*path, key), depth)
                 continue
-            self._source.key_marks.setdefault((*path, key), _mark(event))
+            if self._alias_mark is None:
+                self._source.key_marks[(*path, key)] = _mark(event)
             mapping[key] = self._node((*path, key), depth + 1)
         self._take()
         return mapping
@@ -217,10 +299,15 @@ class _YamlReader:
     def _key(self, path: Path, depth: int) -> str | None:
         event = self._events[self._next]
         if isinstance(event, yaml.ScalarEvent):
+            if event.anchor is not None and self._alias_mark is None:
+                self._anchors[event.anchor] = self._next
             self._take()
             if event.value == "<<" and not event.style:
                 self._report(event, path, "merge keys (<<) are not supported", hint="write it out")
+                self._source.merged.add(path)
                 return None
+            if event.tag is not None:
+                self._tag_problem(event, (*path, str(event.value)))
             return str(event.value)
         self._report(event, path, "a key must be plain text")
         self._skip((*path, "?"), depth)
@@ -234,9 +321,9 @@ class _YamlReader:
 
     def _scalar(self, event: Any, path: Path) -> Any:
         text: str = event.value
-        if event.tag not in (None, "!"):
+        if event.tag is not None:
             self._tag_problem(event, path)
-            return text
+            return UNREADABLE
         if event.style:  # quoted or a block; plain is None to one parser, empty to the other
             return text
         tag = self._resolver.resolve(yaml.ScalarNode, text, (True, False)).rpartition(":")[2]
@@ -247,49 +334,71 @@ class _YamlReader:
                 return text.lower() == "true"
             case "bool":
                 return self._surprise(event, path, "a boolean", "write true or false, or quote it")
-            case "int" | "float" if len(text) > _MAX_DIGITS:
-                return self._surprise(event, path, "a number", "no number here is that long")
+            case "int" | "float" if len(text) > MAX_DIGITS:
+                return self._no_number(event, path, "is too long for a number")
             case "int" if _PLAIN_INT.fullmatch(text):
                 return int(text)
             case "int" if _PLAIN_HEX.fullmatch(text):
+                self._source.notations[path] = text
                 return int(text.replace("_", ""), 16)
             case "float" if _PLAIN_FLOAT.fullmatch(text):
-                return float(text)
+                number = float(text)
+                if math.isinf(number):
+                    return self._no_number(event, path, "is too large for a number")
+                return number
             case "int" | "float":
-                return self._surprise(
-                    event, path, "another number", "write it in decimal or as 0x..., or quote it"
-                )
+                # Octal, base 60; the rest are underscores, signs, binary, infinity.
+                other = ":" in text or _YAML_OCTAL.fullmatch(text)
+                reads_as = "another number" if other else "a number"
+                hint = "write it in decimal or as 0x..., or quote it"
+                return self._surprise(event, path, reads_as, hint)
             case _:
                 return text
 
     def _alias(self, event: Any, path: Path, depth: int) -> Any:
-        if event.anchor not in self._anchors:
-            what = f"unknown alias *{printable(event.anchor)}"
-            raise _fatal(self._source.file, *_mark(event), what)
-        resume, outer = self._next, self._in_alias
-        self._next, self._in_alias = self._anchors[event.anchor], True
+        resume, outer = self._next, self._alias_mark
+        if outer is None:
+            self._targets[resume] = self._target(event)
+        self._next, self._alias_mark = self._targets[resume], outer or _mark(event)
         value = self._node(path, depth)
-        self._next, self._in_alias = resume, outer
+        self._next, self._alias_mark = resume, outer
         return value
 
-    def _count_aliased(self, event: Any) -> None:
+    def _target(self, event: Any) -> int:
+        name = printable(event.anchor)
+        if event.anchor in self._open_anchors:
+            raise _fatal(self._source.file, *_mark(event), f"alias *{name} stands inside &{name}")
+        if event.anchor not in self._anchors:
+            raise _fatal(self._source.file, *_mark(event), f"unknown alias *{name}")
+        return self._anchors[event.anchor]
+
+    def _count_aliased(self, mark: Mark) -> None:
         self._aliased += 1
         if self._aliased > _MAX_ALIASED_NODES:
             what = f"aliases expand to more than {_MAX_ALIASED_NODES} nodes"
-            raise _fatal(self._source.file, *_mark(event), what)
+            raise _fatal(self._source.file, *mark, what)
 
     def _surprise(self, event: Any, path: Path, reads_as: str, hint: str) -> Unreadable:
         self._report(
             event,
             path,
             f"YAML 1.1 reads this as {reads_as}",
-            detail=f"got {printable(event.value)[:_MAX_GOT]}",
+            detail=f"got {shortened(event.value)}",
             hint=hint,
         )
         return UNREADABLE
 
+    def _no_number(self, event: Any, path: Path, what: str) -> Unreadable:
+        self._report(
+            event, path, what, detail=f"got {shortened(event.value)}", hint="quote it if it is text"
+        )
+        return UNREADABLE
+
     def _tag_problem(self, event: Any, path: Path) -> None:
-        self._report(event, path, "tags are not supported", detail=f"got {printable(event.tag)}")
+        tag = str(event.tag)
+        if tag.startswith(_TAG_PREFIX):
+            tag = "!!" + tag.removeprefix(_TAG_PREFIX)
+        self._report(event, path, "tags are not supported", detail=f"got {shortened(tag)}")
 
     def _report(
         self,
@@ -300,6 +409,8 @@ class _YamlReader:
         detail: str | None = None,
         hint: str | None = None,
     ) -> None:
+        if self._alias_mark is not None:
+            return  # said where the anchor stands
         line, column = _mark(event)
         self._source.problems.append(
             Diagnostic(
@@ -359,7 +470,8 @@ class _JsonReader:
     def _value(self, path: Path, depth: int) -> Any:
         if depth > _MAX_NESTING:
             mark = self._mark(self._at)
-            raise _fatal(self._source.file, *mark, f"is nested deeper than {_MAX_NESTING}")
+            what = f"is nested deeper than {_MAX_NESTING} levels"
+            raise _fatal(self._source.file, *mark, what)
         self._source.value_marks[path] = self._mark(self._at)
         first = self._text[self._at : self._at + 1]
         if first == "{":
@@ -372,7 +484,7 @@ class _JsonReader:
             if self._text.startswith(word, self._at):
                 self._at += len(word)
                 return value
-        return self._number()
+        return self._number(path)
 
     def _object(self, path: Path, depth: int) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
@@ -388,16 +500,8 @@ class _JsonReader:
             self._space()
             if key in mapping:
                 first = self._source.key_marks[(*path, key)]
-                self._source.problems.append(
-                    Diagnostic(
-                        "is given twice",
-                        hint=f"the first one is in line {first[0]}",
-                        file=self._source.file,
-                        line=mark[0],
-                        column=mark[1],
-                        path=dotted((*path, key)),
-                    )
-                )
+                hint = f"the first one is in line {first[0]}"
+                self._report(mark, (*path, key), "is given twice", hint=hint)
                 source, self._source = self._source, Source(self._source.file)
                 self._value((*path, key), depth + 1)
                 self._source = source
@@ -434,14 +538,43 @@ class _JsonReader:
         try:
             value, self._at = _scan_string(self._text, self._at + 1, True)
         except json.JSONDecodeError as error:
-            raise self._error(printable(error.msg), error.pos) from None
+            # "Unterminated string starting at", as the standard library goes on with a line.
+            what = error.msg.partition(":")[0].removesuffix(" at").removesuffix(" starting")
+            raise self._error(printable(what[:1].lower() + what[1:]), error.pos) from None
         return value
 
-    def _number(self) -> int | float:
+    def _number(self, path: Path) -> int | float | Unreadable:
         match = _JSON_NUMBER.match(self._text, self._at)
         if match is None:
-            raise self._error("a value is missing")
-        if len(match[0]) > _MAX_DIGITS:
-            raise self._error("no number here is that long")
-        self._at = match.end()
-        return float(match[0]) if match[2] or match[3] else int(match[1])
+            raise self._error("a value is expected")
+        mark, self._at = self._mark(self._at), match.end()
+        detail = f"got {shortened(match[0])}"
+        if len(match[0]) > MAX_DIGITS:
+            self._report(mark, path, "is too long for a number", detail=detail)
+            return UNREADABLE
+        number = float(match[0]) if match[2] or match[3] else int(match[1])
+        if math.isinf(number):
+            self._report(mark, path, "is too large for a number", detail=detail)
+            return UNREADABLE
+        return number
+
+    def _report(
+        self,
+        mark: Mark,
+        path: Path,
+        summary: str,
+        *,
+        detail: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self._source.problems.append(
+            Diagnostic(
+                summary,
+                detail=detail,
+                hint=hint,
+                file=self._source.file,
+                line=mark[0],
+                column=mark[1],
+                path=dotted(path),
+            )
+        )
