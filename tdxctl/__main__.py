@@ -13,6 +13,7 @@ EXIT_BUG = 70
 EXIT_OUTPUT = 74
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
+EXIT_TERMINATED = 143
 
 
 def main() -> None:
@@ -54,11 +55,15 @@ def _run(argv: list[str]) -> int:
 
 
 def _command(argv: list[str]) -> int:
+    import signal
+
     import click
 
     from tdxctl.cli import cli
     from tdxctl.errors import TdxctlError, UsageError
 
+    # As an exception, so that a transaction under way is rolled back.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     try:
         # Not cli.main(): it has its own ideas of a broken pipe and of Ctrl-C.
         with cli.make_context("tdxctl", argv) as context:

@@ -12,11 +12,24 @@ from tdxctl.units import printable
 
 #: Command -> its short help. A test compares it with the commands' own.
 COMMANDS = {
-    "init": "Boot a described platform and bring its TDX module up.",
+    "init": "Bring a machine's TDX module up, booting the machine if it is not running.",
+    "status": "Show what a machine's kernel knows of its TDX module.",
+    "boot": "Boot a machine, or boot it again.",
+    "dmesg": "Print a machine's kernel log since boot.",
+    "trace": "Print a machine's hardware events since boot: SEAMCALLs, PAMT allocations, WBINVD.",
+    "cpu": "Bring CPUs of a running machine online or offline.",
+    "memory": "Bring memory of a running machine online.",
+    "module": "Load, unload or shut down the TDX module of a running machine.",
+    "fault": "Script a fault on a running machine, or clear all of them.",
+    "machines": "List the machines, or print one as JSON that reproduces it.",
+    "forget": "Delete a machine and all that happened on it.",
     "platforms": "List the shipped platforms, or print one.",
-    "schema": "Print a JSON Schema, for editors and other tools.",
     "validate": "Check platform descriptions.",
+    "schema": "Print a JSON Schema, for editors and other tools.",
 }
+
+
+_ALIASES = {"reboot": "boot"}
 
 
 class _LazyGroup(click.Group):
@@ -28,6 +41,7 @@ class _LazyGroup(click.Group):
         ctx: click.Context,  # noqa: ARG002
         cmd_name: str,
     ) -> click.Command | None:
+        cmd_name = _ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in COMMANDS:
             return None
         command = import_module(f"tdxctl.commands.{cmd_name}").command
@@ -37,7 +51,7 @@ class _LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args[0] not in {*COMMANDS, *_ALIASES} and not args[0].startswith("-"):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], COMMANDS, n=1)

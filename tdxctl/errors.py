@@ -92,6 +92,12 @@ class DescriptionError(TdxctlError):
         return self.problems
 
 
+class StateError(TdxctlError):
+    """Stored state: busy, corrupt, of another version, not writable, booted from another text."""
+
+    exit_code = 5
+
+
 class NotModelledError(TdxctlError):
     """The real kernel or module would do something that tdxctl does not model."""
 

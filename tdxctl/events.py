@@ -269,7 +269,12 @@ class PamtSummary:
 
 @dataclass(frozen=True, slots=True)
 class OpResult:
-    """What an operation did: returned is 0 or a negative errno, status the state after it."""
+    """What an operation did: returned is 0 or a negative errno, status the state after it.
+
+    Of init: callers is what each caller was returned, in the order in which they got the
+    lock, returned the last one's; steps and failure are those of the last caller that made
+    SEAMCALLs or checks, if one did.
+    """
 
     operation: str
     returned: int
@@ -277,6 +282,7 @@ class OpResult:
     events: tuple[Event, ...]
     steps: tuple[StepResult, ...] = ()
     failure: Failure | None = None
+    callers: tuple[int, ...] = ()
 
     @property
     def log(self) -> tuple[LogLine, ...]:
@@ -290,14 +296,31 @@ class OpResult:
 
 
 @dataclass(frozen=True, slots=True)
+class CallResult:
+    """What one caller of tdx_init() got; steps are empty where it made no check and no call."""
+
+    returned: int
+    steps: tuple[StepResult, ...]
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
 class MachineSummary:
-    """What reports say about the machine itself. Memory in bytes; KeyIDs half-open ranges."""
+    """What reports say about the machine itself. Memory in bytes.
+
+    calls is the number of tdx_init() calls since boot, last the result of the last init;
+    global_keyid is None while TDX is not enabled.
+    """
 
     machine: str
     description: str
     kernel: str
     kernel_title: str
     status: str
+    calls: int
+    last: OpResult | None
+    global_keyid: int | None
+    guest_keyids: int
     cpus_present: int
     cpus_online: int
     cpus_disabled: int
@@ -320,14 +343,13 @@ class MachineSummary:
 class InitReport:
     """One `tdxctl init`: the call's result on the machine, and everything a renderer shows.
 
-    events are those of the command: the boot's too where the command booted the machine.
-    callers holds what each caller was returned, in the order in which they got the lock.
+    call is the number of the (last) call since boot. events are those of the command: the
+    boot's too where the command booted the machine.
     """
 
     summary: MachineSummary
     call: int
     result: OpResult
-    callers: tuple[int, ...]
     events: tuple[Event, ...]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,18 +48,24 @@ class Machine:
     Operations may be called from several threads; they take effect one after the other.
     """
 
-    def __init__(self, platform: Platform, kernel: str = DEFAULT_KERNEL) -> None:
+    def __init__(
+        self, platform: Platform, kernel: str = DEFAULT_KERNEL, *, name: str | None = None
+    ) -> None:
         self.platform = platform
+        self.name = platform.name if name is None else name
         self.kernel_id = find_kernel(kernel)
         self._lock = threading.Lock()
         self._events: list[Event] = []
         self._calls = 0
+        self._last: OpResult | None = None
         self._journal = Journal()
         self._cpus = CpuSet(platform.cpus)
         self._memory = SparseMemory()
         self._seamcall = SeamcallInstruction(
             self._fresh_module() if platform.module.loaded else None,
-            FaultScript(_seamcall_faults(platform)),
+            FaultScript(
+                tuple(_seamcall_fault(f) for f in platform.faults if isinstance(f, SeamcallFault))
+            ),
         )
         self._mm = _build_mm(platform, self._journal)
         hardware = Hardware(
@@ -75,13 +82,15 @@ class Machine:
         self.boot_result = self._operate("boot", self._boot)
 
     @classmethod
-    def boot(cls, platform: Platform, kernel: str = DEFAULT_KERNEL) -> Machine:
-        """Boot platform with the kernel of that id.
+    def boot(
+        cls, platform: Platform, kernel: str = DEFAULT_KERNEL, *, name: str | None = None
+    ) -> Machine:
+        """Boot platform with the kernel of that id; name is the machine's own, if it has one.
 
         Raises UsageError for a kernel that does not exist, NotModelledError where the real
         kernel would crash.
         """
-        return cls(platform, kernel)
+        return cls(platform, kernel, name=name)
 
     # What there is to see
 
@@ -117,40 +126,63 @@ class Machine:
 
     # Operations
 
-    def tdx_init(self) -> OpResult:
-        """What KVM does when it wants TDX on this kernel."""
-        self._calls += 1
-        return self._operate("init", self._kernel.tdx_init)
+    def tdx_init(self, callers: int = 1) -> OpResult:
+        """What KVM does when it wants TDX on this kernel; callers: so many threads at once."""
+        with self._lock:
+            if callers == 1:
+                result = self._operate("init", self._kernel.tdx_init)
+            else:
+                result = self._operate("init", lambda: self._contend(callers))
+            calls = self._kernel.take_calls()
+            self._calls += len(calls)
+            told = next((call for call in reversed(calls) if call.steps), calls[-1])
+            self._last = replace(
+                result,
+                returned=calls[-1].returned,
+                steps=told.steps,
+                failure=told.failure if calls[-1].returned else None,
+                callers=tuple(call.returned for call in calls),
+            )
+            return self._last
 
     def cpu_online(self, cpu: int) -> OpResult:
         """Bring a logical CPU up. Raises UsageError if the machine has no such CPU."""
         self._require_cpu(cpu)
-        return self._operate("cpu_online", lambda: self._kernel.cpu_online(cpu))
+        return self._locked("cpu_online", lambda: self._kernel.cpu_online(cpu))
 
     def cpu_offline(self, cpu: int) -> OpResult:
         """Take a logical CPU down; -EBUSY for the last one online."""
         self._require_cpu(cpu)
-        return self._operate("cpu_offline", lambda: self._kernel.cpu_offline(cpu))
+        return self._locked("cpu_offline", lambda: self._kernel.cpu_offline(cpu))
 
     def memory_online(self, start: int, end: int) -> OpResult:
         """Online the memory [start, end), bytes: 0, or -EPERM where a notifier refuses it."""
-        return self._operate("memory_online", lambda: self._kernel.memory_online(start, end))
+        return self._locked("memory_online", lambda: self._kernel.memory_online(start, end))
 
     def load_module(self) -> OpResult:
         """Firmware loads the TDX module: a fresh image, whatever was there before."""
-        return self._operate("module_load", self._load_module)
+        return self._locked("module_load", self._load_module)
 
     def unload_module(self) -> OpResult:
         """The TDX module is gone: every SEAMCALL is VMfailInvalid."""
-        return self._operate("module_unload", self._unload_module)
+        return self._locked("module_unload", self._unload_module)
 
     def shut_down_module(self) -> OpResult:
         """Shut the module down by hand, to reach the state that the design names."""
-        return self._operate("module_shutdown", self._kernel.shut_down_module)
+        return self._locked("module_shutdown", self._kernel.shut_down_module)
+
+    def set_fault(self, fault: SeamcallFault | AllocationFault) -> OpResult:
+        """Script one more fault; calls are counted since boot.
+
+        Raises UsageError for a CPU that the machine does not have.
+        """
+        if isinstance(fault, SeamcallFault) and fault.cpu is not None:
+            self._require_cpu(fault.cpu)
+        return self._locked("fault_set", lambda: self._set_fault(fault))
 
     def clear_faults(self) -> OpResult:
         """Forget every scripted fault."""
-        return self._operate("clear_faults", self._clear_faults)
+        return self._locked("fault_clear", self._clear_faults)
 
     # Reports
 
@@ -161,11 +193,15 @@ class Machine:
         for r in platform.memory.ranges:
             by_node[r.node] = by_node.get(r.node, 0) + r.end - r.start
         return MachineSummary(
-            machine=platform.name,
+            machine=self.name,
             description=platform.description,
             kernel=self.kernel_id.id,
             kernel_title=self.kernel_id.title,
             status=self.status,
+            calls=self._calls,
+            last=self._last,
+            global_keyid=self._kernel.keyids[0],
+            guest_keyids=self._kernel.keyids[1],
             cpus_present=self._cpus.present,
             cpus_online=len(self._cpus.online()),
             cpus_disabled=self._cpus.disabled,
@@ -186,28 +222,43 @@ class Machine:
             summary=self.summary(),
             call=self._calls,
             result=result,
-            callers=(result.returned,),
             events=events,
         )
 
     # Inside
 
-    def _operate(self, operation: str, function: Callable[[], int]) -> OpResult:
+    def _locked(self, operation: str, function: Callable[[], int]) -> OpResult:
         with self._lock:
+            return self._operate(operation, function)
+
+    def _operate(self, operation: str, function: Callable[[], int]) -> OpResult:
+        try:
+            returned = function()
+        finally:
+            events = self._journal.take()
+            self._events.extend(events)
+        return OpResult(operation, returned, self._kernel.status, events)
+
+    def _contend(self, callers: int) -> int:
+        # All wait at the barrier, then for the kernel's own lock.
+        barrier = threading.Barrier(callers)
+        errors: list[BaseException] = []
+
+        def call() -> None:
+            barrier.wait()
             try:
-                returned = function()
-            finally:
-                events = self._journal.take()
-                self._events.extend(events)
-            init = operation == "init"
-            return OpResult(
-                operation=operation,
-                returned=returned,
-                status=self._kernel.status,
-                events=events,
-                steps=self._kernel.steps.results() if init else (),
-                failure=self._kernel.failure if init else None,
-            )
+                self._kernel.tdx_init()
+            except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
+                errors.append(error)
+
+        threads = [threading.Thread(target=call) for _ in range(callers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise errors[0]
+        return 0
 
     def _boot(self) -> int:
         try:
@@ -225,6 +276,13 @@ class Machine:
 
     def _unload_module(self) -> int:
         self._seamcall.module = None
+        return 0
+
+    def _set_fault(self, fault: SeamcallFault | AllocationFault) -> int:
+        if isinstance(fault, SeamcallFault):
+            self._seamcall.faults.faults += (_seamcall_fault(fault),)
+        else:
+            self._mm.faults += (_allocation_fault(fault),)
         return 0
 
     def _clear_faults(self) -> int:
@@ -270,12 +328,12 @@ class Machine:
         )
 
 
-def _seamcall_faults(platform: Platform) -> tuple[Fault, ...]:
-    return tuple(
-        Fault(f.leaf, f.status, f.cpu, f.call, f.times)
-        for f in platform.faults
-        if isinstance(f, SeamcallFault)
-    )
+def _seamcall_fault(fault: SeamcallFault) -> Fault:
+    return Fault(fault.leaf, fault.status, fault.cpu, fault.call, fault.times)
+
+
+def _allocation_fault(fault: AllocationFault) -> linux_mm.AllocationFault:
+    return linux_mm.AllocationFault(fault.allocation, fault.call, fault.times)
 
 
 def _build_mm(platform: Platform, journal: Journal) -> linux_mm.Mm:
@@ -287,9 +345,7 @@ def _build_mm(platform: Platform, journal: Journal) -> linux_mm.Mm:
         reserved=platform.memory.reserved,
         kernel_avoid=(firmware.seamrr_base, firmware.seamrr_size),
         faults=tuple(
-            linux_mm.AllocationFault(f.allocation, f.call, f.times)
-            for f in platform.faults
-            if isinstance(f, AllocationFault)
+            _allocation_fault(f) for f in platform.faults if isinstance(f, AllocationFault)
         ),
         journal=journal,
     )

@@ -53,10 +53,16 @@ ALLOWED = {
     ("--version",): set[str](),
     ("--help",): CLICK,
     ("init", "--help"): CLICK,
-    ("init", "--platform", "no"): CLICK | {"difflib"},
-    ("init", "--platform", "spr-2s-512g"): BOOTING,
-    ("init", "--platform", "spr-2s-512g", "--format", "json"): BOOTING,
-    ("init", "--platform", "spr-2s-512g", "--format", "dmesg"): BOOTING,
+    ("init", "--platform", "no"): CLICK | {"difflib", "numpy"} | {"sqlite3"},
+    ("init", "--platform", "spr-2s-512g"): BOOTING | {"sqlite3"},
+    ("init", "--platform", "spr-2s-512g", "--once"): BOOTING,
+    ("status",): CLICK | {"sqlite3"},
+    ("status", "--format", "json"): CLICK | {"sqlite3"},
+    ("dmesg",): CLICK | {"sqlite3"},
+    ("trace",): CLICK | {"sqlite3"},
+    ("machines",): CLICK | {"sqlite3"},
+    ("init", "--platform", "spr-2s-512g", "--format", "json"): BOOTING | {"sqlite3"},
+    ("init", "--platform", "spr-2s-512g", "--format", "dmesg"): BOOTING | {"sqlite3"},
     ("validate", "platforms/spr-2s-512g.yaml"): LOADING,
     ("platforms",): CLICK | YAML,
     ("platforms", "spr-2s-512g"): CLICK,
@@ -142,7 +148,12 @@ ROOMS: dict[str, set[str]] = {
     "host": {"host", "seam.port", "seam.tdmr_info", "layout", "events"} | LEAVES | SEAM_TABLES,
     "machine": {"platform.description", "hardware", "seam", "host", "events"} | LEAVES,
     "explain": {"explain", "events"} | LEAVES | SEAM_TABLES,
-    "report": {"report", "events", "explain", "platform.description"} | LEAVES | SEAM_TABLES,
+    "store": {"errors", "units"},
+    "lab": {"store", "machine", "platform.description", "host.kernels", "events", "report"}
+    | {"errors"},
+    "report": {"report", "events", "explain", "platform.description", "host.kernels"}
+    | LEAVES
+    | SEAM_TABLES,
 }
 FREE = {"__init__", "__main__", "cli", "commands"}  # everything, lazily
 # `load()` and `from_dict()` of the description import their reader when they are called.
@@ -163,7 +174,7 @@ FENCED = {
         "host.tdx_v5_posted",
         "machine",
     },
-    "rich": {"report.terminal"},
+    "rich": {"report.terminal", "report.terminal_status"},
 }
 
 

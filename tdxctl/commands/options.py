@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tdxctl.host.kernels import DEFAULT_KERNEL
+from tdxctl.host.kernels import DEFAULT_KERNEL, KERNELS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -21,9 +21,21 @@ platform_option = click.option(
 kernel_option = click.option(
     "--kernel",
     metavar="K",
-    default=DEFAULT_KERNEL,
-    show_default=True,
-    help="The kernel to boot: v5 (as reviewed) or v5-posted (bug for bit).",
+    help=f"The kernel to boot: {', '.join(kernel.id for kernel in KERNELS)}. "
+    f"Default: {DEFAULT_KERNEL}, or what the machine is running.",
+)
+machine_option = click.option(
+    "--machine",
+    metavar="M",
+    help="The machine; else TDXCTL_MACHINE, else the platform's name, else the only machine or "
+    "the one booted last.",
+)
+set_option = click.option(
+    "--set",
+    "settings",
+    metavar="PATH=VALUE",
+    multiple=True,
+    help="Change the description: the paths of error messages, the value as YAML. Repeatable.",
 )
 
 

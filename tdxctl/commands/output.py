@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import sys
 
-from tdxctl.events import InitReport, log_of
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tdxctl.events import InitReport, OpResult
 
 
-def write(report: InitReport, output_format: str) -> None:
+def write_init(report: InitReport, output_format: str) -> None:
     """Print report in that format; text is Rich on a terminal, plain elsewhere."""
     match output_format:
         case "json":
@@ -21,6 +25,7 @@ def write(report: InitReport, output_format: str) -> None:
             summary = report.summary
             print_text(jsonl.render(summary.machine, summary.kernel, report.events))
         case "dmesg":
+            from tdxctl.events import log_of
             from tdxctl.report import dmesg
 
             print_text(dmesg.render(log_of(report.events)))
@@ -36,6 +41,40 @@ def write(report: InitReport, output_format: str) -> None:
                 from tdxctl.report import plain
 
                 print_text(plain.render(view))
+
+
+def write_operations(machine: str, results: list[tuple[str, OpResult]], output_format: str) -> None:
+    """Print what operations did: a line each with what the kernel printed, or JSON."""
+    from tdxctl.errnos import errno_name
+
+    if output_format == "json":
+        import json
+
+        from tdxctl.report.operations import to_dict
+
+        print_text(json.dumps(to_dict(machine, results), indent=2))
+        return
+    for label, result in results:
+        errno = errno_name(result.returned)
+        verdict = f"{result.returned} ({errno})" if errno else "ok"
+        print_text(f"{machine}: {label}: {verdict}, status {result.status}")
+        print_text("\n".join(f"  {line.text}" for line in result.log))
+
+
+def write_status(status: dict[str, Any], output_format: str) -> None:
+    """Print a stored status."""
+    if output_format == "json":
+        import json
+
+        print_text(json.dumps(status, indent=2))
+    elif sys.stdout.isatty():
+        from tdxctl.report import terminal_status
+
+        terminal_status.show(status)
+    else:
+        from tdxctl.report.text_status import status_lines
+
+        print_text("\n".join(status_lines(status)))
 
 
 def print_text(text: str) -> None:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from tdxctl.errnos import Errno
-from tdxctl.events import Failure, Journal, LogLine, Seamcall, StatusEvent
+from tdxctl.events import CallResult, Failure, Journal, LogLine, Seamcall, StatusEvent
 from tdxctl.host.mm import Mm
 from tdxctl.host.protocols import CpuTopology, Msrs
 from tdxctl.host.steps import StepRecorder
@@ -43,7 +43,9 @@ class Kernel(ABC):
         self._port = hardware.port
         self._journal = journal
         self.steps = StepRecorder(journal)
+        #: The failure of the running call of tdx_init(), if it has one.
         self.failure: Failure | None = None
+        self._calls: list[CallResult] = []
         #: The TDMRs last built, kept where the kernel itself has freed its array.
         self.tdmrs: TdmrArray | None = None
         self._status = self.INITIAL_STATUS
@@ -64,6 +66,21 @@ class Kernel(ABC):
     @abstractmethod
     def tdx_init(self) -> int:
         """What KVM calls when it wants TDX."""
+
+    @property
+    @abstractmethod
+    def keyids(self) -> tuple[int | None, int]:
+        """The global KeyID, None while TDX is not enabled, and how many guests can use."""
+
+    def take_calls(self) -> tuple[CallResult, ...]:
+        """The calls of tdx_init() since the last take, in the order of their turns."""
+        calls, self._calls = tuple(self._calls), []
+        return calls
+
+    def _answered(self, returned: int) -> int:
+        # The end of a tdx_init() call, still in its turn: note what the caller gets.
+        self._calls.append(CallResult(returned, self.steps.results(), self.failure))
+        return returned
 
     @abstractmethod
     def shut_down_module(self) -> int:

@@ -134,24 +134,33 @@ class KernelV5Posted(Kernel):
         """Whether BIOS enabled TDX: at least two private KeyIDs were found."""
         return self._tdx_keyid_num >= 2
 
+    @property
+    def keyids(self) -> tuple[int | None, int]:
+        """The first private KeyID is the global one, the others are for guests."""
+        if not self.platform_tdx_enabled():
+            return None, 0
+        return self._tdx_keyid_start, self._tdx_keyid_num - 1
+
     # The state machine
 
     def tdx_init(self) -> int:
         """Initialise the module on demand; whoever comes second gets the first one's result."""
-        self.steps.begin()
-        self.failure = None
-        if not self.platform_tdx_enabled():
-            return self._not_enabled()
+        # "under tdx_module_lock (a mutex: callers run one after the other)". The kernel does
+        # not take it where TDX is off; there nobody can tell.
         with self._tdx_module_lock:
+            self.steps.begin()
+            self.failure = None
+            if not self.platform_tdx_enabled():
+                return self._answered(self._not_enabled())
             match self.status:
                 case "UNKNOWN":
-                    return self._tdx_init()
+                    return self._answered(self._tdx_init())
                 case "NONE":
-                    return self._already(Errno.ENODEV, "module-was-not-loaded")
+                    return self._answered(self._already(Errno.ENODEV, "module-was-not-loaded"))
                 case "INITIALIZED":
-                    return 0
+                    return self._answered(0)
                 case _:
-                    return self._already(Errno.EFAULT, "module-was-shut-down")
+                    return self._answered(self._already(Errno.EFAULT, "module-was-shut-down"))
 
     def _not_enabled(self) -> int:
         why = self._boot_failure or KernelErrno(Errno.ENODEV, "tdx-not-enabled")
@@ -223,9 +232,8 @@ class KernelV5Posted(Kernel):
 
     def shut_down_module(self) -> int:
         """SHUTDOWN by hand: no v5 function does this outside a failed initialisation."""
-        self.steps.begin()
-        self.failure = None
         with self._tdx_module_lock:
+            self.steps.begin()
             self._shutdown_tdx_module()
         return 0
 

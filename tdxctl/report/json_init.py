@@ -39,12 +39,12 @@ def to_dict(report: InitReport) -> dict[str, object]:
         "returned": result.returned,
         "errno": errno_name(result.returned),
         "status": result.status,
-        "callers": [{"returned": returned} for returned in report.callers],
+        "callers": [{"returned": returned} for returned in result.callers],
         "failure": failure_dict(result.failure) if result.failure else None,
         "steps": [_step(step) for step in result.steps],
         "tdmrs": [_tdmr(row) for row in summary.tdmrs],
         "pamt": pamt_dict(summary.pamt),
-        "log": [_log_line(line) for line in log_of(report.events)],
+        "log": [log_dict(line) for line in log_of(report.events)],
     }
 
 
@@ -108,6 +108,7 @@ def _pamt(pamt: PamtRow) -> dict[str, object]:
     return {"base": hex(pamt.base), "size": pamt.size}
 
 
-def _log_line(line: LogLine) -> dict[str, object]:
+def log_dict(line: LogLine) -> dict[str, object]:
+    """A log line, and whether its format string lacks the newline."""
     entry: dict[str, object] = {"level": line.level, "text": line.text}
     return entry if line.newline else entry | {"newline": False}

@@ -53,7 +53,7 @@ def init_view(report: InitReport) -> InitView:
     return InitView(
         heading=_heading(report),
         steps=tuple(line for step in result.steps for line in _step_lines(step)),
-        tables=_tables(report) if result.returned == 0 or report.summary.pamt.total else (),
+        tables=_tables(report) if result.steps and report.summary.tdmrs else (),
         log=tuple((line.level, printable(line.text)) for line in log_of(report.events)),
         verdict=_verdict(report),
         good=result.returned == 0,
@@ -147,8 +147,12 @@ def _verdict(report: InitReport) -> str:
     errno = errno_name(result.returned)
     returned = f"{result.returned} ({errno})" if errno else "0"
     text = f"tdx_init() returned {returned}; status {result.status}"
-    if not result.steps and result.returned == 0:
+    if not result.steps:
         text = f"call {report.call}: already {result.status}, no SEAMCALL made"
+        text += f", returned {returned}" if errno else ""
+    if len(result.callers) > 1:
+        answers = ", ".join(map(str, result.callers))
+        text = f"{len(result.callers)} callers, in the order of the lock: {answers}\n{text}"
     return f"{text}: {STATES[result.status]}"
 
 

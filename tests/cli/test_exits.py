@@ -21,7 +21,23 @@ from tests.cli.runner import ROOT, tdxctl
     ("arguments", "error", "hint"),
     [
         (["ini"], "No such command 'ini'. Did you mean 'init'?", "`tdxctl --help` explains"),
-        (["init"], "which platform? none is named", "--platform NAME or --platform FILE"),
+        (["init"], "there is no machine", "`tdxctl boot --platform P` makes one"),
+        (["status"], "there is no machine", "`tdxctl boot --platform P` makes one"),
+        (["status", "--machine", "x"], "no such machine: 'x'", "there is none"),
+        (["boot", "--machine", "a b"], "not a machine's name: 'a b'", "1 to 64 letters"),
+        (["init", "--once"], "--once keeps no machine: it needs --platform", None),
+        (["init", "--platform", "no-module", "--set", "x"], "--set takes PATH=VALUE", "example"),
+        (
+            ["init", "--platform", "no-module", "--set", "cpus.madt.9.package=1"],
+            "--set cpus.madt.9.package=1: '9' leads nowhere in the description",
+            "memory.ranges.0.end",
+        ),
+        (["cpu", "online", "a"], "the CPU list 'a' must be a list such as 0-63,65", None),
+        (["memory", "online", "4GiB"], "not a memory range: '4GiB'", "START-END"),
+        (["memory", "online", "4GiB-4GiB"], "the range '4GiB-4GiB' is empty", None),
+        (["fault", "set"], "fault set takes KEY=VALUE pairs", None),
+        (["fault", "set", "leaf=SYS.INIT"], "status: is required", None),
+        (["forget", "x"], "no such machine: 'x'", "there is none"),
         (["init", "--platform", "spr-2s-512"], "no such platform: 'spr-2s-512'", "did you mean"),
         (["init", "--platform", "./no.yaml"], "cannot read './no.yaml': no such file", None),
         (["init", "--platform", "./"], "cannot read './': is a directory", None),
@@ -146,19 +162,26 @@ def test_the_command_table_says_what_the_commands_say(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_commands_help_opens_with_two_examples_that_run(name: str, tmp_path: Path) -> None:
-    """Expect each example to exit 0, with x.yaml a shipped platform."""
+def test_every_commands_help_opens_with_two_examples_that_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Expect each example to exit 0, with x.yaml a shipped platform and three machines known."""
+    monkeypatch.chdir(tmp_path)
+    platforms = tmp_path / "platforms"
+    platforms.mkdir()
     for file in (ROOT / "platforms").iterdir():
-        (tmp_path / "platforms").mkdir(exist_ok=True)
-        (tmp_path / "platforms" / file.name).write_bytes(file.read_bytes())
-    (tmp_path / "x.yaml").write_bytes((ROOT / "platforms" / "spr-2s-512g.yaml").read_bytes())
+        (platforms / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "x.yaml").write_bytes((platforms / "spr-2s-512g.yaml").read_bytes())
+    if name != "init":
+        for machine in ("spr-2s-512g", "offline-cpu", "no-module"):
+            tdxctl("init", "--platform", machine)
     text = tdxctl(name, "--help").stdout
     examples = [line.strip() for line in text.splitlines() if line.startswith("    tdxctl ")]
     assert len(examples) == 2
     for example in examples:
+        shell = f'tdxctl() {{ "{sys.executable}" -m tdxctl "$@"; }}\n{example}'
         done = subprocess.run(
-            ["bash", "-c", example.replace("tdxctl", f"{sys.executable} -m tdxctl", 1)],
-            cwd=tmp_path,
+            ["bash", "-c", shell],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             check=False,

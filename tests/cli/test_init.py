@@ -185,9 +185,10 @@ def test_json_of_a_success_has_tdmrs_pamt_and_log() -> None:
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     """Expect no clock, no path and no version in JSON: another folder, the same output."""
-    first = tdxctl("init", "--platform", "8s-64t", "--format", "json").stdout
+    first = tdxctl("init", "--platform", "8s-64t", "--once", "--format", "json").stdout
     copy = tmp_path / "8s-64t.yaml"
     copy.write_text((ROOT / "platforms" / "8s-64t.yaml").read_text())
+    assert tdxctl("init", "--platform", str(copy), "--once", "--format", "json").stdout == first
     assert tdxctl("init", "--platform", str(copy), "--format", "json").stdout == first
 
 
@@ -230,7 +231,7 @@ def test_dmesg_is_the_kernels_log_alone() -> None:
 def test_a_posted_kernel_and_a_large_tdmr_do_not_go_together() -> None:
     """Expect the 32-bit overflow of v5-posted where v5 is fine."""
     assert tdxctl("init", "--platform", "8s-64t").returncode == 0
-    done = tdxctl("init", "--platform", "8s-64t", "--kernel", "v5-posted")
+    done = tdxctl("init", "--platform", "8s-64t", "--kernel", "v5-posted", "--reboot")
     assert done.returncode == 1
     assert "status SHUTDOWN" in done.stdout
 
@@ -264,9 +265,11 @@ def _on_a_terminal(columns: int, *arguments: str, **environment: str) -> str:
 @pytest.mark.parametrize("columns", [80, 200])
 def test_a_terminal_shows_the_same_and_cuts_nothing_off(columns: int) -> None:
     """Expect every address and number of the plain text, whatever the width."""
-    shown = _on_a_terminal(columns, "init", "--platform", "8s-64t", NO_COLOR="1")
+    shown = _on_a_terminal(columns, "init", "--platform", "8s-64t", "--once", NO_COLOR="1")
     numbers = set(
-        re.findall(r"0x[0-9a-f]+|[0-9]{4,}", tdxctl("init", "--platform", "8s-64t").stdout)
+        re.findall(
+            r"0x[0-9a-f]+|[0-9]{4,}", tdxctl("init", "--platform", "8s-64t", "--once").stdout
+        )
     )
     squeezed = re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert {n for n in numbers if n not in squeezed} == set()
@@ -274,10 +277,12 @@ def test_a_terminal_shows_the_same_and_cuts_nothing_off(columns: int) -> None:
 
 
 def test_colour_is_for_terminals_that_want_it() -> None:
-    assert "\x1b[32m" in _on_a_terminal(100, "init", "--platform", "no-module")
-    plain = _on_a_terminal(100, "init", "--platform", "no-module", NO_COLOR="1")
+    assert "\x1b[32m" in _on_a_terminal(100, "init", "--platform", "no-module", "--once")
+    plain = _on_a_terminal(100, "init", "--platform", "no-module", "--once", NO_COLOR="1")
     assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", plain)
-    assert "\x1b" not in _on_a_terminal(100, "init", "--platform", "no-module", TERM="dumb")
+    assert "\x1b" not in _on_a_terminal(
+        100, "init", "--platform", "no-module", "--once", TERM="dumb"
+    )
 
 
 def test_text_from_a_file_cannot_act_on_the_output(tmp_path: Path) -> None:
@@ -290,9 +295,11 @@ def test_text_from_a_file_cannot_act_on_the_output(tmp_path: Path) -> None:
         "module: {loaded: false}\n"
     )
     shown = "hostile: [red]x[/red] \\x1b[31mred\\x1b]0;title\\x07\\nstatus INITIALIZED\\r\\u202e"
-    piped = tdxctl("init", "--platform", str(hostile))
+    piped = tdxctl("init", "--platform", str(hostile), "--once")
     assert piped.stdout.splitlines()[0] == shown
-    terminal = _on_a_terminal(200, "init", "--platform", str(hostile), NO_COLOR="1", TERM="dumb")
+    terminal = _on_a_terminal(
+        200, "init", "--platform", str(hostile), "--once", NO_COLOR="1", TERM="dumb"
+    )
     assert terminal.splitlines()[0] == shown
     assert "\x1b" not in terminal
 

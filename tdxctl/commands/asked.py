@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the options of `init` and `boot` to what is asked of the lab."""
+
+from __future__ import annotations
+
+import json
+
+from tdxctl.commands.described import described
+from tdxctl.commands.parse import named
+from tdxctl.commands.stored import machine_row
+from tdxctl.host.kernels import find_kernel
+from tdxctl.lab import Asked
+
+
+def asked(
+    platform: str | None, kernel: str | None, machine: str | None, settings: tuple[str, ...]
+) -> Asked:
+    """What the options ask for; without a platform, of the machine that is meant."""
+    if kernel is not None:
+        find_kernel(kernel)
+    if platform is not None:
+        description = described(platform, settings)
+        return Asked(named(machine) or description.name, description, kernel)
+    row = machine_row(machine)
+    if not settings:
+        return Asked(row.name, None, kernel)
+    from tdxctl.platform.load import from_canonical
+
+    return Asked(row.name, from_canonical(json.loads(row.description), settings), kernel)

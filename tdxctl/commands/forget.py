@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tdxctl forget`."""
+
+from __future__ import annotations
+
+import click
+
+from tdxctl.commands.output import print_text
+
+
+@click.command("forget")
+@click.argument("name", metavar="M")
+def command(name: str) -> int:
+    """Delete a machine and all that happened on it.
+
+    \b
+      tdxctl forget spr-2s-512g
+      tdxctl forget no-module
+
+    Its description stays where it came from.
+    """
+    from tdxctl.store import no_such_machine, writing
+
+    with writing() as rows:
+        if not rows.forget(name):
+            raise no_such_machine(name, rows.machines())
+    print_text(f"{name}: forgotten")
+    return 0

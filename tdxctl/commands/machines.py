@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tdxctl machines`."""
+
+from __future__ import annotations
+
+import click
+
+from tdxctl.commands.options import format_option
+from tdxctl.commands.output import print_text
+
+
+@click.command("machines")
+@click.argument("name", required=False)
+@format_option("text", "json")
+def command(name: str | None, output_format: str) -> int:
+    """List the machines, or print one as JSON that reproduces it.
+
+    \b
+      tdxctl machines
+      tdxctl machines spr-2s-512g > bug.json
+
+    The JSON of one machine holds its description, its kernel, every operation since boot and
+    what came of it: a bug report.
+    """
+    import json
+
+    from tdxctl import store
+    from tdxctl.commands.stored import machine_json
+    from tdxctl.report import text_status
+
+    if name is not None:
+        print_text(json.dumps(machine_json(name), indent=2))
+        return 0
+    with store.reading() as rows:
+        known = [json.loads(row.status) for row in rows.machines()] if rows is not None else []
+    if output_format == "json":
+        print_text(json.dumps({"schema": "tdxctl.machines/1", "machines": known}, indent=2))
+    else:
+        print_text("\n".join(text_status.machine_lines(known)))
+    return 0

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tdxctl init --once`: boot and initialize without stored state."""
+
+from __future__ import annotations
+
+from tdxctl.commands.described import described
+from tdxctl.commands.parse import named
+from tdxctl.errors import UsageError
+from tdxctl.events import InitReport
+from tdxctl.host.kernels import DEFAULT_KERNEL, find_kernel
+from tdxctl.machine import Machine
+
+
+def once_report(
+    platform: str | None,
+    kernel: str | None,
+    machine: str | None,
+    settings: tuple[str, ...],
+    callers: int,
+) -> InitReport:
+    """Boot and initialize without stored state. Raises UsageError without a platform."""
+    if platform is None:
+        raise UsageError("--once keeps no machine: it needs --platform")
+    if kernel is not None:
+        find_kernel(kernel)
+    description = described(platform, settings)
+    booted = Machine.boot(description, kernel or DEFAULT_KERNEL, name=named(machine))
+    return booted.init_report(booted.tdx_init(callers), with_boot=True)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which stored machine a command is about."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from tdxctl import store
+from tdxctl.commands.parse import named
+from tdxctl.errors import UsageError
+from tdxctl.store import MachineRow, no_such_machine
+
+
+def machine_row(name: str | None) -> MachineRow:
+    """The row of the machine meant: the one named, the only one, else the one booted last.
+
+    Raises UsageError where there is none.
+    """
+    name = named(name)
+    with store.reading() as rows:
+        known = rows.machines() if rows is not None else []
+    if name is not None:
+        found = next((row for row in known if row.name == name), None)
+        if found is None:
+            raise no_such_machine(name, known)
+        return found
+    if not known:
+        raise UsageError("there is no machine", hint="`tdxctl boot --platform P` makes one")
+    if len(known) > 1:
+        sys.stderr.write(f"machine: {known[0].name} (the one booted last; --machine names one)\n")
+    return known[0]
+
+
+def stored_events(name: str | None) -> tuple[MachineRow, list[dict[str, Any]]]:
+    """The machine meant, and its events since boot as they were recorded."""
+    row = machine_row(name)
+    with store.reading() as rows:
+        operations = rows.operations(row.name) if rows is not None else []
+    return row, [event for op in operations for event in json.loads(op.outcome)["events"]]
+
+
+def machine_json(name: str) -> dict[str, object]:
+    """One machine as `tdxctl.machine/1`: everything that reproduces it."""
+    row = machine_row(name)
+    with store.reading() as rows:
+        operations = rows.operations(row.name) if rows is not None else []
+    return {
+        "schema": "tdxctl.machine/1",
+        "tdxctl": row.tdxctl,
+        "machine": row.name,
+        "kernel": row.kernel,
+        "description": json.loads(row.description),
+        "operations": [
+            json.loads(op.operation) | {"outcome": json.loads(op.outcome)} for op in operations
+        ],
+        "status": json.loads(row.status),
+    }

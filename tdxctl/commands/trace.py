@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tdxctl trace`."""
+
+from __future__ import annotations
+
+import click
+
+from tdxctl.commands.options import format_option, machine_option
+from tdxctl.commands.output import print_text
+
+
+@click.command("trace")
+@machine_option
+@format_option("text", "jsonl")
+def command(machine: str | None, output_format: str) -> int:
+    """Print a machine's hardware events since boot: SEAMCALLs, PAMT allocations, WBINVD.
+
+    \b
+      tdxctl trace --machine spr-2s-512g
+      tdxctl trace --machine spr-2s-512g --format jsonl
+
+    Runs of equal events are one line with their count.
+    """
+    import json
+
+    from tdxctl.commands.stored import stored_events
+    from tdxctl.report import trace
+
+    row, events = stored_events(machine)
+    hardware = [event for event in events if event["ev"] not in ("log", "step", "status")]
+    if output_format == "text":
+        print_text("\n".join(map(trace.line, hardware)))
+    else:
+        head = {"ev": "tdxctl.events/1", "machine": row.name, "kernel": row.kernel}
+        print_text("\n".join(json.dumps(entry) for entry in [head, *hardware]))
+    return 0

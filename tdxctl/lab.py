@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One function per verb on a stored machine: lock, rebuild, operate, record, commit, return.
+
+The emulator is deterministic: a machine is restored by replaying its operations, and each
+replayed outcome must be the stored one.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from tdxctl import __version__, store
+from tdxctl.errors import StateError
+from tdxctl.events import InitReport, OpResult
+from tdxctl.host.kernels import DEFAULT_KERNEL
+from tdxctl.machine import Machine
+from tdxctl.platform.description import (
+    AllocationFault,
+    Platform,
+    SeamcallFault,
+    fault_from_dict,
+    fault_to_dict,
+)
+from tdxctl.report import json_status
+from tdxctl.store import MachineRow, OperationRow, Store, no_such_machine
+
+MAX_OPERATIONS = 1000
+
+Operation = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command asks for: a machine by name, a platform, a kernel; None is not asked."""
+
+    machine: str
+    platform: Platform | None = None
+    kernel: str | None = None
+
+
+def init(asked: Asked, *, callers: int = 1, reboot: bool = False) -> InitReport:
+    """Boot the machine if it is not running, or anew, and call tdx_init().
+
+    Raises StateError where it runs with another description or kernel than asked for,
+    UsageError where there is no such machine and no platform to boot.
+    """
+    with store.writing() as rows:
+        row = rows.machine(asked.machine)
+        boots = row is None or reboot
+        if boots:
+            machine = _boot(rows, asked, row)
+        else:
+            assert row is not None
+            _refuse_another(asked, row)
+            machine = _rebuild(rows, row)
+        result = _operate(rows, asked.machine, machine, {"op": "init", "callers": callers})
+        return machine.init_report(result, with_boot=boots)
+
+
+def boot(asked: Asked) -> OpResult:
+    """Boot the machine, or boot it again: without a platform, the same description."""
+    with store.writing() as rows:
+        return _boot(rows, asked, rows.machine(asked.machine)).boot_result
+
+
+def operate(name: str, operations: list[Operation]) -> list[OpResult]:
+    """Perform operations on a running machine, stopping after the first that fails."""
+    with store.writing() as rows:
+        row = _require(rows, name)
+        machine = _rebuild(rows, row)
+        results: list[OpResult] = []
+        for operation in operations:
+            results.append(_operate(rows, name, machine, operation))
+            if results[-1].returned != 0:
+                break
+        return results
+
+
+def set_fault(fault: SeamcallFault | AllocationFault) -> Operation:
+    """The operation that scripts fault."""
+    return {"op": "fault_set", "fault": fault_to_dict(fault)}
+
+
+def _require(rows: Store, name: str) -> MachineRow:
+    row = rows.machine(name)
+    if row is None:
+        raise no_such_machine(name, rows.machines())
+    return row
+
+
+def _boot(rows: Store, asked: Asked, row: MachineRow | None) -> Machine:
+    if asked.platform is not None:
+        platform = asked.platform
+    elif row is not None:
+        platform = Platform.from_canonical(json.loads(row.description))
+    else:
+        raise no_such_machine(asked.machine, rows.machines())
+    kernel = asked.kernel or (row.kernel if row is not None else DEFAULT_KERNEL)
+    machine = Machine.boot(platform, kernel=kernel, name=asked.machine)
+    description = _dump(platform.to_dict())
+    rows.put_machine(asked.machine, description, kernel, __version__, status="")
+    booted = OperationRow(_dump({"op": "boot"}), _outcome(machine.boot_result))
+    rows.put_operation(asked.machine, booted, _status(machine))
+    return machine
+
+
+def _refuse_another(asked: Asked, row: MachineRow) -> None:
+    hint = "--reboot boots it with what is asked for, --machine names another one"
+    if asked.kernel is not None and asked.kernel != row.kernel:
+        raise StateError(
+            f"machine '{row.name}' is running kernel {row.kernel}, not {asked.kernel}", hint=hint
+        )
+    if asked.platform is not None and _dump(asked.platform.to_dict()) != row.description:
+        running = json.loads(row.description)["name"]
+        raise StateError(
+            f"machine '{row.name}' was booted from another description (of '{running}') than the "
+            f"one asked for (of '{asked.platform.name}')",
+            hint=hint,
+        )
+
+
+def _rebuild(rows: Store, row: MachineRow) -> Machine:
+    platform = Platform.from_canonical(json.loads(row.description))
+    machine = Machine.boot(platform, kernel=row.kernel, name=row.name)
+    operations = rows.operations(row.name)
+    for number, stored in enumerate(operations):
+        result = machine.boot_result
+        if number:
+            result = perform(machine, json.loads(stored.operation))
+        if _outcome(result) != stored.outcome:
+            raise StateError(
+                f"machine '{row.name}' was made by tdxctl {row.tdxctl}, and its operation "
+                f"{number} comes out differently under {__version__}",
+                hint=f"`tdxctl boot --machine {row.name}` boots it again",
+            )
+    return machine
+
+
+def _operate(rows: Store, name: str, machine: Machine, operation: Operation) -> OpResult:
+    if len(rows.operations(name)) > MAX_OPERATIONS:
+        raise StateError(
+            f"machine '{name}' has had {MAX_OPERATIONS} operations since it was booted",
+            hint=f"`tdxctl boot --machine {name}` boots it again",
+        )
+    result = perform(machine, operation)
+    row = OperationRow(_dump(operation), _outcome(result))
+    rows.put_operation(name, row, _status(machine))
+    return result
+
+
+def perform(machine: Machine, operation: Operation) -> OpResult:
+    """One recorded operation on a machine."""
+    match operation:
+        case {"op": "init", "callers": int(callers)}:
+            return machine.tdx_init(callers)
+        case {"op": "cpu_online", "cpu": int(cpu)}:
+            return machine.cpu_online(cpu)
+        case {"op": "cpu_offline", "cpu": int(cpu)}:
+            return machine.cpu_offline(cpu)
+        case {"op": "memory_online", "start": int(start), "end": int(end)}:
+            return machine.memory_online(start, end)
+        case {"op": "module_load"}:
+            return machine.load_module()
+        case {"op": "module_unload"}:
+            return machine.unload_module()
+        case {"op": "module_shutdown"}:
+            return machine.shut_down_module()
+        case {"op": "fault_set", "fault": dict(fault)}:
+            return machine.set_fault(_fault(fault))
+        case {"op": "fault_clear"}:
+            return machine.clear_faults()
+        case _:
+            raise StateError(f"an operation that this tdxctl does not know: {operation.get('op')}")
+
+
+def _fault(fault: dict[str, object]) -> SeamcallFault | AllocationFault:
+    restored = fault_from_dict(fault)
+    assert isinstance(restored, SeamcallFault | AllocationFault)
+    return restored
+
+
+def _outcome(result: OpResult) -> str:
+    return _dump(
+        {
+            "returned": result.returned,
+            "status": result.status,
+            "callers": list(result.callers),
+            "events": [event.to_dict() for event in result.events],
+        }
+    )
+
+
+def _status(machine: Machine) -> str:
+    return _dump(json_status.to_dict(machine.summary(), __version__))
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))

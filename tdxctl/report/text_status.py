@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine's stored status as text: `tdxctl.status/1` in, lines out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tdxctl.explain.states import STATES
+from tdxctl.host.kernels import KERNELS
+from tdxctl.units import approximate_size
+
+_TITLES = {kernel.id: kernel.title for kernel in KERNELS}
+
+Pairs = list[tuple[str, str]]
+
+
+def status_pairs(status: dict[str, Any]) -> Pairs:
+    """(label, text) of everything worth a line; the first is the verdict."""
+    cpus, module, keyids = status["cpus"], status["module"], status["keyids"]
+    returned = status["returned"]
+    loaded = "loaded" if module["loaded"] else "not loaded"
+    pairs: Pairs = [
+        (status["machine"], f"{status['status']}: {STATES[status['status']]}"),
+        ("kernel", _TITLES.get(status["kernel"], status["kernel"])),
+        ("CPUs", f"{cpus['online']} of {cpus['present']} online, {cpus['disabled']} not enabled"),
+        (
+            "module",
+            f"{loaded}, version {module['version']}",
+        ),
+    ]
+    if keyids["global"] is not None:
+        pairs.append(("KeyIDs", f"global {keyids['global']}, {keyids['guest']} for guests"))
+    else:
+        pairs.append(("KeyIDs", "none: TDX is not enabled"))
+    if returned is None:
+        pairs.append(("tdx_init()", "not called since boot"))
+    else:
+        errno = f" ({status['errno']})" if status["errno"] else ""
+        pairs.append(("tdx_init()", f"{returned}{errno} to the last of {_calls(status['calls'])}"))
+    if status["pamt"]["bytes"]:
+        pairs.append(("TDMRs", f"{status['tdmrs']['used']} of {status['tdmrs']['max']}"))
+        pairs.append(("PAMT", _pamt(status["pamt"])))
+    failure = status["failure"]
+    if failure is not None:
+        pairs += [("why", failure["reason"]), ("means", failure["explain"])]
+        pairs.append(("to do", failure["hint"]))
+    return pairs
+
+
+def _calls(calls: int) -> str:
+    return "1 call" if calls == 1 else f"{calls} calls"
+
+
+def _pamt(pamt: dict[str, Any]) -> str:
+    nodes = ", ".join(
+        f"node {node} {approximate_size(size)}" for node, size in pamt["by_node"].items()
+    )
+    return f"{approximate_size(pamt['bytes'])} ({pamt['bytes'] >> 10} KiB): {nodes}"
+
+
+def status_lines(status: dict[str, Any]) -> list[str]:
+    """The status as plain lines."""
+    (machine, verdict), *rest = status_pairs(status)
+    return [f"{machine}: {verdict}", *(f"  {label + ':':<12} {text}" for label, text in rest)]
+
+
+def machine_lines(statuses: list[dict[str, Any]]) -> list[str]:
+    """A line per machine: name, status, kernel, calls."""
+    rows = [
+        (s["machine"], s["status"], _TITLES.get(s["kernel"], s["kernel"]), _calls(s["calls"]))
+        for s in statuses
+    ]
+    widths = [max((len(row[i]) for row in rows), default=0) for i in range(4)]
+    return [
+        "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A hardware event as a line of text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tdxctl.seam.leaves import leaf_title
+from tdxctl.seam.status import status_name
+
+
+def line(event: dict[str, Any]) -> str:
+    """The line of an event's to_dict()."""
+    match event["ev"]:
+        case "seamcall":
+            inputs = [
+                f"{register} {event[register]}"
+                for register in ("rcx", "rdx", "r8", "r9")
+                if event.get(register, "0x0") != "0x0"
+            ]
+            status = int(event["ret"], 16)
+            shown = "0" if status == 0 else f"{event['ret']} {status_name(status)}"
+            words = [leaf_title(event["leaf"]), f"cpu {event['cpu']}", *inputs, "->", shown]
+        case "alloc_contig_pages":
+            got = f"{event['base']} on node {event['got_nid']}" if event["base"] else "NULL"
+            words = [f"alloc_contig_pages {event['nr_pages']} pages node {event['nid']} -> {got}"]
+        case "free_contig_range":
+            words = [f"free_contig_range {event['base']} {event['nr_pages']} pages"]
+        case other:
+            words = [str(other)]
+    if "n" in event:
+        words.append(f"x {event['n']}")
+    return " ".join(words)
