@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # The floor of what can install dependency groups (PEP 735).
 PIP := pip>=25.1
 
-.PHONY: help setup demo test lint fmt type check bench dist clean
+.PHONY: help setup demo test lint fmt type check bench stress dist clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
@@ -22,9 +22,9 @@ $(VENV)/.stamp: pyproject.toml
 setup: $(VENV)/.stamp  ## create .venv with tdxctl and its tools
 
 demo: setup  ## initialise one shipped platform, and see another fail
-	$(BIN)/tdxctl init --platform spr-2s-512g
+	$(BIN)/tdxctl init --once --platform spr-2s-512g
 	@echo
-	-$(BIN)/tdxctl init --platform emr-2s-256g-fragmented
+	-$(BIN)/tdxctl init --once --platform emr-2s-256g-fragmented
 
 test: setup  ## the tests
 	$(BIN)/python -m pytest -n 2 --quiet
@@ -44,6 +44,9 @@ check: test lint type  ## every gate, as CI runs them
 
 bench: setup  ## start-up and scaling, as ratios, from an installed wheel
 	$(BIN)/python -m tests.bench
+
+stress: setup  ## many processes and killed ones on stored machines, for some minutes
+	$(BIN)/python -m tests.stress
 
 dist: setup  ## a wheel in dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

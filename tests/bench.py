@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import pty
 import statistics
 import subprocess
 import sys
@@ -30,6 +31,7 @@ class Case:
     against: str
     most: float | None
     most_memory: float | None = None
+    terminal: bool = False
 
 
 def install() -> Path:
@@ -58,25 +60,34 @@ def small_twin_of_8s_64t() -> Path:
 def cases(folder: Path) -> list[Case]:
     """What is measured, the units first."""
     python, tdxctl = str(folder / "python"), str(folder / "tdxctl")
-    init = (tdxctl, "init", "--platform")
+    init = (tdxctl, "init", "--once", "--platform")
+    os.environ["TDXCTL_STATE"] = str(HOME / "state")
+    subprocess.run([tdxctl, "init", "--platform", "spr-2s-512g"], check=True, capture_output=True)
     small = str(small_twin_of_8s_64t())
     return [
         Case("python -c pass", (python, "-c", "pass"), "python -c pass", None),
         Case("--version", (tdxctl, "--version"), "python -c pass", 1.8),
         Case("--help", (tdxctl, "--help"), "python -c pass", 6),
         Case("init, two sockets, plain", (*init, "spr-2s-512g"), "python -c pass", 22),
+        Case("status --format json", (tdxctl, "status", "--format", "json"), "python -c pass", 5),
+        Case("status, on a terminal", (tdxctl, "status"), "python -c pass", 8.5, terminal=True),
         Case("init, 64 GiB", (*init, small), "python -c pass", None),
         Case("init, 64 TiB", (*init, "8s-64t"), "init, 64 GiB", 1.5, most_memory=1.25),
     ]
 
 
-def run_once(command: tuple[str, ...]) -> tuple[float, int]:
+def run_once(case: Case) -> tuple[float, int]:
     """Wall-clock seconds and peak memory in KiB of one process; output is thrown away."""
+    parent, child = pty.openpty() if case.terminal else (-1, -1)
+    output = child if case.terminal else subprocess.DEVNULL
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(case.command, stdout=output, stderr=subprocess.DEVNULL)
     _, _, usage = os.wait4(process.pid, 0)
     elapsed = time.perf_counter() - start
     process.returncode = 0
+    if case.terminal:
+        os.close(child)
+        os.close(parent)
     return elapsed, usage.ru_maxrss
 
 
@@ -85,7 +96,7 @@ def measure(measured: list[Case], runs: int) -> dict[str, tuple[float, float]]:
     samples: dict[str, list[tuple[float, int]]] = {case.name: [] for case in measured}
     for number in range(runs + 1):
         for case in measured:
-            sample = run_once(case.command)
+            sample = run_once(case)
             if number:
                 samples[case.name].append(sample)
     return {
