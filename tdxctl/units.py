@@ -5,6 +5,10 @@ from __future__ import annotations
 
 import re
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 SZ_4K = 1 << 12
 SZ_4M = 1 << 22
 SZ_1M = 1 << 20
@@ -117,7 +121,7 @@ def parse_cpulist(text: str, *, limit: int) -> list[int]:
     return numbers
 
 
-def format_cpulist(cpus: list[int] | tuple[int, ...]) -> str:
+def format_cpulist(cpus: Iterable[int]) -> str:
     """A kernel cpulist of ascending numbers: `0-63,65`; `none` for the empty list."""
     runs: list[list[int]] = []
     for cpu in cpus:

@@ -25,7 +25,7 @@ from tdxctl.platform.model import (
     parse_online,
 )
 from tdxctl.platform.source import UNREADABLE, Path
-from tdxctl.units import MAX_PHYSICAL_ADDRESS
+from tdxctl.units import MAX_PHYSICAL_ADDRESS, format_cpulist
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ def _online_problems(value: object, enabled: int) -> Iterator[Problem]:
             path,
             f"names CPU {missing}, which does not exist",
             value,
-            f"the MADT has {enabled} enabled CPUs: 0-{enabled - 1}",
+            f"the enabled CPUs of the MADT are {format_cpulist(range(enabled))}",
         )
 
 
@@ -225,7 +225,7 @@ def _fault_problems(entries: list[Any], enabled: int) -> Iterator[Problem]:
                 ("faults", i, "cpu"),
                 "does not exist",
                 cpu,
-                f"the MADT has {enabled} enabled CPUs: 0-{enabled - 1}",
+                f"the enabled CPUs of the MADT are {format_cpulist(range(enabled))}",
             )
 
 

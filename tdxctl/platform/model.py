@@ -87,7 +87,7 @@ class Checked:
         return core_schema.no_info_plain_validator_function(self._validate)
 
     def __get_pydantic_json_schema__(self, schema: object, handler: object) -> dict[str, Any]:
-        return self.schema
+        return dict(self.schema)  # pydantic adds a title and a default to what it gets
 
 
 def number(minimum: int, maximum: int, shown: Callable[[int], str] = str) -> Checked:
@@ -111,7 +111,9 @@ def plain_number(minimum: int, maximum: int) -> Checked:
             value = parse_size(value)
         return _bounded(value, minimum, maximum, str)
 
-    return Checked(parse, number(minimum, maximum).schema)
+    plain = {"type": "integer", "minimum": minimum, "maximum": maximum}
+    text = {"type": "string", "pattern": _PLAIN_NUMBER_TEXT}
+    return Checked(parse, {"anyOf": [plain, text]})
 
 
 def count(minimum: int, maximum: int) -> Checked:
@@ -204,7 +206,7 @@ def parse_features(value: object) -> int:
     Names that do not exist are left to `checks`, which has a place for each.
     """
     if isinstance(value, str):
-        if not re.fullmatch(_HEX_TEXT, value, re.ASCII):
+        if not re.fullmatch(_PLAIN_NUMBER_TEXT, value, re.ASCII) or len(value) > MAX_DIGITS:
             raise ValueError("must be a number or a list of feature names", FEATURES_HINT)
         value = parse_size(value)
     if isinstance(value, list):
@@ -276,7 +278,7 @@ NAME = Checked(parse_name, {"type": "string", "pattern": f"^{NAME_PATTERN}$"})
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class CpuidModel(_Model):

@@ -27,6 +27,9 @@ MAX_FILE_SIZE = 8 << 20
 MAX_DIGITS = 40
 _MAX_NESTING = 32
 _MAX_ALIASED_NODES = 10_000
+# Twice what the largest description within the limits consists of.
+_MAX_VALUES = 400_000
+_TOO_MANY_VALUES = f"consists of more than {_MAX_VALUES} values"
 _MAX_GOT = 60
 
 _PLAIN_INT = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
@@ -187,7 +190,7 @@ class _YamlReader:
             what = f"character U+{ord(match[0]):04X} is not allowed"
             raise _fatal(file, *place, f"is not valid YAML: {what}")
         try:
-            events = list(self._shallow(yaml.parse(self._text, Loader=loader)))
+            events = list(self._bounded(yaml.parse(self._text, Loader=loader)))
         except yaml.MarkedYAMLError as error:
             raise self._yaml_error(error) from None
         except yaml.YAMLError as error:
@@ -220,13 +223,16 @@ class _YamlReader:
             hint="YAML is indented with spaces, not tabs" if at_tab else None,
         )
 
-    def _shallow(self, events: Iterator[Any]) -> Iterator[Any]:
-        # Stops the parser early: its time grows with the square of the depth.
+    def _bounded(self, events: Iterator[Any]) -> Iterator[Any]:
+        # Stops the parser early: its time grows with the square of the depth, its memory with
+        # the number of values.
         depth = 0
-        for event in events:
+        for number, event in enumerate(events):
+            if number > _MAX_VALUES:
+                raise _fatal(self._source.file, *_mark(event), _TOO_MANY_VALUES)
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
-                if depth > _MAX_NESTING + 1:
+                if depth > _MAX_NESTING:
                     raise self._too_deep(event)
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
@@ -243,8 +249,6 @@ class _YamlReader:
 
     def _node(self, path: Path, depth: int) -> Any:
         start, event = self._next, self._take()
-        if depth > _MAX_NESTING:
-            raise self._too_deep(event)
         if self._alias_mark is None:
             self._source.value_marks[path] = _mark(event)
         if isinstance(event, yaml.AliasEvent):
@@ -257,6 +261,8 @@ class _YamlReader:
         value: Any
         if isinstance(event, yaml.ScalarEvent):
             value = self._scalar(event, path)
+        elif depth >= _MAX_NESTING:  # only where aliases are expanded
+            raise self._too_deep(event)
         else:
             sequence = isinstance(event, yaml.SequenceStartEvent)
             if event.tag is not None:
@@ -442,6 +448,7 @@ class _JsonReader:
         self._source = Source(file)
         self._text = text
         self._at = 0
+        self._values = 0
         self._line_starts = [0] + [match.end() for match in re.finditer("\n", text)]
 
     def read(self) -> Source:
@@ -468,12 +475,14 @@ class _JsonReader:
         return _fatal(self._source.file, *mark, f"is not valid JSON: {what}")
 
     def _value(self, path: Path, depth: int) -> Any:
-        if depth > _MAX_NESTING:
-            mark = self._mark(self._at)
+        mark = self._source.value_marks[path] = self._mark(self._at)
+        self._values += 1
+        if self._values > _MAX_VALUES:
+            raise _fatal(self._source.file, *mark, _TOO_MANY_VALUES)
+        first = self._text[self._at : self._at + 1]
+        if first in ("{", "[") and depth >= _MAX_NESTING:
             what = f"is nested deeper than {_MAX_NESTING} levels"
             raise _fatal(self._source.file, *mark, what)
-        self._source.value_marks[path] = self._mark(self._at)
-        first = self._text[self._at : self._at + 1]
         if first == "{":
             return self._object(path, depth)
         if first == "[":

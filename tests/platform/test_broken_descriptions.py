@@ -8,6 +8,8 @@ line and column, in the order of the file.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +18,7 @@ import yaml
 
 from tdxctl import Platform
 from tdxctl.errors import DescriptionError
-from tests.cli.runner import tdxctl
+from tests.cli.runner import ROOT, tdxctl
 
 CPUS = "cpus: {madt: [{apic_id: 0-3}]}\n"
 MEMORY = "memory: {ranges: [{start: 1MiB, end: 2GiB}]}\n"
@@ -164,16 +166,23 @@ ROWS = [
         ),
     ),
     broken(
-        "nested deeper than 32 levels",
+        "nested in 33 levels",
         "bad.yaml",
-        "x: " + "[" * 40 + "]" * 40,
-        "bad.yaml:1:36: is nested deeper than 32 levels",
+        "x: " + "[" * 32 + "]" * 32,
+        "bad.yaml:1:35: is nested deeper than 32 levels",
+    ),
+    broken(
+        "nested in 32 levels, which is only an unknown key",
+        "bad.yaml",
+        VALID + "x: " + "[" * 31 + "]" * 31,
+        "bad.yaml:3:1: x: unknown key",
+        TOP_KEYS,
     ),
     broken(
         "a million brackets",
         "bad.yaml",
         "[" * 1_000_000,
-        "bad.yaml:1:34: is nested deeper than 32 levels",
+        "bad.yaml:1:33: is nested deeper than 32 levels",
     ),
     broken(
         "an alias bomb",
@@ -189,7 +198,7 @@ ROWS = [
         "aliases nested deeper than 32 levels",
         "bad.yaml",
         "a0: &a0 []\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 40)),
-        "bad.yaml:33:12: is nested deeper than 32 levels",
+        "bad.yaml:32:12: is nested deeper than 32 levels",
     ),
     broken(
         "an alias inside its own anchor",
@@ -493,7 +502,14 @@ ROWS = [
         "JSON nested deeper than 32 levels",
         "bad.json",
         '{"x": ' + "[" * 100_000,
-        "bad.json:1:39: is nested deeper than 32 levels",
+        "bad.json:1:38: is nested deeper than 32 levels",
+    ),
+    broken(
+        "JSON nested in 32 levels, which is only an unknown key",
+        "bad.json",
+        "{" + JSON_VALID + ', "x": ' + "[" * 31 + "]" * 31 + "}",
+        "bad.json:1:64: x: unknown key",
+        TOP_KEYS,
     ),
     broken(
         "JSON with a key twice",
@@ -837,7 +853,7 @@ ROWS = [
         "bad.yaml",
         "cpus:\n  madt: [{apic_id: 0-3}, {apic_id: 4, enabled: false}]\n  online: 0-4\n" + MEMORY,
         'bad.yaml:3:11: cpus.online: names CPU 4, which does not exist (got "0-4")',
-        "  hint: the MADT has 4 enabled CPUs: 0-3",
+        "  hint: the enabled CPUs of the MADT are 0-3",
     ),
     broken(
         "no online CPU",
@@ -1253,7 +1269,7 @@ ROWS = [
         "bad.yaml:8:55: faults.4.call: must be at least 1 (got 0)",
         "bad.yaml:8:65: faults.4.times: must be at least 1 (got 0)",
         "bad.yaml:9:33: faults.5.cpu: does not exist (got 4)",
-        "  hint: the MADT has 4 enabled CPUs: 0-3",
+        "  hint: the enabled CPUs of the MADT are 0-3",
         'bad.yaml:9:42: faults.5.call: must be a whole number (got "first")',
         "bad.yaml:9:56: faults.5.times: must be at most 4294967295 (got 0x1_0000_0000)",
         "bad.yaml:10:33: faults.6.cpu: must be at most 8191 (got 8192)",
@@ -1324,7 +1340,7 @@ ROWS = [
         "bad.yaml:7:17: cpus.madt.1.apic_id: names APIC id 63, which cpus.madt.0 has already",
         'bad.yaml:7:34: cpus.madt.1.package: must be a whole number (got "one")',
         'bad.yaml:8:11: cpus.online: names CPU 129, which does not exist (got "0-200")',
-        "  hint: the MADT has 129 enabled CPUs: 0-128",
+        "  hint: the enabled CPUs of the MADT are 0-128",
         f'bad.yaml:11:27: memory.ranges.0.size: {NOT_A_SIZE} (got "2GB")',
         "bad.yaml:12:7: memory.ranges.1: has both an end and a size",
         "  hint: give one of them",
@@ -1348,7 +1364,7 @@ ROWS = [
             '"KEY_GENERATION_FAIL")'
         ),
         "bad.yaml:21:66: faults.0.cpu: does not exist (got 500)",
-        "  hint: the MADT has 129 enabled CPUs: 0-128",
+        "  hint: the enabled CPUs of the MADT are 0-128",
     ),
     broken(
         "the same mistakes in the other order",
@@ -1367,7 +1383,7 @@ ROWS = [
         END_IS_EXCLUSIVE,
         "bad.yaml:3:52: memory.cmrs: must be auto or a list (got 5)",
         "bad.yaml:4:16: cpus.online: names CPU 3, which does not exist (got 3)",
-        "  hint: the MADT has 1 enabled CPUs: 0-0",
+        "  hint: the enabled CPUs of the MADT are 0",
         "bad.yaml:4:39: cpus.madt.0.apic_id: is given twice",
         "  hint: the first one is in line 4",
         "bad.yaml:5:7: name: YAML 1.1 reads this as a boolean (got no)",
@@ -1566,6 +1582,19 @@ def test_standard_input_has_a_name_in_messages(tmp_path: Path, text: str, compla
     assert (done.returncode, done.stdout, done.stderr) == (3, "", complaint)
 
 
+def test_standard_input_that_is_closed_is_a_mistake_in_the_command() -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" -m tdxctl validate - <&-', sys.executable],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: cannot read standard input: it is closed\n"
+
+
 # What is odd, at a limit, or between two mistakes, and still right.
 ALLOWED = [
     ("an offline logical CPU 0", {"cpus": {"madt": [{"apic_id": "0-3"}], "online": "1-3"}}),
@@ -1630,6 +1659,7 @@ ALLOWED = [
     ("as many KeyIDs as can be", {"firmware": {"mktme_keyids": 0xFFFFFFFF, "tdx_keyids": 0}}),
     ("KeyIDs in hex", {"firmware": {"mktme_keyids": "0x1f"}}),
     ("features in small letters, and twice", {"module": {"features": ["ext", "EXT"]}}),
+    ("features as a number in quotes", {"module": {"features": "39"}}),
     ("an errno of either sign", {"faults": [{"boot": "memory_notifier", "errno": -12}]}),
     ("a long description", {"description": "[red]\x1b[31m\n" + "x" * 100_000}),
 ]
