@@ -22,9 +22,8 @@ from tdxctl.platform.description import (
     SeamcallFault,
     Seamrr,
 )
+from tdxctl.platform.fields import MAX_KEYID_BITS, MIN_KEYID_BITS
 from tdxctl.platform.model import (
-    MAX_KEYID_BITS,
-    MIN_KEYID_BITS,
     AllocationFaultModel,
     BootFaultModel,
     CpuidModel,

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from tdxctl.platform.cmrs import MAX_RUNS_ABOVE_4G, auto_seamrr, runs_above_4g
-from tdxctl.platform.model import (
+from tdxctl.platform.fields import (
     ADDRESS,
     END,
     FEATURES_HINT,

@@ -13,14 +13,15 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from tdxctl.errors import DescriptionError, Diagnostic, UsageError
-from tdxctl.platform import source
 from tdxctl.platform.build import build, fault_of
 from tdxctl.platform.checks import cross_checks
 from tdxctl.platform.description import AllocationFault, Platform, SeamcallFault
-from tdxctl.platform.model import BRANCH_MARK, NAME_PATTERN, FaultModel, PlatformModel
+from tdxctl.platform.fields import BRANCH_MARK
+from tdxctl.platform.model import FaultModel, PlatformModel
+from tdxctl.platform.reading import read
 from tdxctl.platform.settings import with_settings
-from tdxctl.platform.source import UNREADABLE, Source, dotted, got
-from tdxctl.units import printable
+from tdxctl.platform.source import MAX_FILE_SIZE, UNREADABLE, Path, Source, dotted, got
+from tdxctl.units import NAME_PATTERN, printable
 
 _STDIN = "-"
 _AUTO_OR_LIST = ("memory", "cmrs")
@@ -36,7 +37,7 @@ def load_file(path: str, settings: tuple[str, ...] = ()) -> Platform:
     stem = "stdin" if path == _STDIN else PurePath(path).stem
     starts_as_json = data.lstrip()[:1] == b"{"
     is_json = starts_as_json if path == _STDIN else path.lower().endswith(".json")
-    document = source.read(data, shown, is_json=is_json)
+    document = read(data, shown, is_json=is_json)
     return platform_of(with_settings(document, settings), default_name=stem)
 
 
@@ -123,7 +124,7 @@ def platform_of(document: Source, *, default_name: str) -> Platform:
 
 
 def _read_bytes(path: str) -> bytes:
-    limit = source.MAX_FILE_SIZE + 1
+    limit = MAX_FILE_SIZE + 1
     try:
         if path == _STDIN:
             if sys.stdin is None:
@@ -150,7 +151,7 @@ def _model_problems(document: Source, error: ValidationError) -> list[Diagnostic
     return problems
 
 
-def _path_of(location: source.Path, kind: str) -> source.Path:
+def _path_of(location: Path, kind: str) -> Path:
     # The last part of an unknown key's location is the description's own, whatever it is.
     own = location[-1:] if kind == "extra_forbidden" else ()
     rest = location[: len(location) - len(own)]
@@ -161,9 +162,7 @@ def _is_branch(part: str | int) -> bool:
     return isinstance(part, str) and part.startswith(BRANCH_MARK)
 
 
-def _model_problem(
-    document: Source, path: source.Path, location: source.Path, entry: Any
-) -> Diagnostic:
+def _model_problem(document: Source, path: Path, location: Path, entry: Any) -> Diagnostic:
     context, value = entry.get("ctx", {}), entry["input"]
     match entry["type"]:
         case "tdxctl":
@@ -195,7 +194,7 @@ def _model_problem(
             return document.problem(path, "must be a mapping", detail=document.got(path, value))
 
 
-def _did_you_mean(path: source.Path, location: source.Path) -> str | None:
+def _did_you_mean(path: Path, location: Path) -> str | None:
     # The nearest key of the model at that place.
     import difflib
 
@@ -212,7 +211,7 @@ def _json_schema() -> dict[str, Any]:
     return PlatformModel.model_json_schema()
 
 
-def _keys_at(location: source.Path) -> list[str]:
+def _keys_at(location: Path) -> list[str]:
     # Walks the JSON Schema, which has the model's keys by their written names.
     schema = _json_schema()
     nodes: list[dict[str, Any]] = [schema]

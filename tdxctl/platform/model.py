@@ -6,275 +6,46 @@ What spans more than one value (order, overlap, existence) is in `checks`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from tdxctl.errnos import Errno
 from tdxctl.platform.description import SCHEMA, Checks, Seamrr
-from tdxctl.platform.source import MAX_DIGITS, UNREADABLE
+from tdxctl.platform.fields import (
+    ADDRESS,
+    BRANCH_MARK,
+    CALL,
+    CPU_MODELS,
+    END,
+    FLAG,
+    MAX_CMRS,
+    MAX_CPUS,
+    MAX_KEYID_BITS,
+    MAX_NODE,
+    MAX_PACKAGE,
+    MAX_RANGES,
+    MIN_KEYID_BITS,
+    NAME,
+    SIZE,
+    TEXT,
+    U16,
+    U32,
+    Checked,
+    auto,
+    count,
+    named,
+    one_of,
+    parse_apic_ids,
+    parse_cpu_model,
+    parse_features,
+    parse_online,
+    parse_version,
+    plain_number,
+)
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Status
-from tdxctl.seam.versions import FEATURES0, ModuleVersion
-from tdxctl.units import (
-    MAX_PHYSICAL_ADDRESS,
-    U32_MASK,
-    U64_MASK,
-    format_size,
-    parse_cpulist,
-    parse_size,
-)
-
-MAX_CPUS = 8192
-MAX_RANGES = 4096
-MAX_CMRS = 32
-MAX_NODE = 1023
-MAX_PACKAGE = 31
-MIN_KEYID_BITS, MAX_KEYID_BITS = 6, 15
-#: 0xFFFFFFFF is the x2APIC broadcast id.
-MAX_APIC_ID = U32_MASK - 1
-FEATURES_HINT = f"features: {', '.join(FEATURES0)}"
-NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-
-#: Intel server CPUs, family 6, by the names of arch/x86/include/asm/intel-family.h.
-CPU_MODELS = {
-    "skylake-x": 0x55,
-    "ice-lake-x": 0x6A,
-    "ice-lake-d": 0x6C,
-    "sapphire-rapids": 0x8F,
-    "emerald-rapids": 0xCF,
-    "granite-rapids": 0xAD,
-    "granite-rapids-d": 0xAE,
-    "sierra-forest": 0xAF,
-    "clearwater-forest": 0xDD,
-}
-
-# Marks the branches of a union in pydantic's error locations, which are not paths.
-BRANCH_MARK = "\0"
-
-_HEX_TEXT = "0[xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*"
-_PLAIN_NUMBER_TEXT = f"^({_HEX_TEXT}|0|[1-9][0-9]*)$"
-_NUMBER_TEXT = f"^({_HEX_TEXT}|(0|[1-9][0-9]*)([KMGT]iB)?)$"
-
-
-@dataclass(frozen=True, slots=True, eq=False)  # hashable: it stands in type unions
-class Checked:
-    """Annotation of a field: parse gives its value or raises ValueError with what is wrong.
-
-    The ValueError's second argument, where there is one, is the hint.
-    """
-
-    parse: Callable[[Any], object]
-    schema: dict[str, Any]
-
-    def _validate(self, value: object) -> object:
-        if value is UNREADABLE:
-            # Reported where it was read.
-            raise PydanticCustomError("unreadable", "unreadable")
-        try:
-            return self.parse(value)
-        except ValueError as error:
-            summary, *hint = error.args
-            raise PydanticCustomError(
-                "tdxctl", "{summary}", {"summary": summary, "hint": hint[0] if hint else None}
-            ) from None
-
-    def __get_pydantic_core_schema__(self, source: object, handler: object) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._validate)
-
-    def __get_pydantic_json_schema__(self, schema: object, handler: object) -> dict[str, Any]:
-        return dict(self.schema)  # pydantic adds a title and a default to what it gets
-
-
-def number(minimum: int, maximum: int, shown: Callable[[int], str] = str) -> Checked:
-    """A number, also as 0x or KiB..TiB text; bounds inclusive, maximum shown by shown."""
-
-    def parse(value: object) -> int:
-        value = parse_size(value) if isinstance(value, str) else value
-        return _bounded(value, minimum, maximum, shown)
-
-    plain = {"type": "integer", "minimum": minimum, "maximum": maximum}
-    return Checked(parse, {"anyOf": [plain, {"type": "string", "pattern": _NUMBER_TEXT}]})
-
-
-def plain_number(minimum: int, maximum: int) -> Checked:
-    """A number that is no size, also as decimal or 0x text; bounds inclusive."""
-
-    def parse(value: object) -> int:
-        if isinstance(value, str) and re.fullmatch(_PLAIN_NUMBER_TEXT, value, re.ASCII):
-            if len(value) > MAX_DIGITS:
-                raise ValueError("is too long for a number")
-            value = parse_size(value)
-        return _bounded(value, minimum, maximum, str)
-
-    plain = {"type": "integer", "minimum": minimum, "maximum": maximum}
-    text = {"type": "string", "pattern": _PLAIN_NUMBER_TEXT}
-    return Checked(parse, {"anyOf": [plain, text]})
-
-
-def count(minimum: int, maximum: int) -> Checked:
-    """A plain whole number; bounds inclusive."""
-    return Checked(
-        lambda value: _bounded(value, minimum, maximum, str),
-        {"type": "integer", "minimum": minimum, "maximum": maximum},
-    )
-
-
-def _bounded(value: object, minimum: int, maximum: int, shown: Callable[[int], str]) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("must be a whole number")
-    if value < minimum:
-        raise ValueError(f"must be at least {minimum}")
-    if value > maximum:
-        raise ValueError(f"must be at most {shown(maximum)}")
-    return value
-
-
-def named(parse: Callable[[int | str], object], what: str) -> Checked:
-    """A name or a number, turned into a value by parse."""
-
-    def check(value: object) -> object:
-        if isinstance(value, bool) or not isinstance(value, int | str):
-            raise ValueError(f"must be {what}")
-        return parse(value)
-
-    return Checked(check, {"anyOf": [{"type": "integer"}, {"type": "string"}]})
-
-
-def one_of(*choices: str) -> Checked:
-    """One of a few words."""
-
-    def parse(value: object) -> str:
-        if not isinstance(value, str) or value not in choices:
-            raise ValueError(f"must be {' or '.join(choices)}")
-        return value
-
-    return Checked(parse, {"enum": list(choices)})
-
-
-def auto(inner: Checked) -> Checked:
-    """`auto`, which becomes None, or the whole number that inner takes."""
-
-    def parse(value: object) -> object:
-        if isinstance(value, bool) or not isinstance(value, int):
-            if value == "auto":
-                return None
-            raise ValueError("must be auto or a whole number")
-        return inner.parse(value)
-
-    return Checked(parse, {"anyOf": [{"const": "auto"}, inner.schema]})
-
-
-def parse_text(value: object) -> str:
-    """Text. Raises ValueError, with the hint to quote what is a number."""
-    if isinstance(value, str):
-        return value
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    raise ValueError("must be text", *(["quote it"] if number else []))
-
-
-def parse_name(value: object) -> str:
-    """A machine's name. Raises ValueError."""
-    text = parse_text(value)
-    if not re.fullmatch(NAME_PATTERN, text, re.ASCII):
-        raise ValueError(
-            "must be 1 to 64 letters, digits, dots, underscores or hyphens, "
-            "the first a letter or digit"
-        )
-    return text
-
-
-def parse_version(value: object) -> str:
-    """A module version that is modelled. Raises ValueError."""
-    if isinstance(value, float):
-        raise ValueError("must be text: quote it", f'write "{value}"')
-    text = parse_text(value)
-    try:
-        ModuleVersion.parse(text)
-    except ValueError as error:
-        raise ValueError(str(error), "modelled are 1.0, and 1.5.0 and later 1.5 ones") from None
-    return text
-
-
-def parse_features(value: object) -> int:
-    """TDX_FEATURES0 from a number or a list of bit names. Raises ValueError.
-
-    Names that do not exist are left to `checks`, which has a place for each.
-    """
-    if isinstance(value, str):
-        if not re.fullmatch(_PLAIN_NUMBER_TEXT, value, re.ASCII) or len(value) > MAX_DIGITS:
-            raise ValueError("must be a number or a list of feature names", FEATURES_HINT)
-        value = parse_size(value)
-    if isinstance(value, list):
-        known = {str(name).upper() for name in value if is_feature(name)}
-        return sum(1 << FEATURES0[name] for name in known)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("must be a number or a list of feature names", FEATURES_HINT)
-    return _bounded(value, 0, U64_MASK, hex)
-
-
-def is_feature(name: object) -> bool:
-    """Whether name is that of a TDX_FEATURES0 bit."""
-    return isinstance(name, str) and name.upper() in FEATURES0
-
-
-def parse_apic_ids(value: int | str) -> list[int]:
-    """APIC ids of one entry: a number or a cpulist. Raises ValueError."""
-    ids = [value] if isinstance(value, int) else parse_cpulist_or_hex(value)
-    if not ids:
-        raise ValueError("must name at least one APIC id")
-    if not all(0 <= apic_id <= MAX_APIC_ID for apic_id in ids):
-        raise ValueError(f"must be from 0 to {MAX_APIC_ID}")
-    return ids
-
-
-def parse_cpulist_or_hex(text: str) -> list[int]:
-    """A cpulist; a lone 0x number too. Raises ValueError."""
-    if re.fullmatch(_HEX_TEXT, text, re.ASCII):
-        return [parse_size(text)]
-    if text.lower().startswith("0x"):
-        raise ValueError("must be a number, or a range of decimal numbers such as 0-63")
-    return parse_cpulist(text, limit=MAX_CPUS)
-
-
-def parse_online(value: object) -> list[int] | None:
-    """Online CPUs: None for `all`. Raises ValueError."""
-    if value == "all":
-        return None
-    negative = isinstance(value, int) and value < 0
-    if isinstance(value, bool) or not isinstance(value, int | str) or negative:
-        raise ValueError("must be all or a list such as 0-63,65")
-    return [value] if isinstance(value, int) else parse_cpulist(value, limit=MAX_CPUS)
-
-
-def parse_cpu_model(value: object) -> int:
-    """A CPU model by its name. Raises ValueError."""
-    if not isinstance(value, str) or value not in CPU_MODELS:
-        raise ValueError(
-            "must be a CPU's name or {family, model}", f"names: {', '.join(CPU_MODELS)}"
-        )
-    return CPU_MODELS[value]
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("must be true or false")
-    return value
-
-
-ADDRESS = number(0, MAX_PHYSICAL_ADDRESS - 1, hex)
-END = number(0, MAX_PHYSICAL_ADDRESS, hex)
-SIZE = number(0, MAX_PHYSICAL_ADDRESS, format_size)
-U16 = count(0, 0xFFFF)
-U32 = plain_number(0, U32_MASK)
-CALL = count(1, U32_MASK)
-FLAG = Checked(_flag, {"type": "boolean"})
-TEXT = Checked(parse_text, {"type": "string"})
-NAME = Checked(parse_name, {"type": "string", "pattern": f"^{NAME_PATTERN}$"})
+from tdxctl.seam.versions import FEATURES0
 
 
 class _Model(BaseModel):

@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from tdxctl.errors import UsageError
-from tdxctl.platform.source import Path, Source, read
+from tdxctl.platform.reading import read
+from tdxctl.platform.source import Path, Source
 from tdxctl.units import printable
 
 

@@ -37,7 +37,7 @@ def path_of(name: str) -> str:
 
 def description_of(name: str) -> str:
     """The description text of a shipped platform."""
-    from tdxctl.platform.source import read
+    from tdxctl.platform.reading import read
 
     with open(path_of(name), "rb") as file:
         data = read(file.read(), name, is_json=False).data
