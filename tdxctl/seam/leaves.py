@@ -11,6 +11,7 @@ _P_SEAMLDR = 1 << 63
 class Leaf(IntEnum):
     """RAX bits 15:0 of a SEAMCALL; P-SEAMLDR's leaves have bit 63 set."""
 
+    TDH_MNG_CREATE = 9
     TDH_PHYMEM_PAGE_RDMD = 24
     TDH_SYS_KEY_CONFIG = 31
     TDH_SYS_INFO = 32

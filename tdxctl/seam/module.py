@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 from tdxctl.errors import NotModelledError
 from tdxctl.hardware.memory import SparseMemory
+from tdxctl.seam.conditions import Conditions, Halt
+from tdxctl.seam.handoff import Handoff, PamtMemory
 from tdxctl.seam.leaves import Leaf, leaf_title
+from tdxctl.seam.phymem import mng_create, page_rdmd, pamt_add, pamt_remove
 from tdxctl.seam.port import PhysicalMemory, Registers
 from tdxctl.seam.state import ModuleInfo, ModulePlatform, ModuleState, SysState
 from tdxctl.seam.status import Operand, Status, with_operand
@@ -15,7 +18,9 @@ from tdxctl.seam.sys_config import sys_config
 from tdxctl.seam.sys_info import sys_info
 from tdxctl.seam.sys_init import sys_init, sys_lp_init, sys_lp_shutdown
 from tdxctl.seam.sys_key_config import sys_key_config
+from tdxctl.seam.sys_rd import sys_rd, sys_rdall
 from tdxctl.seam.sys_tdmr_init import sys_tdmr_init, sys_tdmr_init_repeat
+from tdxctl.seam.sys_update import sys_shutdown, sys_update
 from tdxctl.units import U64_MASK
 
 __all__ = ("ModuleInfo", "ModulePlatform", "TdxModule")
@@ -30,7 +35,18 @@ _HANDLERS: dict[int, Handler] = {
     Leaf.TDH_SYS_KEY_CONFIG: sys_key_config,
     Leaf.TDH_SYS_TDMR_INIT: sys_tdmr_init,
     Leaf.TDH_SYS_LP_SHUTDOWN: sys_lp_shutdown,
+    Leaf.TDH_SYS_RD: sys_rd,
+    Leaf.TDH_SYS_RDALL: sys_rdall,
+    Leaf.TDH_SYS_SHUTDOWN: sys_shutdown,
+    Leaf.TDH_SYS_UPDATE: sys_update,
+    Leaf.TDH_PHYMEM_PAGE_RDMD: page_rdmd,
+    Leaf.TDH_PHYMEM_PAMT_ADD: pamt_add,
+    Leaf.TDH_PHYMEM_PAMT_REMOVE: pamt_remove,
+    Leaf.TDH_MNG_CREATE: mng_create,
 }
+
+# TD life-cycle and memory-management leaves of 1.5 that tdxctl leaves out.
+_NOT_MODELLED = (frozenset(range(30)) | {40, 41}) - set(_HANDLERS)
 
 # "leaf not in {31,32,33,34,35,37,44,45,53}" is not ready before SYS_READY.
 _ALLOWED_BEFORE_READY = frozenset({31, 32, 33, 34, 35, 37, 44, 45, 53})
@@ -57,7 +73,39 @@ class TdxModule:
             platform,
             info if info is not None else ModuleInfo.of_version(version),
             memory if memory is not None else SparseMemory(),
+            conditions=Conditions(),
+            handoff=Handoff(),
+            pamt=PamtMemory(),
         )
+        self._halted = False
+
+    @property
+    def conditions(self) -> Conditions:
+        """Entropy, key generation, locks: what a test scripts."""
+        return self._state.conditions
+
+    @property
+    def handoff(self) -> Handoff:
+        """What a module hands over to the next one."""
+        return self._state.handoff
+
+    def install(self) -> None:
+        """P-SEAMLDR puts a fresh image in place; handoff data and PAMT memory stay."""
+        old = self._state
+        self._state = ModuleState(
+            old.platform,
+            old.info,
+            old.memory,
+            conditions=old.conditions,
+            handoff=old.handoff,
+            pamt=old.pamt,
+        )
+        self._halted = False
+
+    @property
+    def state(self) -> ModuleState:
+        """The module's global state, for tests and reports."""
+        return self._state
 
     @property
     def memory(self) -> PhysicalMemory:
@@ -75,16 +123,26 @@ class TdxModule:
         Raises NotModelledError for leaves that the module has and tdxctl does not model,
         ValueError for an LP that the platform does not have.
         """
-        if not 0 <= cpu < self._state.platform.lps:
+        if not 0 <= cpu < self._state.platform.callers:
             raise ValueError(f"no logical processor {cpu}")
         registers = Registers(*(value & U64_MASK for value in registers))
+        if self._halted:
+            return registers._replace(rax=Status.VMFAILINVALID)
         refused = self._gate(registers)
         if refused is not None:
             return registers._replace(rax=refused)
         handler = _HANDLERS.get(registers.rax & 0xFFFF)
         if handler is None:
-            raise NotModelledError(f"{leaf_title(registers.rax & 0xFFFF)} is not modelled")
-        return handler(self._state, cpu, registers)
+            # 5. "unknown leaf in SYS_READY -> TDX_OPERAND_INVALID + RAX"; leaves that the module
+            # knows and tdxctl does not are said to be not modelled.
+            if registers.rax & 0xFFFF in _NOT_MODELLED:
+                raise NotModelledError(f"{leaf_title(registers.rax & 0xFFFF)} is not modelled")
+            return registers._replace(rax=with_operand(Status.TDX_OPERAND_INVALID, Operand.RAX))
+        try:
+            return handler(self._state, cpu, registers)
+        except Halt:
+            self._halted = True
+            return registers._replace(rax=Status.VMFAILINVALID)
 
     def seamcall_repeat(
         self, cpu: int, registers: Registers, until: int, limit: int | None = None
@@ -94,7 +152,7 @@ class TdxModule:
         Returns the registers after the last call and the number of calls, at least 1; in
         arithmetic, whatever the size of the TDMR.
         """
-        if limit == 1 or self._gate(registers) is not None:
+        if limit == 1 or self._halted or self._gate(registers) is not None:
             return self.seamcall(cpu, registers), 1
         return sys_tdmr_init_repeat(self._state, cpu, registers, until, limit)
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from tdxctl.seam.conditions import Conditions
+from tdxctl.seam.handoff import Handoff, PamtMemory
 from tdxctl.seam.port import PhysicalMemory
 from tdxctl.seam.versions import SAMPLES, Behaviour, ModuleVersion
 from tdxctl.units import MAX_PHYSICAL_ADDRESS
@@ -66,7 +68,9 @@ class ModulePlatform:
     lps, packages: how many logical processors and packages MCHECK counted. cmrs: (base, size)
     pairs in bytes, order and empty entries kept, at most 32. seamrr: (base, size).
     package_ids: the package of each LP; by default x2APIC id >> 7 of x2apic_ids, and LPs
-    spread evenly over the packages where neither is given.
+    spread evenly over the packages where neither is given. module_hv, no_downgrade: the
+    handoff version and rule of the signature structure, by default those built in.
+    num_handoff_pages is the number of pages minus 1.
     """
 
     lps: int
@@ -78,10 +82,15 @@ class ModulePlatform:
     seamrr: tuple[int, int]
     x2apic_ids: Sequence[int] | None = None
     package_ids: Sequence[int] | None = None
-    module_hv: int = 0
+    module_hv: int | None = None
     min_update_hv: int = 0
-    no_downgrade: int = 0
+    no_downgrade: int | None = None
     num_handoff_pages: int = 13
+
+    @property
+    def callers(self) -> int:
+        """How many LPs can call: MCHECK may have counted fewer than there are."""
+        return max(self.lps, len(self.x2apic_ids or ()), len(self.package_ids or ()))
 
     def package_of(self, lp: int) -> int:
         """The package of logical processor lp."""
@@ -94,25 +103,47 @@ class ModulePlatform:
 
 @dataclass(slots=True)
 class TdmrEntry:
-    """A configured TDMR; next is its next-to-initialise address."""
+    """A configured TDMR; next is its next-to-initialise address.
+
+    reserved: (offset, size) of its reserved areas, relative to base.
+    """
 
     base: int
     size: int
     next: int
+    reserved: tuple[tuple[int, int], ...] = ()
 
     @property
     def end(self) -> int:
         """The first byte behind the TDMR."""
         return self.base + self.size
 
+    def is_reserved(self, pa: int) -> bool:
+        """Whether the page at pa lies in a reserved area."""
+        offset = pa - self.base
+        return any(start <= offset < start + size for start, size in self.reserved)
+
 
 class ModuleState:
     """Everything the module keeps between SEAMCALLs."""
 
-    def __init__(self, platform: ModulePlatform, info: ModuleInfo, memory: PhysicalMemory) -> None:
+    def __init__(
+        self,
+        platform: ModulePlatform,
+        info: ModuleInfo,
+        memory: PhysicalMemory,
+        *,
+        conditions: Conditions,
+        handoff: Handoff,
+        pamt: PamtMemory,
+    ) -> None:
         self.platform = platform
         self.info = info
         self.memory = memory
+        self.conditions = conditions
+        # What outlives the module: the next image finds it.
+        self.handoff = handoff
+        self.pamt = pamt
         self.sys_state = SysState.SYSINIT_PENDING
         self.initialized_lps: set[int] = set()
         self.lp_package: dict[int, int] = {}
@@ -126,6 +157,18 @@ class ModuleState:
     def is_version_25(self) -> bool:
         """Whether what 1.5.25 does differently applies ([25] in the specification)."""
         return self.info.version.behaviour is Behaviour.V1_5_25
+
+    @property
+    def module_hv(self) -> int:
+        """The handoff version: [01] 0, [25] 1, unless the platform says otherwise."""
+        stated = self.platform.module_hv
+        return int(self.is_version_25) if stated is None else stated
+
+    @property
+    def no_downgrade(self) -> int:
+        """Whether an update may not hand over to an older module: [01] 0, [25] 1."""
+        stated = self.platform.no_downgrade
+        return int(self.is_version_25) if stated is None else stated
 
     @property
     def private_hkid_min(self) -> int:

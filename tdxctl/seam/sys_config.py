@@ -52,6 +52,9 @@ def sys_config(state: ModuleState, cpu: int, registers: Registers) -> Registers:
 
 
 def _check_state_and_operands(state: ModuleState, registers: Registers) -> None:
+    # 1. the global lock
+    if not state.conditions.exclusive_lock:
+        raise _Refused(Status.TDX_SYS_BUSY)
     # 2. SYS_STATE == SYSINIT_DONE; 3. NUM_INIT_LPS >= NUM_LPS
     if (
         state.sys_state is not SysState.SYSINIT_DONE
@@ -95,7 +98,11 @@ def _read_tdmrs(state: ModuleState, array_pa: int, count: int) -> list[TdmrEntry
         if checks:
             checks.check(info)
         base = int(info["base"])
-        tdmrs.append(TdmrEntry(base, int(info["size"]), next=base))
+        areas = zip(
+            info["reserved"]["offset"].tolist(), info["reserved"]["size"].tolist(), strict=True
+        )
+        reserved = tuple((offset, size) for offset, size in areas if size)
+        tdmrs.append(TdmrEntry(base, int(info["size"]), next=base, reserved=reserved))
     return tdmrs
 
 

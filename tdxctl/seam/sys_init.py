@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from tdxctl.seam.handoff import NEEDED_PAGES
 from tdxctl.seam.port import Registers
 from tdxctl.seam.state import ModuleState, SysState
 from tdxctl.seam.status import Operand, Status, with_operand
@@ -21,6 +22,8 @@ def sys_init(state: ModuleState, cpu: int, registers: Registers) -> Registers:
     version = registers.rax >> 16 & 0xFF
     if version > 1:
         return out._replace(rax=with_operand(Status.TDX_OPERAND_INVALID, Operand.RAX))
+    if not state.conditions.exclusive_lock:
+        return out._replace(rax=Status.TDX_SYS_BUSY)
     # "RCX (attributes) must be 0 else OPERAND_INVALID+RCX(1) - before the state test"
     if registers.rcx != 0:
         return out._replace(rax=with_operand(Status.TDX_OPERAND_INVALID, Operand.RCX))
@@ -30,6 +33,10 @@ def sys_init(state: ModuleState, cpu: int, registers: Registers) -> Registers:
         refused = _platform_checks(state)
         if refused is not None:
             return out._replace(rax=refused)
+    if not _handoff_values_fit(state):
+        return out._replace(rax=Status.TDX_SYS_INCOMPATIBLE_SIGSTRUCT)
+    if not state.conditions.rdrand():
+        return out._replace(rax=Status.TDX_RND_NO_ENTROPY)
     if version == 1 and not _error_report_is_valid(state, registers.r8):
         return out._replace(rax=with_operand(Status.TDX_OPERAND_INVALID, Operand.R8))
     state.sys_state = SysState.SYSINIT_DONE
@@ -45,6 +52,19 @@ def _platform_checks(state: ModuleState) -> int | None:
     if not _cmr_list_is_valid(state):
         return Status.TDX_CMR_LIST_INVALID
     return None
+
+
+def _handoff_values_fit(state: ModuleState) -> bool:
+    # "SYSINFO.module_hv == built-in HV, min_update_hv >= built-in minimum, no_downgrade not weaker
+    # than built-in, handoff pages >= needed". Built in: [01] HV=0,MIN=0,NO_DOWNGRADE=0; [25]
+    # HV=1, MIN=0, NO_DOWNGRADE=1.
+    platform = state.platform
+    built_in_hv = built_in_no_downgrade = int(state.is_version_25)
+    return (
+        state.module_hv == built_in_hv
+        and state.no_downgrade >= built_in_no_downgrade
+        and platform.num_handoff_pages + 1 >= NEEDED_PAGES
+    )
 
 
 def _cmr_list_is_valid(state: ModuleState) -> bool:
@@ -82,10 +102,15 @@ def _error_report_is_valid(state: ModuleState, r8: int) -> bool:
 def sys_lp_init(state: ModuleState, cpu: int, registers: Registers) -> Registers:
     """TDH.SYS.LP.INIT: once on each LP."""
     out = registers._replace(rcx=0, rdx=0, r8=0)
+    if not state.conditions.shared_lock:
+        return out._replace(rax=Status.TDX_SYS_BUSY)
     if state.sys_state is not SysState.SYSINIT_DONE:
         return out._replace(rax=Status.TDX_SYS_LP_INIT_NOT_PENDING)
     if cpu in state.initialized_lps:
         return out._replace(rax=Status.TDX_SYS_LP_INIT_DONE)
+    # "RDRAND else TDX_RND_NO_ENTROPY ([25] dropped this step)"
+    if not state.is_version_25 and not state.conditions.rdrand():
+        return out._replace(rax=Status.TDX_RND_NO_ENTROPY)
     package = state.platform.package_of(cpu)
     state.lp_package[cpu] = package
     if package >= _MAX_PACKAGES and state.info.strict:

@@ -6,10 +6,12 @@ from __future__ import annotations
 from tdxctl.seam.port import Registers
 from tdxctl.seam.state import ModuleState, TdmrEntry
 from tdxctl.seam.status import Operand, Status, with_operand
-from tdxctl.units import SZ_1G, SZ_4M, round_down, round_up
+from tdxctl.units import SZ_1G, SZ_4M, SZ_16M, round_down, round_up
 
 # "initialises 1024 PAMT_4K entries = 4 MiB of TDMR per call (256 calls per GiB)"
 _BYTES_PER_CALL = SZ_4M
+# "[25] Dynamic PAMT: 4096 entries = 16 MiB, 64 calls per GiB"
+_BYTES_PER_CALL_DYNAMIC = SZ_16M
 
 
 def sys_tdmr_init(state: ModuleState, cpu: int, registers: Registers) -> Registers:
@@ -27,18 +29,21 @@ def sys_tdmr_init_repeat(
     tdmr = None if pa % SZ_1G or state.has_hkid_bits(pa) else _find(state, pa)
     if tdmr is None:
         return out._replace(rax=with_operand(Status.TDX_OPERAND_INVALID, Operand.RCX)), 1
+    if state.tdmrs.index(tdmr) in state.conditions.locked_tdmrs:
+        return out._replace(rax=with_operand(Status.TDX_OPERAND_BUSY, Operand.RCX)), 1
+    per_call = _BYTES_PER_CALL_DYNAMIC if state.dynamic_pamt else _BYTES_PER_CALL
     # "next >= base+size -> TDX_TDMR_ALREADY_INITIALIZED (not an error; RDX = 0)"
-    left = -(-(tdmr.end - tdmr.next) // _BYTES_PER_CALL)
+    left = -(-(tdmr.end - tdmr.next) // per_call)
     if left <= 0:
         return out._replace(rax=Status.TDX_TDMR_ALREADY_INITIALIZED), 1
     # "RDX = next-to-initialise rounded down to 1 GiB": it reaches until when next does.
-    wanted = max(1, -(-(round_up(until, SZ_1G) - tdmr.next) // _BYTES_PER_CALL))
+    wanted = max(1, -(-(round_up(until, SZ_1G) - tdmr.next) // per_call))
     calls = wanted if limit is None else min(wanted, limit)
     if calls > left:
         # until lies behind the TDMR: its last call succeeds, the one after it does not.
         tdmr.next = tdmr.end
         return out._replace(rax=Status.TDX_TDMR_ALREADY_INITIALIZED), left + 1
-    tdmr.next = min(tdmr.next + calls * _BYTES_PER_CALL, tdmr.end)
+    tdmr.next = min(tdmr.next + calls * per_call, tdmr.end)
     return out._replace(rax=Status.TDX_SUCCESS, rdx=round_down(tdmr.next, SZ_1G)), calls
 
 

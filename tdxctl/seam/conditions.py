@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be scripted around the module: entropy, key generation, locks, other LPs inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+
+class Pconfig(IntEnum):
+    """Completion codes of PCONFIG that the module tells apart."""
+
+    SUCCESS = 0
+    ENTROPY_ERROR = 2
+    DEVICE_BUSY = 5
+
+
+class GlobalLock(StrEnum):
+    """How another LP holds the module's global lock."""
+
+    FREE = "none"
+    SHARED = "shared"
+    EXCLUSIVE = "exclusive"
+
+
+class Halt(Exception):
+    """The module shuts itself down on a fatal error; every later SEAMCALL is VMfailInvalid."""
+
+
+@dataclass(slots=True)
+class Conditions:
+    """pconfig: codes of the next PCONFIGs, SUCCESS when used up. rdrand_failures: how many
+    RDRANDs fail from now on. busy_lps: LPs that are inside the module.
+    """
+
+    pconfig: list[int] = field(default_factory=list)
+    rdrand_failures: int = 0
+    global_lock: GlobalLock = GlobalLock.FREE
+    locked_tdmrs: set[int] = field(default_factory=set)
+    busy_lps: set[int] = field(default_factory=set)
+
+    def rdrand(self) -> bool:
+        """Whether the next RDRAND has entropy."""
+        if self.rdrand_failures:
+            self.rdrand_failures -= 1
+            return False
+        return True
+
+    def next_pconfig(self) -> int:
+        """The completion code of the next PCONFIG."""
+        return self.pconfig.pop(0) if self.pconfig else Pconfig.SUCCESS
+
+    @property
+    def exclusive_lock(self) -> bool:
+        """Whether the global lock can be had exclusively."""
+        return self.global_lock is GlobalLock.FREE
+
+    @property
+    def shared_lock(self) -> bool:
+        """Whether the global lock can be had shared."""
+        return self.global_lock is not GlobalLock.EXCLUSIVE

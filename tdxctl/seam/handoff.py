@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a module hands over to the one that replaces it (specification tdx-module section 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+HEADER_SIZE = 8
+#: Bytes the published sources need; both fill 14 pages.
+SIZE_01 = 53_386
+SIZE_25 = 53_391
+NEEDED_PAGES = 14
+
+
+@dataclass(slots=True)
+class Handoff:
+    """The header and the data behind it; they outlive the module that wrote them.
+
+    tdmrs: (base, size, next-to-initialise, reserved areas) of each TDMR. pairs: Dynamic PAMT
+    page pairs by 2 MiB range; removed: first page of the pair a range had last.
+    """
+
+    valid: bool = False
+    hv: int = 0
+    size: int = 0
+    tdmrs: list[tuple[int, int, int, tuple[tuple[int, int], ...]]] = field(default_factory=list)
+    global_hkid: int = 0
+    package_config_bitmap: int = 0
+    dynamic_pamt: bool = False
+
+
+@dataclass(slots=True)
+class PamtMemory:
+    """PAMT contents that survive in memory: Dynamic PAMT page pairs."""
+
+    pairs: dict[int, tuple[int, int]] = field(default_factory=dict)
+    removed: dict[int, int] = field(default_factory=dict)
+
+    def is_pamt_page(self, pa: int) -> bool:
+        """Whether the 4 KiB page at pa serves as a PAMT page."""
+        return any(pa in pair for pair in self.pairs.values())

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TDH.SYS.RD and TDH.SYS.RDALL (specification tdx-module sections 1.5 and 3.7)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+
+from tdxctl.seam.metadata import FIELDS
+from tdxctl.seam.port import Registers
+from tdxctl.seam.state import MAX_CMRS, ModuleState
+from tdxctl.seam.status import Operand, Status, with_operand
+from tdxctl.seam.versions import Behaviour
+from tdxctl.units import SZ_4K, U64_MASK
+
+_NONE = U64_MASK
+# "reserved bits (31:24, 49:47, 55, 62), last-element bits 37:34 and last-field bits 46:38"
+_MUST_BE_ZERO = 0xFF << 24 | 0x7 << 47 | 1 << 55 | 1 << 62 | 0xF << 34 | 0x1FF << 38
+_CONTEXT_BITS = 0x7 << 52
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field or an array of them: canonical id of the first element, values of all."""
+
+    id: int
+    name: str
+    fields: int
+    elements: int
+    values: tuple[int, ...]
+    next: int
+
+    @property
+    def count(self) -> int:
+        """Elements in all."""
+        return self.fields * self.elements
+
+
+@cache
+def _fields(behaviour: Behaviour) -> tuple[Field, ...]:
+    # A 1.0 module has no SYS.RD; it is not asked.
+    rows = FIELDS[behaviour]
+    following = [row[0] for row in rows[1:]] + [_NONE]
+    return tuple(
+        Field(
+            field_id,
+            name,
+            fields,
+            elements,
+            values + (values[-1],) * (fields * elements - len(values)),
+            following[i],
+        )
+        for i, (field_id, name, fields, elements, values) in enumerate(rows)
+    )
+
+
+@cache
+def _by_code(behaviour: Behaviour) -> dict[int, tuple[Field, int]]:
+    # (class, field code) of every element -> its field and its index there.
+    return {
+        _code(field.id) + i: (field, i) for field in _fields(behaviour) for i in range(field.count)
+    }
+
+
+def _code(field_id: int) -> int:
+    # Class 61:56 and field code 23:0; size, context, masks and bit 63 do not tell fields apart.
+    return (field_id >> 56 & 0x3F) << 24 | field_id & 0xFFFFFF
+
+
+def sys_rd(state: ModuleState, cpu: int, registers: Registers) -> Registers:
+    """TDH.SYS.RD. RDX: field id; out: RDX next field id or -1, R8 value."""
+    # "RDX=-1,R8=0 first"
+    out = registers._replace(rdx=_NONE, r8=0)
+    if cpu not in state.initialized_lps:
+        return out._replace(rax=Status.TDX_SYS_LP_INIT_NOT_DONE)
+    field_id = registers.rdx
+    behaviour = state.info.version.behaviour
+    if field_id == _NONE:
+        first = _fields(behaviour)[0].id
+        return out._replace(rax=Status.TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT, rdx=first)
+    found = _by_code(behaviour).get(_code(field_id))
+    if field_id & _MUST_BE_ZERO or found is None:
+        return out._replace(rax=Status.TDX_METADATA_FIELD_ID_INCORRECT)
+    field, index = found
+    # "if the id is an element, not the last one, of an array, next = input id with bits 54:52
+    # cleared, plus 1 ...; in every other case next = the canonical id of the next field"
+    last = index == field.count - 1
+    following = field.next if last else (field_id & ~_CONTEXT_BITS) + 1
+    return out._replace(rax=Status.TDX_SUCCESS, rdx=following, r8=_value(state, field, index))
+
+
+def sys_rdall(state: ModuleState, cpu: int, registers: Registers) -> Registers:
+    """TDH.SYS.RDALL. RDX: a 4 KiB page, R8: first field id or -1; out: R8 = -1."""
+    out = registers._replace(r8=_NONE)
+    if cpu not in state.initialized_lps:
+        return out._replace(rax=Status.TDX_SYS_LP_INIT_NOT_DONE)
+    if not state.is_shared_hpa(registers.rdx, SZ_4K, SZ_4K):
+        return out._replace(rax=with_operand(Status.TDX_OPERAND_INVALID, Operand.RDX))
+    fields = _fields(state.info.version.behaviour)
+    start = (0, 0)
+    if registers.r8 != _NONE:
+        found = _start(fields, registers.r8)
+        if found is None:
+            return out._replace(rax=Status.TDX_METADATA_FIELD_ID_INCORRECT)
+        start = found
+    data = _metadata_list(state, fields[start[0] :], start[1])
+    state.memory.write(state.without_hkid(registers.rdx), data)
+    return out._replace(rax=Status.TDX_SUCCESS)
+
+
+def _start(fields: tuple[Field, ...], field_id: int) -> tuple[int, int] | None:
+    # "A good start id has a known class and field code, the right size code (33:32) and is the
+    # first element of its field; all other bits are ignored". Which row, and which of its fields.
+    for i, field in enumerate(fields):
+        element = _code(field_id) - _code(field.id)
+        if 0 <= element < field.count and (field.id ^ field_id) >> 32 & 3 == 0:
+            number, rest = divmod(element, field.elements)
+            return None if rest else (i, number)
+    return None
+
+
+def _metadata_list(state: ModuleState, fields: tuple[Field, ...], skip: int) -> bytes:
+    # skip: how many fields of the first row are left out.
+    sequences: list[list[Field]] = []
+    for previous, field in pairwise((None, *fields)):
+        assert field is not None
+        if previous is not None and _continues(previous, field):
+            sequences[-1].append(field)
+        else:
+            sequences.append([field])
+    words: list[int] = []
+    for sequence in sequences:
+        first = sequence[0]
+        count = sum(field.fields for field in sequence) - skip
+        head = (first.id + skip * first.elements) | (count - 1) << 38 | (first.elements - 1) << 34
+        values = [_value(state, field, i) for field in sequence for i in range(field.count)]
+        words += [head, *values[skip * first.elements :]]
+        skip = 0
+    # "bits 15:0 size of the list in bytes incl. this word, bits 31:16 number of sequences"
+    size = 8 * (len(words) + 1)
+    return struct.pack(f"<{len(words) + 1}Q", size | len(sequences) << 16, *words)
+
+
+def _continues(previous: Field, field: Field) -> bool:
+    # "the same class, the same size code, the same number of elements per field and a field code
+    # that continues without a gap; bit 63 does not matter"
+    same_kind = (previous.id ^ field.id) >> 32 & 3 == 0 and previous.elements == field.elements
+    return same_kind and _code(field.id) == _code(previous.id) + previous.count
+
+
+def _value(state: ModuleState, field: Field, index: int) -> int:
+    platform, info, handoff = state.platform, state.info, state.handoff
+    cmrs = [*platform.cmrs, *[(0, 0)] * MAX_CMRS]
+    match field.name:
+        case "CMR_BASE":
+            return cmrs[index][0]
+        case "CMR_SIZE":
+            return cmrs[index][1]
+        case _:
+            pass
+    followed = {
+        "NUM_PKGS": platform.packages,
+        "VENDOR_ID": info.vendor_id,
+        "BUILD_DATE": info.build_date,
+        "BUILD_NUM": info.build_num,
+        "MINOR_VERSION": info.version.minor,
+        "MAJOR_VERSION": info.version.major,
+        "UPDATE_VERSION": info.version.update,
+        "MODULE_HV": state.module_hv,
+        "MIN_UPDATE_HV": platform.min_update_hv,
+        "NO_DOWNGRADE": state.no_downgrade,
+        "NUM_HANDOFF_PAGES": platform.num_handoff_pages,
+        "HANDOFF_DATA_VALID": int(handoff.valid),
+        "HANDOFF_DATA_HV": handoff.hv,
+        "HANDOFF_DATA_SIZE": handoff.size,
+        "TDX_FEATURES0": info.features0,
+        "MAX_TDMRS": info.max_tdmrs,
+        "MAX_RESERVED_PER_TDMR": info.max_reserved_per_tdmr,
+        "PAMT_4K_ENTRY_SIZE": info.pamt_entry_sizes[0],
+        "PAMT_2M_ENTRY_SIZE": info.pamt_entry_sizes[1],
+        "PAMT_1G_ENTRY_SIZE": info.pamt_entry_sizes[2],
+        "PAMT_PAGE_BITMAP_ENTRY_BITS": info.pamt_page_bitmap_entry_bits,
+        "NUM_CPUID_CONFIG": info.num_cpuid_config,
+    }
+    return followed.get(field.name, field.values[index])
