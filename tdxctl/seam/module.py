@@ -8,6 +8,7 @@ from collections.abc import Callable
 from tdxctl.errors import NotModelledError
 from tdxctl.hardware.memory import SparseMemory
 from tdxctl.seam.conditions import Conditions, Halt
+from tdxctl.seam.environment import Environment
 from tdxctl.seam.handoff import Handoff, PamtMemory
 from tdxctl.seam.leaves import Leaf, leaf_title
 from tdxctl.seam.phymem import mng_create, page_rdmd, pamt_add, pamt_remove
@@ -58,7 +59,8 @@ class TdxModule:
     """A TDX module image just loaded: SYSINIT_PENDING.
 
     version picks the image (`1.5.01`, `1.5.25`); info, where given, says what it reports
-    instead. memory is the machine's physical memory, by default one of its own.
+    instead. memory is the machine's physical memory, by default one of its own. environment
+    holds MSRs and CPUID values that differ from the baseline, which passes every check.
     """
 
     def __init__(
@@ -68,12 +70,14 @@ class TdxModule:
         *,
         info: ModuleInfo | None = None,
         memory: PhysicalMemory | None = None,
+        environment: Environment | None = None,
     ) -> None:
         self._state = ModuleState(
             platform,
             info if info is not None else ModuleInfo.of_version(version),
             memory if memory is not None else SparseMemory(),
             conditions=Conditions(),
+            environment=environment if environment is not None else Environment(),
             handoff=Handoff(),
             pamt=PamtMemory(),
         )
@@ -83,6 +87,11 @@ class TdxModule:
     def conditions(self) -> Conditions:
         """Entropy, key generation, locks: what a test scripts."""
         return self._state.conditions
+
+    @property
+    def environment(self) -> Environment:
+        """MSRs and CPUID values that differ from the baseline."""
+        return self._state.environment
 
     @property
     def handoff(self) -> Handoff:
@@ -97,6 +106,7 @@ class TdxModule:
             old.info,
             old.memory,
             conditions=old.conditions,
+            environment=old.environment,
             handoff=old.handoff,
             pamt=old.pamt,
         )

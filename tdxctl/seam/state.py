@@ -4,20 +4,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from tdxctl.seam.conditions import Conditions
+from tdxctl.seam.environment import Environment, Values
 from tdxctl.seam.handoff import Handoff, PamtMemory
 from tdxctl.seam.port import PhysicalMemory
+from tdxctl.seam.status import Status
 from tdxctl.seam.versions import SAMPLES, Behaviour, ModuleVersion
-from tdxctl.units import MAX_PHYSICAL_ADDRESS
+from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_4K, U64_MASK
 
 MAX_CMRS = 32
+MAX_KEYIDS = 2048
+_MAX_PACKAGES = 8
 INTEL_VENDOR_ID = 0x8086
 
 # x2APIC ids that differ only below this bit are of one package.
 _PACKAGE_SHIFT = 7
+
+
+class Refused(Exception):
+    """A check failed: completion status, and RCX, RDX, R8, R9, R10 where they say more."""
+
+    def __init__(self, status: int, **registers: int) -> None:
+        super().__init__(status)
+        self.status = status
+        self.registers = registers
+
+
+@dataclass(slots=True)
+class Samples:
+    """What SYS.INIT saw and LP.INIT compares with: MSRs, CPUID by (leaf, sub-leaf)."""
+
+    msrs: dict[int, int] = field(default_factory=dict)
+    cpuid: dict[tuple[int, int | None], Values] = field(default_factory=dict)
+    seamops: int = 0
+    package_shift: int = 0
 
 
 class SysState(IntEnum):
@@ -92,13 +115,18 @@ class ModulePlatform:
         """How many LPs can call: MCHECK may have counted fewer than there are."""
         return max(self.lps, len(self.x2apic_ids or ()), len(self.package_ids or ()))
 
+    def x2apic_id(self, lp: int) -> int:
+        """The x2APIC id of logical processor lp."""
+        if self.x2apic_ids is not None:
+            return self.x2apic_ids[lp]
+        per_package = -(-self.callers // self.packages)
+        return lp // per_package << _PACKAGE_SHIFT | lp % per_package
+
     def package_of(self, lp: int) -> int:
         """The package of logical processor lp."""
         if self.package_ids is not None:
             return self.package_ids[lp]
-        if self.x2apic_ids is not None:
-            return self.x2apic_ids[lp] >> _PACKAGE_SHIFT
-        return lp // -(-self.lps // self.packages)
+        return self.x2apic_id(lp) >> _PACKAGE_SHIFT
 
 
 @dataclass(slots=True)
@@ -134,6 +162,7 @@ class ModuleState:
         memory: PhysicalMemory,
         *,
         conditions: Conditions,
+        environment: Environment,
         handoff: Handoff,
         pamt: PamtMemory,
     ) -> None:
@@ -141,10 +170,15 @@ class ModuleState:
         self.info = info
         self.memory = memory
         self.conditions = conditions
+        self.environment = environment
+        #: None: the baseline, which need not be compared.
+        self.samples: Samples | None = None
         # What outlives the module: the next image finds it.
         self.handoff = handoff
         self.pamt = pamt
         self.sys_state = SysState.SYSINIT_PENDING
+        #: The physical address width; [25] reads it from CPUID, to [01] it is a constant.
+        self.maxpa = 52
         self.initialized_lps: set[int] = set()
         self.lp_package: dict[int, int] = {}
         self.initialized_packages = 0
@@ -182,16 +216,51 @@ class ModuleState:
 
     @property
     def hkid_start_bit(self) -> int:
-        """The lowest HKID bit of a physical address; MAXPA is 52."""
-        return 52 - self.platform.keyid_bits
+        """The lowest HKID bit of a physical address."""
+        return self.maxpa - self.platform.keyid_bits
+
+    @property
+    def _hkid_mask(self) -> int:
+        return (1 << self.maxpa) - (1 << self.hkid_start_bit)
 
     def has_hkid_bits(self, pa: int) -> bool:
-        """Whether pa has HKID bits or bits beyond the physical address width."""
-        return pa >> self.hkid_start_bit != 0
+        """Whether pa has HKID bits or is not below 2^52.
+
+        [25]: "the address below max PA test still uses 2^52, so with MAXPA < 52 an address with
+        a bit in [MAXPA,51] passes".
+        """
+        return pa >= MAX_PHYSICAL_ADDRESS or pa & self._hkid_mask != 0
 
     def without_hkid(self, pa: int) -> int:
         """pa with its HKID bits removed."""
-        return pa & ((1 << self.hkid_start_bit) - 1)
+        return pa & ~self._hkid_mask
+
+    def cmr_list_is_valid(self) -> bool:
+        """Whether SYS.INIT accepts the CMR list."""
+        # "non-null CMR whose base+size wraps; base or last byte has HKID bits (or > 2^52); base or
+        # size not 4 KiB multiple; start below previous start or inside previous CMR (null entries
+        # skipped, anywhere)"
+        previous_end = 0
+        for base, size in self.platform.cmrs:
+            if size == 0:
+                continue
+            last = base + size - 1
+            if last > U64_MASK or last >= MAX_PHYSICAL_ADDRESS:
+                return False
+            if self.has_hkid_bits(base) or self.has_hkid_bits(last):
+                return False
+            if base % SZ_4K or size % SZ_4K or base < previous_end:
+                return False
+            previous_end = base + size
+        return True
+
+    def set_lp_package(self, lp: int, package: int) -> None:
+        """Note the package of an LP. Raises Refused where the module has no such package."""
+        # "package id = EDX >> package shift; >= 8 -> INVALID_PKG_ID + id (lp_info.pkg is set even
+        # then)"
+        self.lp_package[lp] = package
+        if package >= _MAX_PACKAGES and self.info.strict:
+            raise Refused(Status.TDX_INVALID_PKG_ID + package)
 
     def is_shared_hpa(self, pa: int, alignment: int, size: int) -> bool:
         """Whether [pa, pa+size) is a buffer the host may pass.
@@ -205,4 +274,4 @@ class ModuleState:
         seamrr_base, seamrr_size = self.platform.seamrr
         if start < seamrr_base + seamrr_size and seamrr_base < start + size:
             return False
-        return pa >> self.hkid_start_bit < self.private_hkid_min
+        return (pa & self._hkid_mask) >> self.hkid_start_bit < self.private_hkid_min

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tdxctl.seam.port import Registers
-from tdxctl.seam.state import ModuleState, SysState, TdmrEntry
+from tdxctl.seam.state import ModuleState, Refused, SysState, TdmrEntry
 from tdxctl.seam.status import Operand, Status, with_bytes, with_operand
 from tdxctl.seam.tdmr_info import (
     PA_ARRAY_ALIGNMENT,
@@ -29,20 +29,12 @@ _LEVELS = ((0, "4k", 12), (1, "2m", 21), (2, "1g", 30))
 Int64s = npt.NDArray[np.int64]
 
 
-class _Refused(Exception):
-    """A check failed; status is the completion status."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
-
-
 def sys_config(state: ModuleState, cpu: int, registers: Registers) -> Registers:
     """TDH.SYS.CONFIG. RCX: array of TDMR_INFO pointers, RDX: TDMRs, R8: global KeyID."""
     try:
         _check_state_and_operands(state, registers)
         tdmrs = _read_tdmrs(state, registers.rcx, registers.rdx)
-    except _Refused as refused:
+    except Refused as refused:
         return registers._replace(rax=refused.status)
     state.tdmrs = tdmrs
     # "state -> SYSCONFIG_DONE, PKG_CONFIG_BITMAP = 0"
@@ -54,31 +46,31 @@ def sys_config(state: ModuleState, cpu: int, registers: Registers) -> Registers:
 def _check_state_and_operands(state: ModuleState, registers: Registers) -> None:
     # 1. the global lock
     if not state.conditions.exclusive_lock:
-        raise _Refused(Status.TDX_SYS_BUSY)
+        raise Refused(Status.TDX_SYS_BUSY)
     # 2. SYS_STATE == SYSINIT_DONE; 3. NUM_INIT_LPS >= NUM_LPS
     if (
         state.sys_state is not SysState.SYSINIT_DONE
         or len(state.initialized_lps) < state.platform.lps
     ):
-        raise _Refused(Status.TDX_SYS_CONFIG_NOT_PENDING)
+        raise Refused(Status.TDX_SYS_CONFIG_NOT_PENDING)
     # 4. the pointer array
     if not state.is_shared_hpa(registers.rcx, PA_ARRAY_ALIGNMENT, PA_ARRAY_ALIGNMENT):
-        raise _Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.RCX))
+        raise Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.RCX))
     # 5. "RDX <= 64 (unsigned 64-bit) then RDX >= 1"; 64 is what the module reports
     if not 1 <= registers.rdx <= state.info.max_tdmrs:
-        raise _Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.RDX))
+        raise Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.RDX))
     # 6. "R8 reserved bits 0 and private_hkid_min <= HKID <= private_hkid_max"
     hkid = registers.r8 & _R8_HKID
     allowed = _R8_HKID | (_R8_DYNAMIC_PAMT if state.is_version_25 else 0)
     bad_bits = registers.r8 & ~allowed
     if bad_bits or not state.private_hkid_min <= hkid <= state.private_hkid_max:
-        raise _Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.R8))
+        raise Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.R8))
     # "global HKID stored - kept even if a later check fails"
     state.global_hkid = hkid
     if registers.r8 & _R8_DYNAMIC_PAMT:
         # 6b. [25] "Dynamic PAMT requested and hkid_start_bit > 48"
         if state.hkid_start_bit > _DYNAMIC_PAMT_MAX_HKID_START_BIT:
-            raise _Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.R8))
+            raise Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.R8))
         state.dynamic_pamt = True
 
 
@@ -92,7 +84,7 @@ def _read_tdmrs(state: ModuleState, array_pa: int, count: int) -> list[TdmrEntry
     for pointer in pointers:
         # 7. "entry i+1 is not even read if entry i fails"
         if checks and not state.is_shared_hpa(pointer, TDMR_INFO_ALIGNMENT, TDMR_INFO_ALIGNMENT):
-            raise _Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.RCX))
+            raise Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.RCX))
         data = state.memory.read(state.without_hkid(pointer), tdmr_info_size(max_reserved))
         info = parse(data, max_reserved)[0]
         if checks:
@@ -123,7 +115,7 @@ class _TdmrChecks:
         self._cmr_starts, self._cmr_ends = _merged_cmrs(state)
 
     def check(self, info: np.void) -> None:
-        """Raise _Refused where the next TDMR is refused."""
+        """Raise Refused where the next TDMR is refused."""
         i = self._count
         base, size = int(info["base"]), int(info["size"])
         self._check_base_and_size(i, base, size)
@@ -144,10 +136,10 @@ class _TdmrChecks:
         state = self._state
         # 8. "BASE + SIZE does not wrap 2^64"
         if base + size > U64_MASK:
-            raise _Refused(with_bytes(Status.TDX_INVALID_TDMR, i))
+            raise Refused(with_bytes(Status.TDX_INVALID_TDMR, i))
         # 9. "BASE_i >= BASE_{i-1}" 10. "BASE_i >= BASE_{i-1}+SIZE_{i-1}"
         if base < self._previous_end:
-            raise _Refused(with_bytes(Status.TDX_NON_ORDERED_TDMR, i))
+            raise Refused(with_bytes(Status.TDX_NON_ORDERED_TDMR, i))
         # 11. "BASE and SIZE multiples of 1 GiB, SIZE > 0" 12. "BASE < 2^52 and HKID bits of
         # BASE 0" 13. "BASE+SIZE-1 < 2^52 and its HKID bits 0"
         if (
@@ -157,7 +149,7 @@ class _TdmrChecks:
             or state.has_hkid_bits(base)
             or state.has_hkid_bits(base + size - 1)
         ):
-            raise _Refused(with_bytes(Status.TDX_INVALID_TDMR, i))
+            raise Refused(with_bytes(Status.TDX_INVALID_TDMR, i))
 
     def _check_pamts(self, i: int, size: int, info: np.void) -> tuple[Int64s, Int64s]:
         # 15. "PAMT address/size for 1G, then 2M, then 4K": "base+size wraps; base or size not
@@ -180,7 +172,7 @@ class _TdmrChecks:
                 or state.has_hkid_bits((pamt_base + pamt_size - 1) & U64_MASK)
                 or pamt_size < minimum
             ):
-                raise _Refused(with_bytes(Status.TDX_INVALID_PAMT, i, level))
+                raise Refused(with_bytes(Status.TDX_INVALID_PAMT, i, level))
             starts[level], ends[level] = pamt_base, pamt_base + pamt_size
         return starts, ends
 
@@ -192,11 +184,11 @@ class _TdmrChecks:
         )
         if hits.any():
             j, level = np.argwhere(hits.any(axis=2))[0].tolist()
-            raise _Refused(with_bytes(Status.TDX_PAMT_OVERLAP, i, level, j))
+            raise Refused(with_bytes(Status.TDX_PAMT_OVERLAP, i, level, j))
         # 17. "own PAMTs: 4K/2M -> (i,0,i); 4K/1G -> (i,0,i); 2M/1G -> (i,1,i)"
         for a, b in ((0, 1), (0, 2), (1, 2)):
             if starts[a] < ends[b] and starts[b] < ends[a]:
-                raise _Refused(with_bytes(Status.TDX_PAMT_OVERLAP, i, a, i))
+                raise Refused(with_bytes(Status.TDX_PAMT_OVERLAP, i, a, i))
 
     def _check_pamts_in_tdmrs(self, i: int) -> None:
         # 18. "for j = 0..i: (a) PAMT_4K_i,2M_i,1G_i must not touch a non-reserved part of TDMR
@@ -217,20 +209,20 @@ class _TdmrChecks:
         for j in range(i + 1):
             if hit_ours[j].any():
                 level = int(hit_ours[j].argmax())
-                raise _Refused(with_bytes(Status.TDX_PAMT_OVERLAP, i, level, j))
+                raise Refused(with_bytes(Status.TDX_PAMT_OVERLAP, i, level, j))
             if j < i and hit_theirs[j].any():
                 level = int(hit_theirs[j].argmax())
-                raise _Refused(with_bytes(Status.TDX_PAMT_OVERLAP, j, level, i))
+                raise Refused(with_bytes(Status.TDX_PAMT_OVERLAP, j, level, i))
 
     def _check_inside_cmrs(self, i: int, starts: Int64s, ends: Int64s, parts: Int64s) -> None:
         # 19. "PAMT 1G, 2M, 4K fully inside one (merged) CMR"
         inside = self._inside_one_cmr(starts, ends)
         for level, _, _ in reversed(_LEVELS):
             if not inside[level]:
-                raise _Refused(with_bytes(Status.TDX_PAMT_OUTSIDE_CMRS, i, level))
+                raise Refused(with_bytes(Status.TDX_PAMT_OUTSIDE_CMRS, i, level))
         # 20. "every non-reserved part of TDMR i fully inside one (merged) CMR"
         if not self._inside_one_cmr(parts[:, 0], parts[:, 1]).all():
-            raise _Refused(with_bytes(Status.TDX_TDMR_OUTSIDE_CMRS, i))
+            raise Refused(with_bytes(Status.TDX_TDMR_OUTSIDE_CMRS, i))
 
     def _inside_one_cmr(self, starts: Int64s, ends: Int64s) -> npt.NDArray[np.bool_]:
         # "Area [a,b) ok if a >= merged start and b <= merged end."
@@ -249,16 +241,16 @@ def _check_reserved(i: int, base: int, size: int, areas: npt.NDArray[np.void]) -
         if area == 0:
             # "size 0 (null): if j < 15 and size[j+1] != 0 -> NON_ORDERED_RESERVED (i, j)"
             if j + 1 < len(sizes) and sizes[j + 1] != 0:
-                raise _Refused(with_bytes(Status.TDX_NON_ORDERED_RESERVED_IN_TDMR, i, j))
+                raise Refused(with_bytes(Status.TDX_NON_ORDERED_RESERVED_IN_TDMR, i, j))
             continue
         if offset + area > U64_MASK:
-            raise _Refused(with_bytes(Status.TDX_INVALID_RESERVED_IN_TDMR, i, j))
+            raise Refused(with_bytes(Status.TDX_INVALID_RESERVED_IN_TDMR, i, j))
         # "offset < previous offset -> NON_ORDERED_RESERVED(i,j); offset < previous end ->
         # NON_ORDERED_RESERVED(i,j) (touching is fine)"
         if j > 0 and (offset < previous_offset or offset < previous_end):
-            raise _Refused(with_bytes(Status.TDX_NON_ORDERED_RESERVED_IN_TDMR, i, j))
+            raise Refused(with_bytes(Status.TDX_NON_ORDERED_RESERVED_IN_TDMR, i, j))
         if offset % SZ_4K or area % SZ_4K or offset + area > size:
-            raise _Refused(with_bytes(Status.TDX_INVALID_RESERVED_IN_TDMR, i, j))
+            raise Refused(with_bytes(Status.TDX_INVALID_RESERVED_IN_TDMR, i, j))
         if offset > previous_end:
             parts.append((base + previous_end, base + offset))
         previous_offset, previous_end = offset, offset + area

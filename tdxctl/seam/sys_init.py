@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 from tdxctl.seam.handoff import NEEDED_PAGES
+from tdxctl.seam.platform_checks import check_lp_init, check_sys_init
 from tdxctl.seam.port import Registers
-from tdxctl.seam.state import ModuleState, SysState
+from tdxctl.seam.state import MAX_KEYIDS, ModuleState, Refused, Samples, SysState
 from tdxctl.seam.status import Operand, Status, with_operand
-from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_4K, U64_MASK
-
-_MAX_KEYIDS = 2048
-# "package id = EDX >> package shift; >= 8 -> INVALID_PKG_ID + id"
-_MAX_PACKAGES = 8
+from tdxctl.units import MAX_PHYSICAL_ADDRESS
 
 
 def sys_init(state: ModuleState, cpu: int, registers: Registers) -> Registers:
@@ -30,9 +27,10 @@ def sys_init(state: ModuleState, cpu: int, registers: Registers) -> Registers:
     if state.sys_state is not SysState.SYSINIT_PENDING:
         return out._replace(rax=Status.TDX_SYS_INIT_NOT_PENDING)
     if state.info.strict:
-        refused = _platform_checks(state)
-        if refused is not None:
-            return out._replace(rax=refused)
+        try:
+            state.samples = _check_platform(state, cpu)
+        except Refused as refused:
+            return out._replace(rax=refused.status, **refused.registers)
     if not _handoff_values_fit(state):
         return out._replace(rax=Status.TDX_SYS_INCOMPATIBLE_SIGSTRUCT)
     if not state.conditions.rdrand():
@@ -43,14 +41,15 @@ def sys_init(state: ModuleState, cpu: int, registers: Registers) -> Registers:
     return out._replace(rax=Status.TDX_SUCCESS)
 
 
-def _platform_checks(state: ModuleState) -> int | None:
-    # What a described platform can get wrong, in the order of specification section 4.1.
-    platform = state.platform
+def _check_platform(state: ModuleState, lp: int) -> Samples | None:
+    # None: the baseline platform, on which all other checks pass on every LP.
+    if not state.environment.is_baseline:
+        return check_sys_init(state, lp)
     # "NUM_MKTME_KIDS + NUM_TDX_KIDS >= 2048 -> NUM_ACTIVATED_HKIDS_NOT_SUPPORTED + 0x800"
-    if platform.mktme_keyids + platform.tdx_keyids >= _MAX_KEYIDS:
-        return Status.TDX_NUM_ACTIVATED_HKIDS_NOT_SUPPORTED + _MAX_KEYIDS
-    if not _cmr_list_is_valid(state):
-        return Status.TDX_CMR_LIST_INVALID
+    if state.platform.mktme_keyids + state.platform.tdx_keyids >= MAX_KEYIDS:
+        raise Refused(Status.TDX_NUM_ACTIVATED_HKIDS_NOT_SUPPORTED + MAX_KEYIDS)
+    if not state.cmr_list_is_valid():
+        raise Refused(Status.TDX_CMR_LIST_INVALID)
     return None
 
 
@@ -65,25 +64,6 @@ def _handoff_values_fit(state: ModuleState) -> bool:
         and state.no_downgrade >= built_in_no_downgrade
         and platform.num_handoff_pages + 1 >= NEEDED_PAGES
     )
-
-
-def _cmr_list_is_valid(state: ModuleState) -> bool:
-    # "non-null CMR whose base+size wraps; base or last byte has HKID bits (or > 2^52); base or
-    # size not 4 KiB multiple; start below previous start or inside previous CMR (null entries
-    # skipped, anywhere)"
-    previous_end = 0
-    for base, size in state.platform.cmrs:
-        if size == 0:
-            continue
-        last = base + size - 1
-        if last > U64_MASK or last >= MAX_PHYSICAL_ADDRESS:
-            return False
-        if state.has_hkid_bits(base) or state.has_hkid_bits(last):
-            return False
-        if base % SZ_4K or size % SZ_4K or base < previous_end:
-            return False
-        previous_end = base + size
-    return True
 
 
 def _error_report_is_valid(state: ModuleState, r8: int) -> bool:
@@ -111,10 +91,13 @@ def sys_lp_init(state: ModuleState, cpu: int, registers: Registers) -> Registers
     # "RDRAND else TDX_RND_NO_ENTROPY ([25] dropped this step)"
     if not state.is_version_25 and not state.conditions.rdrand():
         return out._replace(rax=Status.TDX_RND_NO_ENTROPY)
-    package = state.platform.package_of(cpu)
-    state.lp_package[cpu] = package
-    if package >= _MAX_PACKAGES and state.info.strict:
-        return out._replace(rax=Status.TDX_INVALID_PKG_ID + package)
+    try:
+        if state.samples is None:
+            state.set_lp_package(cpu, state.platform.package_of(cpu))
+        else:
+            check_lp_init(state, cpu, state.samples)
+    except Refused as refused:
+        return out._replace(rax=refused.status, **refused.registers)
     state.initialized_lps.add(cpu)
     return out._replace(rax=Status.TDX_SUCCESS)
 

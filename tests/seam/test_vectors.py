@@ -13,15 +13,24 @@ from tests.seam import vectors
 from tests.seam.vectors import number
 
 
-@pytest.mark.parametrize(("version", "cases"), [("1.5.01", 428), ("1.5.25", 479)])
-def test_every_scenario(version: str, cases: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "cases"),
+    [
+        ("1.5.01-states", 428),
+        ("1.5.25-states", 479),
+        ("1.5.01-platform_faults", 431),
+        ("1.5.25-platform_faults", 433),
+        ("1.5.25-maxpa", 45),
+    ],
+)
+def test_every_scenario(name: str, cases: int) -> None:
     """Expect each step's status, changed registers and module state."""
-    scenarios = vectors.load(f"{version}-states")
+    scenarios = vectors.load(name)
     assert len(scenarios) == cases
     differing = {
         case["id"]: found
         for case in scenarios
-        if (found := list(vectors.differences(case, version)))
+        if (found := list(vectors.differences(case, name[:6])))
     }
     assert differing == {}
 
@@ -78,6 +87,21 @@ def test_every_sys_rd(version: str) -> None:
         if found != golden:
             differing.append((case, tuple(map(hex, found))))
     assert differing == []
+
+
+@pytest.mark.parametrize(("version", "elements"), [("1.5.01", 354), ("1.5.25", 359)])
+def test_the_metadata_walk(version: str, elements: int) -> None:
+    """Expect to come past every element, by the ids that SYS.RD itself gives."""
+    golden = vectors.load(f"{version}-metadata_walk")
+    assert len(golden) == elements
+    module = _initialized(vectors.load(f"{version}-sys_rd")[0]["platform"], version)
+    field_id, walked = (1 << 64) - 1, []
+    field_id = module.seamcall(0, Registers(Leaf.TDH_SYS_RD, rdx=field_id)).rdx
+    while field_id != (1 << 64) - 1:
+        out = module.seamcall(0, Registers(Leaf.TDH_SYS_RD, rdx=field_id))
+        walked.append((hex(field_id), hex(out.rax), hex(out.r8), hex(out.rdx)))
+        field_id = out.rdx
+    assert walked == [(g["field"], g["status"], g["value"], g["next"]) for g in golden]
 
 
 @pytest.mark.parametrize("version", ["1.5.01", "1.5.25"])

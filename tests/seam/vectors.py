@@ -12,6 +12,7 @@ from typing import Any
 
 from tdxctl.seam import ModulePlatform, Registers, TdxModule
 from tdxctl.seam.conditions import GlobalLock
+from tdxctl.seam.environment import EVERY_SUBLEAF, Environment
 from tdxctl.seam.leaves import Leaf
 
 VECTORS = Path(__file__).parent.parent / "data" / "vectors" / "module"
@@ -51,6 +52,9 @@ def module_of(platform: dict[str, Any], version: str) -> TdxModule:
             num_handoff_pages=platform.get("num_handoff_pages", 13),
         ),
         version=version,
+        environment=Environment(
+            without_integrity=bool(platform.get("tdx_without_integrity")),
+        ),
     )
 
 
@@ -79,6 +83,8 @@ def call_of(step: dict[str, Any]) -> Registers:
 def differences(case: dict[str, Any], version: str) -> Iterator[str]:
     """What differs when a scenario is played, a line each."""
     module = module_of(case["platform"], version)
+    for fault in case["platform"].get("faults", []):
+        yield from _operate(module, case["platform"]["keyid_bits"], fault)
     for i, step in enumerate(case["steps"]):
         halted = step.get("state", {}).get("halted", False)
         if "leaf" in step:
@@ -119,7 +125,9 @@ def _call(module: TdxModule, step: dict[str, Any], halted: bool) -> Iterator[str
         yield f"registers {changed}, not {step.get('regs_changed', {})}"
 
 
-def _operate(module: TdxModule, keyid_bits: int, step: dict[str, Any]) -> Iterator[str]:
+def _operate(  # noqa: PLR0912  # a branch for each operation of the vectors
+    module: TdxModule, keyid_bits: int, step: dict[str, Any]
+) -> Iterator[str]:
     conditions = module.conditions
     match step["op"]:
         case "write_tdmrs":
@@ -141,12 +149,30 @@ def _operate(module: TdxModule, keyid_bits: int, step: dict[str, Any]) -> Iterat
         case "handoff_header":
             handoff = module.handoff
             handoff.valid, handoff.hv, handoff.size = step["valid"], step["hv"], step["size"]
+        case "set_msr":
+            module.environment.set_msr(_lp(step), number(step["msr"]), number(step["value"]))
+        case "set_cpuid":
+            module.environment.set_cpuid(
+                _lp(step),
+                number(step["leaf_id"]),
+                number(step.get("subleaf", EVERY_SUBLEAF)),
+                step["reg"],
+                number(step["value"]),
+            )
+        case "seamops_caps":
+            module.environment.set_seamops(_lp(step), number(step["caps"]))
         case "read_mem":
             data = module.memory.read(number(step["pa"]), step["len"]).hex()
             if data != step["data"]:
                 yield f"memory at {step['pa']}: {data} != {step['data']}"
         case other:
             raise AssertionError(f"unknown operation {other}")
+
+
+def _lp(step: dict[str, Any]) -> int | None:
+    # -1, and no cpu at all, is every LP.
+    cpu: int = step.get("cpu", -1)
+    return None if cpu < 0 else cpu
 
 
 def _state(module: TdxModule, golden: dict[str, Any]) -> Iterator[str]:
