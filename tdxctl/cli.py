@@ -23,6 +23,7 @@ COMMANDS = {
     "fault": "Script a fault on a running machine, or clear all of them.",
     "machines": "List the machines, or print one as JSON that reproduces it.",
     "forget": "Delete a machine and all that happened on it.",
+    "explain": "Say what a status, an errno, a SEAMCALL leaf or a metadata field means.",
     "platforms": "List the shipped platforms, or print one.",
     "validate": "Check platform descriptions.",
     "schema": "Print a JSON Schema, for editors and other tools.",

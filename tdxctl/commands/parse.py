@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 
 from tdxctl.errors import UsageError
 from tdxctl.units import MAX_PHYSICAL_ADDRESS, NAME_PATTERN, parse_cpulist, parse_size, printable
@@ -21,6 +22,14 @@ def cpulist(text: str) -> list[int]:
     if not cpus:
         raise UsageError("the CPU list names no CPU")
     return cpus
+
+
+def words(arguments: tuple[str, ...]) -> list[str]:
+    """The arguments, `-` standing for the words on standard input."""
+    found: list[str] = []
+    for argument in arguments:
+        found += sys.stdin.read().split() if argument == "-" else [argument]
+    return found
 
 
 def memory_range(text: str) -> tuple[int, int]:

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tdxctl explain`."""
+
+from __future__ import annotations
+
+import click
+
+from tdxctl.commands.options import format_option
+from tdxctl.commands.output import print_text
+
+
+@click.command("explain", context_settings={"ignore_unknown_options": True})
+@click.argument("what", nargs=-1, required=True)
+@format_option("text", "json")
+def command(what: tuple[str, ...], output_format: str) -> int:
+    """Say what a status, an errno, a SEAMCALL leaf or a metadata field means.
+
+    \b
+      tdxctl explain 0xc0000a2100000300
+      tdxctl explain -28 ENODEV TDH.SYS.RD 0x9100000100000008
+
+    WHAT is a number in hex or decimal, or a name; - reads words from standard input. Exit 1
+    when one of them is unknown.
+    """
+    from tdxctl.commands.parse import words
+    from tdxctl.explain.lookup import look_up
+    from tdxctl.report import answers
+
+    found = [look_up(word) for word in words(what)]
+    render = answers.to_json if output_format == "json" else answers.to_text
+    print_text(render(found))
+    return 0 if all(answer.known for answer in found) else 1

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each SEAMCALL leaf is for, and which statuses it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tdxctl.seam.leaves import Leaf
+from tdxctl.seam.status import Status
+
+_S = Status
+
+
+@dataclass(frozen=True, slots=True)
+class LeafWords:
+    """purpose: what the leaf does and when the kernel calls it. returns: its own statuses."""
+
+    purpose: str
+    returns: tuple[Status, ...] = ()
+
+
+_LP_NOT_DONE = (_S.TDX_SYS_LP_INIT_NOT_DONE, _S.TDX_OPERAND_INVALID)
+_PLATFORM = (
+    _S.TDX_INCORRECT_MSR_VALUE,
+    _S.TDX_LIMIT_CPUID_MAXVAL_SET,
+    _S.TDX_CPUID_LEAF_NOT_SUPPORTED,
+    _S.TDX_INCORRECT_CPUID_VALUE,
+    _S.TDX_CPUID_LEAF_1F_FORMAT_UNRECOGNIZED,
+    _S.TDX_INVALID_WBINVD_SCOPE,
+    _S.TDX_NUM_ACTIVATED_HKIDS_NOT_SUPPORTED,
+    _S.TDX_CMR_LIST_INVALID,
+    _S.TDX_SMRR_NOT_SUPPORTED,
+    _S.TDX_SMRR_LOCK_NOT_SUPPORTED,
+    _S.TDX_SMRR_NOT_LOCKED,
+    _S.TDX_INVALID_SMRR_CONFIGURATION,
+    _S.TDX_SMRR_OVERLAPS_CMR,
+    _S.TDX_INCOMPATIBLE_SEAM_CAPABILITIES,
+)
+
+LEAVES: dict[Leaf, LeafWords] = {
+    Leaf.TDH_MNG_CREATE: LeafWords(
+        "Creates a TD. Part of a TD's life, not of the bring-up.",
+        (_S.TDX_OPERAND_ADDR_RANGE_ERROR,),
+    ),
+    Leaf.TDH_PHYMEM_PAGE_RDMD: LeafWords(
+        "Reads what the PAMT says of a page; Linux does so after a machine check.",
+        (_S.TDX_OPERAND_INVALID, _S.TDX_OPERAND_ADDR_RANGE_ERROR, _S.TDX_OPERAND_BUSY),
+    ),
+    Leaf.TDH_SYS_KEY_CONFIG: LeafWords(
+        "Generates the global key on one package. Step 5: once on a CPU of each package, one "
+        "after the other.",
+        (
+            _S.TDX_SYS_BUSY,
+            _S.TDX_SYS_KEY_CONFIG_NOT_PENDING,
+            _S.TDX_KEY_CONFIGURED,
+            _S.TDX_KEY_GENERATION_FAILED,
+            _S.TDX_OPERAND_BUSY,
+        ),
+    ),
+    Leaf.TDH_SYS_INFO: LeafWords(
+        "Gives TDSYSINFO_STRUCT and the CMRs. Step 3 of the v5-era kernels.", _LP_NOT_DONE
+    ),
+    Leaf.TDH_SYS_INIT: LeafWords(
+        "Initializes the module globally. Step 1: once, on any CPU.",
+        (
+            _S.TDX_SYS_BUSY,
+            _S.TDX_OPERAND_INVALID,
+            _S.TDX_SYS_INIT_NOT_PENDING,
+            *_PLATFORM,
+            _S.TDX_SYS_INCOMPATIBLE_SIGSTRUCT,
+            _S.TDX_RND_NO_ENTROPY,
+        ),
+    ),
+    Leaf.TDH_SYS_RD: LeafWords(
+        "Reads a metadata field. Step 3 of later kernels.",
+        (
+            _S.TDX_SYS_LP_INIT_NOT_DONE,
+            _S.TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT,
+            _S.TDX_METADATA_FIELD_ID_INCORRECT,
+        ),
+    ),
+    Leaf.TDH_SYS_LP_INIT: LeafWords(
+        "Initializes a logical processor. Step 2: on every CPU.",
+        (
+            _S.TDX_SYS_BUSY,
+            _S.TDX_SYS_LP_INIT_NOT_PENDING,
+            _S.TDX_SYS_LP_INIT_DONE,
+            _S.TDX_RND_NO_ENTROPY,
+            _S.TDX_INCOMPATIBLE_SEAM_CAPABILITIES,
+            _S.TDX_INCONSISTENT_MSR,
+            _S.TDX_LIMIT_CPUID_MAXVAL_SET,
+            _S.TDX_INCONSISTENT_CPUID_FIELD,
+            _S.TDX_INVALID_PKG_ID,
+        ),
+    ),
+    Leaf.TDH_SYS_TDMR_INIT: LeafWords(
+        "Initializes the next 4 MiB of a TDMR's PAMT (16 MiB with Dynamic PAMT). Step 6: 256 "
+        "calls a GiB.",
+        (_S.TDX_OPERAND_INVALID, _S.TDX_OPERAND_BUSY, _S.TDX_TDMR_ALREADY_INITIALIZED),
+    ),
+    Leaf.TDH_SYS_RDALL: LeafWords(
+        "Reads all metadata fields into a page.",
+        (*_LP_NOT_DONE, _S.TDX_METADATA_FIELD_ID_INCORRECT),
+    ),
+    Leaf.TDH_PHYMEM_CACHE_WB: LeafWords("Writes caches back. Part of a TD's life."),
+    Leaf.TDH_PHYMEM_PAGE_WBINVD: LeafWords("Flushes a page. Part of a TD's life."),
+    Leaf.TDH_SYS_LP_SHUTDOWN: LeafWords(
+        "Shut a logical processor's module down in the v5 era; 1.5 does nothing and succeeds."
+    ),
+    Leaf.TDH_SYS_CONFIG: LeafWords(
+        "Takes the TDMRs and the global KeyID. Step 4: once.",
+        (
+            _S.TDX_SYS_BUSY,
+            _S.TDX_SYS_CONFIG_NOT_PENDING,
+            _S.TDX_OPERAND_INVALID,
+            _S.TDX_INVALID_TDMR,
+            _S.TDX_NON_ORDERED_TDMR,
+            _S.TDX_INVALID_RESERVED_IN_TDMR,
+            _S.TDX_NON_ORDERED_RESERVED_IN_TDMR,
+            _S.TDX_INVALID_PAMT,
+            _S.TDX_PAMT_OVERLAP,
+            _S.TDX_PAMT_OUTSIDE_CMRS,
+            _S.TDX_TDMR_OUTSIDE_CMRS,
+        ),
+    ),
+    Leaf.TDH_SYS_SHUTDOWN: LeafWords(
+        "Shuts the module down for an update and writes what it hands over.",
+        (_S.TDX_OPERAND_INVALID, _S.TDX_SYS_BUSY, _S.TDX_UPDATE_COMPATIBILITY_SENSITIVE),
+    ),
+    Leaf.TDH_SYS_UPDATE: LeafWords(
+        "Takes over what the module before an update handed over.",
+        (
+            _S.TDX_SYS_BUSY,
+            _S.TDX_SYS_STATE_INCORRECT,
+            _S.TDX_SYS_INVALID_HANDOFF,
+            _S.TDX_OPERAND_INVALID,
+        ),
+    ),
+    Leaf.TDH_PHYMEM_PAMT_ADD: LeafWords(
+        "Dynamic PAMT: gives a 2 MiB range its pair of PAMT pages.",
+        (
+            _S.TDX_OPERAND_INVALID,
+            _S.TDX_OPERAND_ADDR_RANGE_ERROR,
+            _S.TDX_HPA_RANGE_NOT_FREE,
+            _S.TDX_PAGE_NOT_FREE,
+        ),
+    ),
+    Leaf.TDH_PHYMEM_PAMT_REMOVE: LeafWords(
+        "Dynamic PAMT: takes a 2 MiB range's pair of PAMT pages back.",
+        (
+            _S.TDX_OPERAND_INVALID,
+            _S.TDX_OPERAND_ADDR_RANGE_ERROR,
+            _S.TDX_NO_PAMT_PAGE_PAIR,
+            _S.TDX_PAMT_PAGE_NOT_EMPTY,
+        ),
+    ),
+    Leaf.TDH_SYS_DISABLE: LeafWords("Turns the module off before a kexec, on newer modules."),
+    Leaf.SEAMLDR_INFO: LeafWords("P-SEAMLDR: what it is, and how many updates are left."),
+    Leaf.SEAMLDR_INSTALL: LeafWords("P-SEAMLDR: puts a module image in place, on every CPU."),
+}
+
+
+def returned_by(status: Status) -> tuple[Leaf, ...]:
+    """The leaves that return status as one of their own."""
+    return tuple(leaf for leaf, words in LEAVES.items() if status in words.returns)

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what a person pastes to what it means: statuses, errnos, leaves, metadata fields."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tdxctl.errnos import Errno
+from tdxctl.explain.errnos import ERRNOS
+from tdxctl.explain.leaves import LEAVES, returned_by
+from tdxctl.explain.statuses import STATUSES
+from tdxctl.seam.leaves import Leaf
+from tdxctl.seam.status import Status, base_status, status_details
+
+_CLASSES = {
+    0x0: "general",
+    0x1: "operand",
+    0x2: "busy or resource",
+    0x3: "page metadata",
+    0x4: "dependent resources",
+    0x5: "system state",
+    0x6: "TD state",
+    0x7: "VCPU state",
+    0x8: "key management",
+    0x9: "platform",
+    0xA: "physical memory",
+    0xB: "EPT",
+    0xC: "metadata",
+    0xD: "service TD",
+    0xE: "migration",
+}
+# Larger numbers are statuses or field ids, smaller ones leaves.
+_LARGEST_LEAF = 0xFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What something is: kind (status, errno, leaf, metadata-field, unknown), name, lines.
+
+    lines are (label, text) pairs; nearest holds names that look alike, for what is unknown.
+    """
+
+    asked: str
+    kind: str
+    name: str
+    lines: tuple[tuple[str, str], ...]
+    nearest: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether there are words for it."""
+        return self.kind != "unknown"
+
+
+def look_up(asked: str) -> Answer:
+    """The meaning of one word: a number in hex or decimal, or a name."""
+    text = asked.strip().rstrip(".,;:")
+    number = _number(text)
+    if number is not None:
+        return _of_number(asked, number)
+    name = text.upper().replace(".", "_")
+    for candidate in (name, f"TDX_{name}"):
+        if candidate in Status.__members__:
+            return _status(asked, int(Status[candidate]))
+    if name.lstrip("-") in Errno.__members__:
+        return _errno(asked, Errno[name.lstrip("-")])
+    for candidate in (name, f"TDH_{name}"):
+        if candidate in Leaf.__members__:
+            return _leaf(asked, Leaf[candidate])
+    field = _field_by_name(name)
+    return field if field is not None else _unknown(asked, name)
+
+
+def _number(text: str) -> int | None:
+    if re.fullmatch(r"0[xX][0-9a-fA-F_]{1,20}", text):
+        return int(text.replace("_", ""), 16)
+    if re.fullmatch(r"-?[0-9]{1,20}", text):
+        return int(text)
+    # A status as logs without 0x have it.
+    return int(text, 16) if re.fullmatch(r"[0-9a-fA-F]{16}", text) else None
+
+
+def _of_number(asked: str, number: int) -> Answer:
+    if number < 0:
+        try:
+            return _errno(asked, Errno(-number))
+        except ValueError:
+            return _unknown(asked, "")
+    if number in Leaf.__members__.values():
+        return _leaf(asked, Leaf(number))
+    if number <= _LARGEST_LEAF:
+        return _unknown(asked, "")
+    field = _field_by_id(asked, number)
+    if base_status(number) is not None:
+        return _status(asked, number)
+    return field if field is not None else _unknown_status(asked, number)
+
+
+def _status(asked: str, status: int) -> Answer:
+    base = base_status(status)
+    assert base is not None
+    words, details = STATUSES[base], status_details(status)
+    lines = [("status", f"{status:#x}")]
+    if details is not None and status != base:
+        lines.append(("details", details))
+    lines += _bits(status)
+    leaves = returned_by(base)
+    if leaves:
+        lines.append(("returned by", ", ".join(leaf.title for leaf in leaves)))
+    lines += [("means", words.meaning), ("to do", words.hint)]
+    return Answer(asked, "status", base.name, tuple(lines))
+
+
+def _bits(status: int) -> list[tuple[str, str]]:
+    # What bits 63:32 say, whatever the code.
+    if status in (Status.VMFAILINVALID, Status.GP, Status.UD):
+        return [("class", "made by Linux: the SEAMCALL did not get through")]
+    error = "error" if status >> 63 else "not an error"
+    recoverable = ", not recoverable" if status >> 62 & 1 else ", recoverable"
+    kind = _CLASSES.get(status >> 40 & 0xFF, "unknown")
+    return [("class", f"{kind}; {error}{recoverable if status >> 63 else ''}")]
+
+
+def _errno(asked: str, errno: Errno) -> Answer:
+    words = ERRNOS.get(errno)
+    lines: list[tuple[str, str]] = [("errno", f"-{errno.value}")]
+    if words is None:
+        lines.append(("means", "No kernel's TDX bring-up returns it."))
+    else:
+        lines += [("means", words.meaning), ("to do", words.hint)]
+    return Answer(asked, "errno", errno.name, tuple(lines))
+
+
+def _leaf(asked: str, leaf: Leaf) -> Answer:
+    words = LEAVES[leaf]
+    lines = [("leaf", f"{leaf.value:#x} ({leaf.value})"), ("does", words.purpose)]
+    if words.returns:
+        lines.append(("returns", ", ".join(status.name for status in words.returns)))
+    return Answer(asked, "leaf", leaf.title, tuple(lines))
+
+
+def _field_by_id(asked: str, field_id: int) -> Answer | None:
+    from tdxctl.seam.metadata import FIELDS
+
+    code = field_id & (0x3F << 56 | 0xFFFFFF)
+    for behaviour in reversed(FIELDS):
+        for first, name, fields, elements, _ in FIELDS[behaviour]:
+            index = code - (first & (0x3F << 56 | 0xFFFFFF))
+            if 0 <= index < fields * elements:
+                return _field(asked, first, name, index if fields * elements > 1 else None)
+    return None
+
+
+def _field_by_name(name: str) -> Answer | None:
+    from tdxctl.seam.metadata import FIELDS
+
+    for behaviour in reversed(FIELDS):
+        for first, field, _, _, _ in FIELDS[behaviour]:
+            if field == name:
+                return _field(name, first, field, None)
+    return None
+
+
+def _field(asked: str, first: int, name: str, index: int | None) -> Answer:
+    bits = 8 << (first >> 32 & 3)
+    element = "" if index is None else f"[{index}]"
+    lines = (
+        ("field id", f"{first:#018x}" + (f" + {index}" if index else "")),
+        ("means", f"A global metadata field of {bits} bits, read with TDH.SYS.RD."),
+    )
+    return Answer(asked, "metadata-field", name + element, lines)
+
+
+def _unknown_status(asked: str, number: int) -> Answer:
+    kind = _CLASSES.get(number >> 40 & 0xFF)
+    lines = [("looks like", "a SEAMCALL status" if number >> 63 or kind else "a number")]
+    if number >> 63:
+        lines += _bits(number)
+    near = sorted(Status, key=lambda status: abs(int(status) - number))[:3]
+    return Answer(asked, "unknown", f"{number:#x}", tuple(lines), tuple(s.name for s in near))
+
+
+def _unknown(asked: str, name: str) -> Answer:
+    import difflib
+
+    names = [*Status.__members__, *Errno.__members__, *(leaf.title for leaf in Leaf)]
+    folded = {known.replace(".", "_"): known for known in names}
+    near = difflib.get_close_matches(name, folded, n=3) if name else []
+    return Answer(asked, "unknown", asked, (), tuple(folded[match] for match in near))
