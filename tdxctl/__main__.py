@@ -7,6 +7,9 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
     from tdxctl.errors import Diagnostic, TdxctlError
 
 EXIT_BUG = 70
@@ -18,30 +21,46 @@ EXIT_TERMINATED = 143
 
 def main() -> None:
     """Run the command line and exit."""
+    import os
+
+    _open_closed_streams(os)
     if sys.argv[1:] == ["--version"]:
         # Before anything is imported: the cheapest question gets the cheapest answer.
-        from tdxctl import __version__
-
-        sys.stdout.write(f"tdxctl {__version__}\n")
-        return
+        sys.exit(_guarded(_version))
     import gc
-    import os
 
     # Objects made by imports live as long as the process: not worth a collection.
     gc.disable()
     # OpenBLAS starts a thread per core; nothing here is floating point.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    code = _run(sys.argv[1:])
+    # Text that the terminal's encoding cannot show is escaped, not an error.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    code = _guarded(lambda: _command(sys.argv[1:]))
     gc.freeze()
     sys.exit(code)
 
 
-def _run(argv: list[str]) -> int:
+def _open_closed_streams(os: ModuleType) -> None:
+    # Started with `>&-` Python has no stream there at all. One that is open for reading fails
+    # as writing to a closed one would: with an OSError, where it happens.
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull)  # noqa: SIM115  # stays open as long as the process
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+
+
+def _version() -> int:
+    from tdxctl import __version__
+
+    sys.stdout.write(f"tdxctl {__version__}\n")
+    return 0
+
+
+def _guarded(run: Callable[[], int]) -> int:
+    # What run returns, once its output is written.
     try:
-        # Text that the terminal's encoding cannot show is escaped, not an error.
-        for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-        code = _command(argv)
+        code = run()
         sys.stdout.flush()
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -127,9 +146,14 @@ def _wants_json(argv: list[str]) -> bool:
     # Read from the raw words: the command line itself may be what is wrong.
     from itertools import pairwise
 
-    formats = [word.partition("=")[2] for word in argv if word.startswith("--format=")]
-    formats += [value for word, value in pairwise(argv) if word == "--format"]
-    return any(value in ("json", "jsonl") for value in formats)
+    words = argv[: argv.index("--")] if "--" in argv else argv
+    wanted = ""
+    for word, following in pairwise([*words, ""]):
+        if word.startswith("--format="):
+            wanted = word.partition("=")[2]
+        elif word == "--format":
+            wanted = following
+    return wanted in ("json", "jsonl")
 
 
 def _say(text: str) -> int:

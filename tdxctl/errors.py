@@ -102,9 +102,3 @@ class NotModelledError(TdxctlError):
     """The real kernel or module would do something that tdxctl does not model."""
 
     exit_code = 3
-
-
-class OutputError(TdxctlError):
-    """Output cannot be written."""
-
-    exit_code = 74

@@ -280,13 +280,13 @@ class Machine:
 
     def _set_fault(self, fault: SeamcallFault | AllocationFault) -> int:
         if isinstance(fault, SeamcallFault):
-            self._seamcall.faults.faults += (_seamcall_fault(fault),)
+            self._seamcall.faults.set((*self._seamcall.faults.faults, _seamcall_fault(fault)))
         else:
             self._mm.faults += (_allocation_fault(fault),)
         return 0
 
     def _clear_faults(self) -> int:
-        self._seamcall.faults.faults = ()
+        self._seamcall.faults.set(())
         self._mm.faults = ()
         return 0
 

@@ -45,16 +45,6 @@ def round_up(value: int, alignment: int) -> int:
     return (value + alignment - 1) & ~(alignment - 1)
 
 
-def pfn_down(address: int) -> int:
-    """The page frame that holds the byte at address (PFN_DOWN)."""
-    return address >> PAGE_SHIFT
-
-
-def pfn_up(address: int) -> int:
-    """The first page frame that starts at or after address (PFN_UP)."""
-    return (address + SZ_4K - 1) >> PAGE_SHIFT
-
-
 def parse_size(text: str) -> int:
     """Bytes from `4096`, `0x1_0000`, `4KiB`, `1MiB`, `4GiB` or `2TiB`.
 
@@ -86,6 +76,11 @@ def approximate_size(size: int) -> str:
         if size >= unit:
             return f"{size / unit:.1f} {suffix}" if size % unit else f"{size // unit} {suffix}"
     return f"{size} B"
+
+
+def counted(number: int, what: str) -> str:
+    """`1 CPU`, `2 CPUs`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def parse_cpulist(text: str, *, limit: int) -> list[int]:

@@ -82,9 +82,11 @@ def run_once(case: Case) -> tuple[float, int]:
     output = child if case.terminal else subprocess.DEVNULL
     start = time.perf_counter()
     process = subprocess.Popen(case.command, stdout=output, stderr=subprocess.DEVNULL)
-    _, _, usage = os.wait4(process.pid, 0)
+    _, status, usage = os.wait4(process.pid, 0)
     elapsed = time.perf_counter() - start
-    process.returncode = 0
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"{case.name} exited {process.returncode}")
     if case.terminal:
         os.close(child)
         os.close(parent)

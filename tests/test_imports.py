@@ -58,6 +58,7 @@ ALLOWED = {
     ("init", "--platform", "spr-2s-512g", "--once"): BOOTING,
     ("status",): CLICK | {"sqlite3"},
     ("status", "--format", "json"): CLICK | {"sqlite3"},
+    ("explain", "0xc0000a2100000300"): CLICK,
     ("dmesg",): CLICK | {"sqlite3"},
     ("trace",): CLICK | {"sqlite3"},
     ("machines",): CLICK | {"sqlite3"},
@@ -129,7 +130,13 @@ def test_importing_the_package_imports_nothing() -> None:
 # Room -> what it may import of tdxctl. A room is a folder or a module; `seam tables` are the
 # modules of seam/ that hold enums and tables only.
 LEAVES = {"errors", "errnos", "units"}
-SEAM_TABLES = {"seam.leaves", "seam.status", "seam.versions", "seam.cpuid_config"}
+SEAM_TABLES = {
+    "seam.leaves",
+    "seam.status",
+    "seam.versions",
+    "seam.cpuid_config",
+    "seam.metadata",
+}
 ROOMS: dict[str, set[str]] = {
     "units": set(),
     "errnos": set(),
@@ -141,6 +148,7 @@ ROOMS: dict[str, set[str]] = {
     "seam.status": {"units"},
     "seam.versions": {"units"},
     "seam.cpuid_config": {"seam.versions"},
+    "seam.metadata": {"seam.versions"},
     "seam": {"seam", "hardware.memory", "errors", "units"},
     "layout": {"layout", "units"},
     "hardware.memory": {"units"},

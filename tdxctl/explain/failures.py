@@ -51,8 +51,10 @@ CAUSES = {
         "WARN_ON backtrace.",
         "raise the number of TDX KeyIDs in the BIOS (TME-MT/TDX key split)",
     ),
-    "tdx-not-enabled": Cause(
-        "TDX was not enabled at boot", "platform_tdx_enabled() is false.", _BIOS_ORDER
+    "keyid-start-wraps": Cause(
+        "the KeyID partitioning (MSR 0x87) is nonsense: the first TDX KeyID wraps to 0",
+        "The low half of the MSR is 0xffffffff. This kernel meets that with a WARN_ON backtrace.",
+        "report it to the firmware vendor",
     ),
     "cpu-offline": Cause(
         "offline: CPU {offline}, of {present} CPUs present",
@@ -66,6 +68,14 @@ CAUSES = {
         "This kernel counts slots that are merely not enabled as CPUs that could be missing.",
         "have the BIOS leave unused slots out of the MADT, or use a later kernel: 6.8 dropped the "
         "check",
+    ),
+    "cpu-offline-and-disabled": Cause(
+        "offline: CPU {offline}, of {present} CPUs present; and {disabled} MADT slots are not "
+        "enabled (disabled_cpus)",
+        "This kernel initializes the module only while every CPU that the MADT has enabled is "
+        "online and no slot is merely not enabled.",
+        "bring the CPUs online; and have the BIOS leave unused slots out of the MADT, or use a "
+        "later kernel: 6.8 dropped the check",
     ),
     "module-not-loaded": Cause(
         "no TDX module is loaded: TDH.SYS.INIT did not get through",
@@ -111,8 +121,8 @@ CAUSES = {
         "fewer memory regions: interleave less, or take odd regions from the kernel (memmap=)",
     ),
     "reserved-areas-exhausted": Cause(
-        "TDMR {tdmr} [{start:#x}, {end:#x}) needs {needed} reserved areas ({holes} memory holes "
-        "and the PAMTs inside it), the module has {limit}",
+        "TDMR {tdmr} [{start:#x}, {end:#x}) needs {needed} reserved areas, the module has {limit}: "
+        "memory holes {holes}, PAMTs {pamts}",
         "Every hole between memory regions costs a reserved area of its TDMR. Low memory cut up "
         "by firmware tables uses them up.",
         "fewer holes in low memory: a BIOS that keeps its tables together, or a kernel that finds "
@@ -124,6 +134,11 @@ CAUSES = {
         "A PAMT is one physically contiguous chunk, about 1/256 of its TDMR; memory in use or "
         "cut into nodes that are too small has no room for it.",
         "initialize TDX right after boot, before memory is in use, or give the node more memory",
+    ),
+    "pamt-of-no-size": Cause(
+        "the PAMT of TDMR {tdmr} [{start:#x}, {end:#x}) has no size",
+        "The module reports a PAMT entry size that makes the sum of the three parts 0.",
+        "describe pamt_entry_size as the module reports it: 16",
     ),
     "no-memory": Cause(
         "there is no usable memory above 1 MiB",

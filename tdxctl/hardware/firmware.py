@@ -10,7 +10,6 @@ from tdxctl.platform.description import Firmware, Seamrr
 
 MSR_MTRRCAP = 0xFE
 MSR_IA32_MKTME_KEYID_PARTITIONING = 0x87
-MSR_IA32_SEAMRR_PHYS_BASE = 0x1400
 MSR_IA32_SEAMRR_PHYS_MASK = 0x1401
 
 MTRRCAP_SEAMRR = 1 << 15
@@ -27,20 +26,18 @@ class FirmwareRegisters:
 
     def __init__(self, firmware: Firmware, *, faulting: frozenset[int] = frozenset()) -> None:
         self._faulting = set(faulting)
-        base, size = firmware.seamrr_base, firmware.seamrr_size
         present = firmware.seamrr is not Seamrr.ABSENT
         enabled = firmware.seamrr is Seamrr.ENABLED
         locked_enabled = SEAMRR_PHYS_MASK_LOCKED | SEAMRR_PHYS_MASK_ENABLED
-        size_mask = ((1 << 52) - 1) & ~(size - 1)
+        size_mask = ((1 << 52) - 1) & ~(firmware.seamrr_size - 1)
         self._values = {
             MSR_MTRRCAP: MTRRCAP_SEAMRR if present else 0,
             MSR_IA32_MKTME_KEYID_PARTITIONING: firmware.mktme_keyids | firmware.tdx_keyids << 32,
-            MSR_IA32_SEAMRR_PHYS_BASE: base if enabled else 0,
             MSR_IA32_SEAMRR_PHYS_MASK: (size_mask | locked_enabled) if enabled else 0,
         }
 
     def rdmsr(self, msr: int) -> int:
         """The 64-bit value of msr. Raises MsrFault where reading it raises #GP."""
-        if msr in self._faulting:
+        if msr in self._faulting or msr not in self._values:
             raise MsrFault(f"RDMSR {msr:#x}")
         return self._values[msr]

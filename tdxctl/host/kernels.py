@@ -41,10 +41,14 @@ def find_kernel(name: str) -> KernelId:
 
 def kernel_class(kernel: KernelId) -> type[Kernel]:
     """The class that emulates the kernel; imported only when asked for."""
-    if kernel.id == "v5":
-        from tdxctl.host.tdx_v5 import KernelV5
+    match kernel.id:
+        case "v5":
+            from tdxctl.host.tdx_v5 import KernelV5
 
-        return KernelV5
-    from tdxctl.host.tdx_v5_posted import KernelV5Posted
+            return KernelV5
+        case "v5-posted":
+            from tdxctl.host.tdx_v5_posted import KernelV5Posted
 
-    return KernelV5Posted
+            return KernelV5Posted
+        case _:
+            raise NotImplementedError(f"kernel {kernel.id} is listed and has no class")

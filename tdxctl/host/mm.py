@@ -160,6 +160,9 @@ class Mm:
         taken = np.array(self._taken, np.int64)
         blocked_start = np.concatenate((taken[:, 0], np.zeros(1, np.int64), last))
         blocked_end = np.concatenate((taken[:, 1], first[:1], np.append(first[1:], 1 << 40)))
+        # Where regions touch nothing is missing: a block of no length would still cut.
+        blocked = blocked_end > blocked_start
+        blocked_start, blocked_end = blocked_start[blocked], blocked_end[blocked]
         order = np.argsort(blocked_start, kind="stable")
         ends = np.maximum.accumulate(blocked_end[order])
         starts = blocked_start[order]

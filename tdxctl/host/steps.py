@@ -22,7 +22,7 @@ class Step:
     leaf: Leaf | None = None
 
 
-PRECONDITION = Step(None, "precondition", "CPU check")
+PRECONDITION = Step(None, "precondition", "Preconditions")
 GLOBAL_INIT = Step(1, "global-init", "Global initialization", Leaf.TDH_SYS_INIT)
 CPU_INIT = Step(2, "cpu-init", "Per-CPU initialization", Leaf.TDH_SYS_LP_INIT)
 ENUMERATE = Step(3, "enumerate", "Enumerate module and CMRs", Leaf.TDH_SYS_INFO)
@@ -112,7 +112,7 @@ class StepRecorder:
         self._journal.record(StepEvent(step.name))
         try:
             yield
-        except KernelErrno:
+        except BaseException:
             running.outcome = "failed"
             self.failed_step = self.failed_step or step.name
             raise
@@ -126,7 +126,7 @@ class StepRecorder:
         outcome = "passed"
         try:
             yield
-        except KernelErrno:
+        except BaseException:
             outcome = "failed"
             raise
         finally:

@@ -28,7 +28,7 @@ from tdxctl.layout.pamt import PAGE_SHIFTS, pamt_size_32bit, place
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import Registers
 from tdxctl.seam.status import Status
-from tdxctl.units import PAGE_SHIFT, U32_MASK, format_cpulist, format_size, round_up
+from tdxctl.units import PAGE_SHIFT, U32_MASK, counted, format_cpulist, format_size, round_up
 
 Uint64s = npt.NDArray[np.uint64]
 
@@ -126,8 +126,10 @@ class KernelV5Posted(Kernel):
         self.pr("info", f"TDX private KeyID range: [{self._tdx_keyid_start}, {end}).")
         if self._tdx_keyid_start == 0 or self._tdx_keyid_num < 2:
             self.warn_on("WARN_ON(!tdx_keyid_start || tdx_keyid_num < 2)", "detect_tdx_keyids")
-            keyids = self._tdx_keyid_num
+            start, keyids = self._tdx_keyid_start, self._tdx_keyid_num
             self._tdx_keyid_start = self._tdx_keyid_num = 0
+            if start == 0:
+                raise KernelErrno(Errno.EINVAL, "keyid-start-wraps")
             raise KernelErrno(Errno.EINVAL, "too-few-keyids", keyids=keyids)
 
     def platform_tdx_enabled(self) -> bool:
@@ -163,13 +165,13 @@ class KernelV5Posted(Kernel):
                     return self._answered(self._already(Errno.EFAULT, "module-was-shut-down"))
 
     def _not_enabled(self) -> int:
-        why = self._boot_failure or KernelErrno(Errno.ENODEV, "tdx-not-enabled")
         try:
             with self.steps.step(steps.PRECONDITION):
-                self.steps.detail("TDX is not enabled by BIOS")
-                raise why
-        except KernelErrno:
-            self.failure = why.failure(self.steps.failed_step, Errno.ENODEV)
+                self.steps.detail("TDX was not enabled at boot")
+                assert self._boot_failure is not None, "TDX is off only where the boot found so"
+                raise self._boot_failure
+        except KernelErrno as error:
+            self.failure = error.failure(self.steps.failed_step, Errno.ENODEV)
         return -Errno.ENODEV
 
     def _already(self, errno: Errno, cause: str) -> int:
@@ -210,14 +212,18 @@ class KernelV5Posted(Kernel):
         online = self.cpus.online()
         present = self.cpus.present
         self.steps.detail(
-            f"{present} CPUs, {len(online)} online, {self.cpus.disabled} not enabled in the MADT"
+            f"{counted(present, 'CPU')}, {len(online)} online, "
+            f"{self.cpus.disabled} not enabled in the MADT"
         )
         if self.cpus.disabled or len(online) != present:
             self.pr("err", "Unable to initialize the TDX module when there's offline CPU(s).")
             offline = [cpu for cpu in range(present) if not self.cpus.is_online(cpu)]
+            cause = "cpu-offline" if offline else "cpu-disabled"
+            if offline and self.cpus.disabled:
+                cause = "cpu-offline-and-disabled"
             raise KernelErrno(
                 Errno.EINVAL,
-                "cpu-offline" if offline else "cpu-disabled",
+                cause,
                 present=present,
                 offline=format_cpulist(offline),
                 disabled=self.cpus.disabled,
@@ -321,7 +327,9 @@ class KernelV5Posted(Kernel):
             for cpu in self.cpus.online()
             if (error := self._seamcall(cpu, Leaf.TDH_SYS_LP_INIT))
         ]
-        self.steps.detail(f"{len(self.cpus.online())} CPUs in {self._packages()} packages")
+        self.steps.detail(
+            f"{counted(len(self.cpus.online()), 'CPU')} in {counted(self._packages(), 'package')}"
+        )
         if errors:
             errors[0].facts["failed_cpus"] = len(errors)
             raise errors[0]
@@ -369,7 +377,7 @@ class KernelV5Posted(Kernel):
             self._bad_cmrs(cmrs, "No valid CMR.", "cmrs-none")
         for start, end in cmrs[:valid]:
             self.pr("info", f"Kernel-checked-CMR : [{start:#x}, {end:#x})")
-        self.steps.detail(f"{valid} CMRs")
+        self.steps.detail(counted(valid, "CMR"))
         return cmrs[:valid]
 
     def _bad_cmrs(self, cmrs: list[tuple[int, int]], text: str, cause: str) -> None:
@@ -426,9 +434,10 @@ class KernelV5Posted(Kernel):
             node = int(tdmrs.nodes[i])
             chunk = self.mm.alloc_contig_pages(nr_pages, node)
             if chunk is None:
+                cause = "pamt-allocation" if nr_pages else "pamt-of-no-size"
                 raise KernelErrno(
                     Errno.ENOMEM,
-                    "pamt-allocation" if int(tdmrs.sizes[i]) else "no-memory",
+                    cause if int(tdmrs.sizes[i]) else "no-memory",
                     tdmr=i,
                     start=int(tdmrs.bases[i]),
                     end=int(tdmrs.bases[i] + tdmrs.sizes[i]),
@@ -439,7 +448,7 @@ class KernelV5Posted(Kernel):
             tdmrs.chunks.append(PamtChunk(base, nr_pages, got_node))
             tdmrs.pamt_bases[i] = place(base, sizes[i])
             tdmrs.pamt_sizes[i] = sizes[i]
-        self.steps.detail(f"{tdmrs.pamt_pages} pages")
+        self.steps.detail(counted(tdmrs.pamt_pages, "page"))
 
     def _pamt_sizes(self, tdmr_sizes: npt.NDArray[np.int64], entry_size: int) -> Uint64s:
         # Shape (tdmrs, 3). tdmr_get_pamt_sz() computes in int.
@@ -473,6 +482,7 @@ class KernelV5Posted(Kernel):
                 end=int(tdmrs.bases[failing] + tdmrs.sizes[failing]),
                 needed=int(counts[failing]),
                 holes=int(gaps.per_tdmr(len(tdmrs))[failing]),
+                pamts=int(pamts.per_tdmr(len(tdmrs))[failing]),
                 limit=limit,
             )
         tdmrs.reserved = areas
@@ -512,7 +522,7 @@ class KernelV5Posted(Kernel):
             error = self._seamcall(cpu, Leaf.TDH_SYS_KEY_CONFIG)
             if error:
                 raise error
-        self.steps.detail(f"{len(packages)} packages")
+        self.steps.detail(counted(len(packages), "package"))
 
     def _init_tdmrs(self) -> None:
         tdmrs = self._built_tdmrs()
@@ -524,7 +534,7 @@ class KernelV5Posted(Kernel):
             if error:
                 error.facts["tdmr_base"] = base
                 raise error
-        self.steps.detail(f"{len(tdmrs)} TDMRs, {format_size(int(tdmrs.sizes.sum()))}")
+        self.steps.detail(f"{counted(len(tdmrs), 'TDMR')}, {format_size(int(tdmrs.sizes.sum()))}")
 
     def _built_tdmrs(self) -> TdmrArray:
         assert self.tdmrs is not None, "create_tdmrs() comes first"

@@ -47,7 +47,7 @@ def holes(starts: Int64s, ends: Int64s, tdmr_bases: Int64s, tdmr_sizes: Int64s) 
     first = np.searchsorted(ends, tdmr_bases, side="left")
     stop = np.searchsorted(starts, tdmr_ends, side="left")
     # Each TDMR has one gap more than regions: before each of them, and after the last.
-    tdmr, region = _ragged(first, np.maximum(stop, first) + 1)
+    tdmr, region = _ragged(first, stop + 1)
     before_first = region == first[tdmr]
     after_last = region >= stop[tdmr]
     previous_end = np.append(ends, 0)[np.where(before_first, len(ends), region - 1)]

@@ -183,7 +183,7 @@ def parse_name(value: object) -> str:
 def parse_version(value: object) -> str:
     """A module version that is modelled. Raises ValueError."""
     if isinstance(value, float):
-        raise ValueError("must be text: quote it", f'write "{value}"')
+        raise ValueError("must be text: quote it")
     text = parse_text(value)
     try:
         ModuleVersion.parse(text)

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tdxctl.explain.states import STATES
+from tdxctl.explain.states import explain_cause_state
 from tdxctl.host.kernels import KERNELS
-from tdxctl.units import approximate_size
+from tdxctl.units import approximate_size, counted
 
 _TITLES = {kernel.id: kernel.title for kernel in KERNELS}
 
@@ -20,7 +20,7 @@ def status_pairs(status: dict[str, Any]) -> Pairs:
     returned = status["returned"]
     loaded = "loaded" if module["loaded"] else "not loaded"
     pairs: Pairs = [
-        (status["machine"], f"{status['status']}: {STATES[status['status']]}"),
+        (status["machine"], f"{status['status']}: {_meaning(status)}"),
         ("kernel", _TITLES.get(status["kernel"], status["kernel"])),
         ("CPUs", f"{cpus['online']} of {cpus['present']} online, {cpus['disabled']} not enabled"),
         (
@@ -36,7 +36,9 @@ def status_pairs(status: dict[str, Any]) -> Pairs:
         pairs.append(("tdx_init()", "not called since boot"))
     else:
         errno = f" ({status['errno']})" if status["errno"] else ""
-        pairs.append(("tdx_init()", f"{returned}{errno} to the last of {_calls(status['calls'])}"))
+        pairs.append(
+            ("tdx_init()", f"{returned}{errno} to the last of {counted(status['calls'], 'call')}")
+        )
     if status["pamt"]["bytes"]:
         pairs.append(("TDMRs", f"{status['tdmrs']['used']} of {status['tdmrs']['max']}"))
         pairs.append(("PAMT", _pamt(status["pamt"])))
@@ -47,8 +49,9 @@ def status_pairs(status: dict[str, Any]) -> Pairs:
     return pairs
 
 
-def _calls(calls: int) -> str:
-    return "1 call" if calls == 1 else f"{calls} calls"
+def _meaning(status: dict[str, Any]) -> str:
+    failure = status["failure"]
+    return explain_cause_state(status["status"], failure["cause"] if failure else None)
 
 
 def _pamt(pamt: dict[str, Any]) -> str:
@@ -67,7 +70,12 @@ def status_lines(status: dict[str, Any]) -> list[str]:
 def machine_lines(statuses: list[dict[str, Any]]) -> list[str]:
     """A line per machine: name, status, kernel, calls."""
     rows = [
-        (s["machine"], s["status"], _TITLES.get(s["kernel"], s["kernel"]), _calls(s["calls"]))
+        (
+            s["machine"],
+            s["status"],
+            _TITLES.get(s["kernel"], s["kernel"]),
+            counted(s["calls"], "call"),
+        )
         for s in statuses
     ]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(4)]

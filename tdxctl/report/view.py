@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from tdxctl.errnos import errno_name
 from tdxctl.events import InitReport, StepResult, TdmrRow, log_of
 from tdxctl.explain.failures import describe_status, explain_failure
-from tdxctl.explain.states import STATES
+from tdxctl.explain.states import explain_state
 from tdxctl.seam.leaves import leaf_title
-from tdxctl.units import approximate_size, format_size, printable
+from tdxctl.units import approximate_size, counted, format_size, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +70,10 @@ def _heading(report: InitReport) -> tuple[str, ...]:
     described = f": {printable(summary.description)}" if summary.description else ""
     return (
         f"{printable(summary.machine)}{described}",
-        f"{_count(summary.cpus_present, 'CPU')} in {_count(summary.packages, 'package')}, "
-        f"{approximate_size(summary.memory)} in {_count(nodes, 'NUMA node')}, {module}",
+        f"{counted(summary.cpus_present, 'CPU')} in {counted(summary.packages, 'package')}, "
+        f"{approximate_size(summary.memory)} in {counted(nodes, 'NUMA node')}, {module}",
         f"Kernel: {summary.kernel_title}",
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _step_lines(step: StepResult) -> list[StepLine]:
@@ -153,7 +149,7 @@ def _verdict(report: InitReport) -> str:
     if len(result.callers) > 1:
         answers = ", ".join(map(str, result.callers))
         text = f"{len(result.callers)} callers, in the order of the lock: {answers}\n{text}"
-    return f"{text}: {STATES[result.status]}"
+    return f"{text}: {explain_state(result.status, result.failure)}"
 
 
 def _problem(report: InitReport) -> tuple[tuple[str, str], ...]:

@@ -25,33 +25,48 @@ class FaultScript:
     """Counts SEAMCALLs per leaf, and per leaf and CPU, whether or not a fault fires."""
 
     def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
-        self.faults = faults
         self._calls: Counter[tuple[int, int | None]] = Counter()
+        self.set(faults)
+
+    def set(self, faults: tuple[Fault, ...]) -> None:
+        """Script faults instead of those there were; the calls counted stay."""
+        self.faults = faults
+        self._by_leaf: dict[int, list[Fault]] = {}
+        for fault in faults:
+            self._by_leaf.setdefault(fault.leaf, []).append(fault)
 
     def next_call(self, leaf: int, cpu: int) -> int | None:
         """Count one call of leaf on cpu; the status it gets if a fault fires, else None.
 
         Of several faults that would fire the first in the script does.
         """
+        status, _ = self.next_calls(leaf, cpu)
         self.count(leaf, cpu, 1)
-        for fault in self._of(leaf, cpu):
-            if fault.call <= self._calls[leaf, fault.cpu] < fault.call + fault.times:
-                return fault.status
-        return None
+        return status
+
+    def next_calls(self, leaf: int, cpu: int) -> tuple[int | None, int | None]:
+        """What the next calls of leaf on cpu get: a fault's status, or None for the module's.
+
+        The second value says for how many calls that holds; None is for ever.
+        """
+        holds: int | None = None
+        for fault in self._by_leaf.get(leaf, []):
+            if fault.cpu not in (None, cpu):
+                continue
+            number = self._calls[leaf, fault.cpu] + 1
+            if number >= fault.call + fault.times:
+                continue
+            if number >= fault.call:
+                # The first that fires decides; those before it in the script may cut it short.
+                return fault.status, _shorter(holds, fault.call + fault.times - number)
+            holds = _shorter(holds, fault.call - number)
+        return None, holds
 
     def count(self, leaf: int, cpu: int, calls: int) -> None:
         """Count calls calls of leaf on cpu."""
         self._calls[leaf, None] += calls
         self._calls[leaf, cpu] += calls
 
-    def calls_before_next(self, leaf: int, cpu: int) -> int | None:
-        """How many more calls of leaf on cpu go through before a fault fires; None: all."""
-        distances = []
-        for fault in self._of(leaf, cpu):
-            next_number = self._calls[leaf, fault.cpu] + 1
-            if next_number < fault.call + fault.times:
-                distances.append(max(0, fault.call - next_number))
-        return min(distances, default=None)
 
-    def _of(self, leaf: int, cpu: int) -> list[Fault]:
-        return [f for f in self.faults if f.leaf == leaf and f.cpu in (None, cpu)]
+def _shorter(a: int | None, b: int) -> int:
+    return b if a is None else min(a, b)

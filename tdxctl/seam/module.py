@@ -162,9 +162,20 @@ class TdxModule:
         Returns the registers after the last call and the number of calls, at least 1; in
         arithmetic, whatever the size of the TDMR.
         """
-        if limit == 1 or self._halted or self._gate(registers) is not None:
-            return self.seamcall(cpu, registers), 1
+        plain = registers.rax == Leaf.TDH_SYS_TDMR_INIT and 0 <= cpu < self._state.platform.callers
+        if not plain or limit == 1 or self._halted or self._gate(registers) is not None:
+            return self._loop(cpu, registers, until, limit)
         return sys_tdmr_init_repeat(self._state, cpu, registers, until, limit)
+
+    def _loop(
+        self, cpu: int, registers: Registers, until: int, limit: int | None
+    ) -> tuple[Registers, int]:
+        calls = 0
+        while True:
+            out = self.seamcall(cpu, registers)
+            calls += 1
+            if out.rax != 0 or out.rdx >= until or calls == limit:
+                return out, calls
 
     def _gate(self, registers: Registers) -> int | None:
         # The status of a call that does not get past the dispatcher, in its order.

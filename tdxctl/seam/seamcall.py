@@ -39,12 +39,15 @@ class SeamcallInstruction:
             return seamcall_loop(self, cpu, registers, until)
         total = 0
         while True:
-            limit = self.faults.calls_before_next(leaf, cpu)
-            if limit == 0:
-                out, calls = self.seamcall(cpu, registers), 1
+            status, holds = self.faults.next_calls(leaf, cpu)
+            if status is None:
+                out, calls = self.module.seamcall_repeat(cpu, registers, until, holds)
             else:
-                out, calls = self.module.seamcall_repeat(cpu, registers, until, limit)
-                self.faults.count(leaf, cpu, calls)
+                # A fired fault leaves the registers. One that says success goes on as long as it
+                # holds, unless RDX is there already.
+                out = registers._replace(rax=status)
+                calls = holds if status == 0 and out.rdx < until and holds is not None else 1
+            self.faults.count(leaf, cpu, calls)
             total += calls
             if out.rax != 0 or out.rdx >= until:
                 return out, total

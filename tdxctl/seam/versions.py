@@ -68,7 +68,7 @@ class ModuleVersion:
     @classmethod
     def parse(cls, text: str) -> ModuleVersion:
         """`1.0`, `1.5.01`, `1.5.25`. Raises ValueError where the version is not modelled."""
-        match = re.fullmatch(r"([0-9]{1,3})\.([0-9]{1,3})(?:\.([0-9]{1,4}))?", text, re.ASCII)
+        match = re.fullmatch(r"(0|[1-9][0-9]?)\.(0|[1-9][0-9]?)(?:\.([0-9]{1,4}))?", text, re.ASCII)
         if not match:
             raise ValueError("must be a version such as 1.5.25")
         major, minor, update = int(match[1]), int(match[2]), int(match[3] or 0)

@@ -87,6 +87,21 @@ def test_json_errors_are_on_standard_output_too() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("words", "is_json"),
+    [
+        (["--format", "json"], True),
+        (["--format=jsonl"], True),
+        (["--format", "json", "--format", "text"], False),
+        (["--", "--format", "json"], False),
+    ],
+)
+def test_json_errors_follow_the_last_format(words: list[str], is_json: bool) -> None:
+    done = tdxctl("init", "--platform", "no", *words)
+    assert done.returncode == 2
+    assert (done.stdout != "") == is_json
+
+
 def test_what_is_not_modelled_exits_3(tmp_path: Path) -> None:
     description = tmp_path / "x.yaml"
     description.write_text(
@@ -98,12 +113,13 @@ def test_what_is_not_modelled_exits_3(tmp_path: Path) -> None:
     assert "not modelled" in done.stderr
 
 
-def test_output_to_a_full_disk_exits_74() -> None:
+@pytest.mark.parametrize("arguments", [["--version"], ["platforms"]])
+def test_output_to_a_full_disk_exits_74(arguments: list[str]) -> None:
     if not os.path.exists("/dev/full"):
         pytest.skip("this system has no /dev/full")
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "tdxctl", "platforms"],
+            [sys.executable, "-m", "tdxctl", *arguments],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -114,7 +130,20 @@ def test_output_to_a_full_disk_exits_74() -> None:
     assert done.stderr == "error: cannot write the output: no space left on device\n"
 
 
-@pytest.mark.parametrize("arguments", [["platforms"], ["init", "--platform", "8s-64t"]])
+@pytest.mark.parametrize(
+    ("redirection", "code"), [(">&-", 74), ("2>&-", 0), (">&- 2>&-", 74), ("<&-", 0)]
+)
+def test_closed_streams(redirection: str, code: int) -> None:
+    """Expect what cannot be written to be said by the exit code alone."""
+    command = f'"{sys.executable}" -m tdxctl platforms {redirection}'
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == code
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["platforms"], ["init", "--platform", "8s-64t"]]
+)
 def test_a_broken_pipe_exits_141_in_silence(arguments: list[str]) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "tdxctl", *arguments],
@@ -130,6 +159,10 @@ def test_a_broken_pipe_exits_141_in_silence(arguments: list[str]) -> None:
     process.stderr.close()
 
 
+def _hear_sigint() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_ctrl_c_exits_130_in_silence() -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "tdxctl", "init", "--platform", "-"],
@@ -137,6 +170,8 @@ def test_ctrl_c_exits_130_in_silence() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=ROOT,
+        # Where the tests themselves were started with SIGINT ignored.
+        preexec_fn=_hear_sigint,
     )
     assert process.stdin is not None
     # It waits for its standard input; more than a pipe holds shows that it reads.

@@ -21,7 +21,7 @@ offline-cpu: Two sockets, 128 GiB, CPU 3 offline
 Kernel: on-demand series v5 as reviewed, June 2022
 
 Steps
-    CPU check                          failed   64 CPUs, 63 online, 0 not enabled in the MADT
+    Preconditions                      failed   64 CPUs, 63 online, 0 not enabled in the MADT
   1 Global initialization              skipped
   2 Per-CPU initialization             skipped
   3 Enumerate module and CMRs          skipped
@@ -38,7 +38,7 @@ Kernel log
 tdx_init() returned -22 (EINVAL); status UNKNOWN: not initialized, and nothing is decided: \
 tdx_init() may be called again
 
-  failed step: CPU check
+  failed step: Preconditions
   why:         offline: CPU 3, of 64 CPUs present
   errno:       -EINVAL
   means:       This kernel initializes the module only while every CPU that the MADT has enabled \
@@ -52,7 +52,7 @@ spr-2s-512g: Two-socket Sapphire Rapids, 512 GiB
 Kernel: on-demand series v5 as reviewed, June 2022
 
 Steps
-    CPU check                           passed   224 CPUs, 224 online, 0 not enabled in the MADT
+    Preconditions                       passed   224 CPUs, 224 online, 0 not enabled in the MADT
   1 Global initialization               passed   TDH.SYS.INIT
   2 Per-CPU initialization              passed   TDH.SYS.LP.INIT x 224, 224 CPUs in 2 packages
   3 Enumerate module and CMRs           passed   TDH.SYS.INFO, 3 CMRs

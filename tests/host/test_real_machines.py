@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tdxctl import Machine, Platform
+from tdxctl.platform.shipped import path_of
 
 
 def _pamt_kb(ranges: list[tuple[int, int]]) -> int:
@@ -63,7 +64,7 @@ def test_the_pamt_is_what_the_real_kernel_printed(
 
 
 def test_the_shipped_sapphire_rapids_costs_what_a_real_one_does() -> None:
-    machine = Machine.boot(Platform.load("platforms/spr-2s-512g.yaml"))
+    machine = Machine.boot(Platform.load(path_of("spr-2s-512g")))
     machine.tdx_init()
     assert machine.pamt_bytes >> 10 == 2101260
 

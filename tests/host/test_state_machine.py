@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tdxctl.errors import NotModelledError, UsageError
+from tdxctl.explain.failures import explain_failure
 from tests.machines import booted
 
 
@@ -40,6 +41,16 @@ def test_slots_that_are_not_enabled_count_as_missing_cpus() -> None:
     assert (result.returned, result.status) == (-22, "UNKNOWN")
     assert result.failure is not None
     assert result.failure.cause == "cpu-disabled"
+
+
+def test_both_offline_cpus_and_empty_slots_are_named() -> None:
+    """Expect advice that helps when followed: both, not the first one found."""
+    result = booted(cpus={"online": "0-2", "disabled_cpus": 4}).tdx_init()
+    assert result.failure is not None
+    assert result.failure.cause == "cpu-offline-and-disabled"
+    reason = explain_failure(result.failure).reason
+    assert "CPU 3, of 4" in reason
+    assert "4 MADT slots" in reason
 
 
 def test_v5_ends_in_none_without_a_module() -> None:
@@ -97,7 +108,7 @@ def test_shutting_down_by_hand_reaches_shutdown_too() -> None:
         ({"firmware": {"tdx_keyids": 1}}, -22, "too-few-keyids"),
         ({"firmware": {"tdx_keyids": 0}}, -22, "too-few-keyids"),
         # low half + 1 wraps to 0 in 32 bits
-        ({"firmware": {"mktme_keyids": 0xFFFFFFFF}}, -22, "too-few-keyids"),
+        ({"firmware": {"mktme_keyids": 0xFFFFFFFF}}, -22, "keyid-start-wraps"),
     ],
 )
 def test_without_tdx_at_boot_there_is_no_call_to_the_module(
