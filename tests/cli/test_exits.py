@@ -171,7 +171,7 @@ def test_ctrl_c_exits_130_in_silence() -> None:
         stderr=subprocess.PIPE,
         cwd=ROOT,
         # Where the tests themselves were started with SIGINT ignored.
-        preexec_fn=_hear_sigint,
+        preexec_fn=_hear_sigint,  # noqa: PLW1509  # no thread is running here
     )
     assert process.stdin is not None
     # It waits for its standard input; more than a pipe holds shows that it reads.

@@ -1113,7 +1113,6 @@ ROWS = [
         "bad.yaml",
         VALID + "module: {version: 1.0}\n",
         "bad.yaml:3:19: module.version: must be text: quote it (got 1.0)",
-        '  hint: write "1.0"',
     ),
     broken(
         "a version that is a whole number",
@@ -1356,7 +1355,6 @@ ROWS = [
         "bad.yaml:17:40: firmware.tdx_keyids: is given twice",
         "  hint: the first one is in line 17",
         "bad.yaml:18:19: module.version: must be text: quote it (got 1.5)",
-        '  hint: write "1.5"',
         "bad.yaml:19:1: kernal: unknown key",
         "  hint: did you mean kernel?",
         (
@@ -1378,7 +1376,6 @@ ROWS = [
         "bad.yaml:2:18: module.checks: YAML 1.1 reads this as a boolean (got off)",
         TRUE_OR_FALSE,
         "bad.yaml:2:32: module.version: must be text: quote it (got 1.0)",
-        '  hint: write "1.0"',
         'bad.yaml:3:38: memory.ranges.0.end: must be above start (got "1GiB")',
         END_IS_EXCLUSIVE,
         "bad.yaml:3:52: memory.cmrs: must be auto or a list (got 5)",
@@ -1416,7 +1413,6 @@ ROWS = [
         "bad.json:10:18: memory.reserved.0.end: is required",
         'bad.json:12:24: module.loaded: must be true or false (got "yes")',
         "bad.json:12:42: module.version: must be text: quote it (got 1.0)",
-        '  hint: write "1.0"',
         "bad.json:12:47: module.loaded: is given twice",
         "  hint: the first one is in line 12",
         "bad.json:13:13: kernel: must be a mapping (got null)",
@@ -1506,7 +1502,6 @@ COMPLAINTS = [
     "bad.yaml:3:24: firmware.tdx_keyids: YAML 1.1 reads this as another number (got 010)",
     PLAIN_NUMBER,
     "bad.yaml:4:19: module.version: must be text: quote it (got 1.0)",
-    '  hint: write "1.0"',
 ]
 
 
@@ -1541,7 +1536,7 @@ def test_init_also_prints_an_error_object_for_programs(tmp_path: Path, output_fo
                 "severity": "error",
                 "summary": "must be text: quote it",
                 "detail": "got 1.0",
-                "hint": 'write "1.0"',
+                "hint": None,
                 "file": "bad.yaml",
                 "line": 4,
                 "column": 19,
