@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from tdxctl.errors import NotModelledError
 from tdxctl.hardware.memory import SparseMemory
@@ -11,7 +12,6 @@ from tdxctl.seam.conditions import Conditions, Halt
 from tdxctl.seam.environment import Environment
 from tdxctl.seam.handoff import Handoff, PamtMemory
 from tdxctl.seam.leaves import Leaf, leaf_title
-from tdxctl.seam.phymem import mng_create, page_rdmd, pamt_add, pamt_remove
 from tdxctl.seam.port import PhysicalMemory, Registers
 from tdxctl.seam.state import ModuleInfo, ModulePlatform, ModuleState, SysState
 from tdxctl.seam.status import Operand, Status, with_operand
@@ -19,9 +19,7 @@ from tdxctl.seam.sys_config import sys_config
 from tdxctl.seam.sys_info import sys_info
 from tdxctl.seam.sys_init import sys_init, sys_lp_init, sys_lp_shutdown
 from tdxctl.seam.sys_key_config import sys_key_config
-from tdxctl.seam.sys_rd import sys_rd, sys_rdall
 from tdxctl.seam.sys_tdmr_init import sys_tdmr_init, sys_tdmr_init_repeat
-from tdxctl.seam.sys_update import sys_shutdown, sys_update
 from tdxctl.units import U64_MASK
 
 __all__ = ("ModuleInfo", "ModulePlatform", "TdxModule")
@@ -36,18 +34,30 @@ _HANDLERS: dict[int, Handler] = {
     Leaf.TDH_SYS_KEY_CONFIG: sys_key_config,
     Leaf.TDH_SYS_TDMR_INIT: sys_tdmr_init,
     Leaf.TDH_SYS_LP_SHUTDOWN: sys_lp_shutdown,
-    Leaf.TDH_SYS_RD: sys_rd,
-    Leaf.TDH_SYS_RDALL: sys_rdall,
-    Leaf.TDH_SYS_SHUTDOWN: sys_shutdown,
-    Leaf.TDH_SYS_UPDATE: sys_update,
-    Leaf.TDH_PHYMEM_PAGE_RDMD: page_rdmd,
-    Leaf.TDH_PHYMEM_PAMT_ADD: pamt_add,
-    Leaf.TDH_PHYMEM_PAMT_REMOVE: pamt_remove,
-    Leaf.TDH_MNG_CREATE: mng_create,
 }
 
+
+@cache
+def _later_handlers() -> dict[int, Handler]:
+    # Leaves that a v5 bring-up does not call: imported when one of them is.
+    from tdxctl.seam.phymem import mng_create, page_rdmd, pamt_add, pamt_remove
+    from tdxctl.seam.sys_rd import sys_rd, sys_rdall
+    from tdxctl.seam.sys_update import sys_shutdown, sys_update
+
+    return {
+        Leaf.TDH_SYS_RD: sys_rd,
+        Leaf.TDH_SYS_RDALL: sys_rdall,
+        Leaf.TDH_SYS_SHUTDOWN: sys_shutdown,
+        Leaf.TDH_SYS_UPDATE: sys_update,
+        Leaf.TDH_PHYMEM_PAGE_RDMD: page_rdmd,
+        Leaf.TDH_PHYMEM_PAMT_ADD: pamt_add,
+        Leaf.TDH_PHYMEM_PAMT_REMOVE: pamt_remove,
+        Leaf.TDH_MNG_CREATE: mng_create,
+    }
+
+
 # TD life-cycle and memory-management leaves of 1.5 that tdxctl leaves out.
-_NOT_MODELLED = (frozenset(range(30)) | {40, 41}) - set(_HANDLERS)
+_NOT_MODELLED = frozenset(range(30)) | {40, 41}
 
 # "leaf not in {31,32,33,34,35,37,44,45,53}" is not ready before SYS_READY.
 _ALLOWED_BEFORE_READY = frozenset({31, 32, 33, 34, 35, 37, 44, 45, 53})
@@ -141,12 +151,13 @@ class TdxModule:
         refused = self._gate(registers)
         if refused is not None:
             return registers._replace(rax=refused)
-        handler = _HANDLERS.get(registers.rax & 0xFFFF)
+        leaf = registers.rax & 0xFFFF
+        handler = _HANDLERS.get(leaf) or _later_handlers().get(leaf)
         if handler is None:
             # 5. "unknown leaf in SYS_READY -> TDX_OPERAND_INVALID + RAX"; leaves that the module
             # knows and tdxctl does not are said to be not modelled.
-            if registers.rax & 0xFFFF in _NOT_MODELLED:
-                raise NotModelledError(f"{leaf_title(registers.rax & 0xFFFF)} is not modelled")
+            if leaf in _NOT_MODELLED:
+                raise NotModelledError(f"{leaf_title(leaf)} is not modelled")
             return registers._replace(rax=with_operand(Status.TDX_OPERAND_INVALID, Operand.RAX))
         try:
             return handler(self._state, cpu, registers)

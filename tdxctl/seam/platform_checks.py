@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from tdxctl.seam.conditions import Halt
-from tdxctl.seam.environment import (
-    EVERY_SUBLEAF,
+from tdxctl.seam.environment import EVERY_SUBLEAF
+from tdxctl.seam.platform_tables import (
     MSR_KEYID_PARTITIONING,
     MSR_TME_ACTIVATE,
     MSR_TME_CAPABILITY,

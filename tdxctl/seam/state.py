@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from tdxctl.seam.conditions import Conditions
-from tdxctl.seam.environment import Environment, Values
+from tdxctl.seam.environment import Environment
 from tdxctl.seam.handoff import Handoff, PamtMemory
 from tdxctl.seam.port import PhysicalMemory
 from tdxctl.seam.status import Status
@@ -38,7 +38,7 @@ class Samples:
     """What SYS.INIT saw and LP.INIT compares with: MSRs, CPUID by (leaf, sub-leaf)."""
 
     msrs: dict[int, int] = field(default_factory=dict)
-    cpuid: dict[tuple[int, int | None], Values] = field(default_factory=dict)
+    cpuid: dict[tuple[int, int | None], tuple[int, int, int, int]] = field(default_factory=dict)
     seamops: int = 0
     package_shift: int = 0
 

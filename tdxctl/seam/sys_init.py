@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from tdxctl.seam.handoff import NEEDED_PAGES
-from tdxctl.seam.platform_checks import check_lp_init, check_sys_init
 from tdxctl.seam.port import Registers
 from tdxctl.seam.state import MAX_KEYIDS, ModuleState, Refused, Samples, SysState
 from tdxctl.seam.status import Operand, Status, with_operand
@@ -44,6 +43,8 @@ def sys_init(state: ModuleState, cpu: int, registers: Registers) -> Registers:
 def _check_platform(state: ModuleState, lp: int) -> Samples | None:
     # None: the baseline platform, on which all other checks pass on every LP.
     if not state.environment.is_baseline:
+        from tdxctl.seam.platform_checks import check_sys_init
+
         return check_sys_init(state, lp)
     # "NUM_MKTME_KIDS + NUM_TDX_KIDS >= 2048 -> NUM_ACTIVATED_HKIDS_NOT_SUPPORTED + 0x800"
     if state.platform.mktme_keyids + state.platform.tdx_keyids >= MAX_KEYIDS:
@@ -95,6 +96,8 @@ def sys_lp_init(state: ModuleState, cpu: int, registers: Registers) -> Registers
         if state.samples is None:
             state.set_lp_package(cpu, state.platform.package_of(cpu))
         else:
+            from tdxctl.seam.platform_checks import check_lp_init
+
             check_lp_init(state, cpu, state.samples)
     except Refused as refused:
         return out._replace(rax=refused.status, **refused.registers)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The MSRs and CPUID rows that the module checks, and the baseline that passes every check.
+
+Data of the published module sources, a file per version (specification tdx-module 4.3).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tdxctl.seam.versions import Behaviour
+
+REGISTERS = ("eax", "ebx", "ecx", "edx")
+
+MSR_KEYID_PARTITIONING = 0x87
+MSR_TME_CAPABILITY = 0x981
+MSR_TME_ACTIVATE = 0x982
+
+Values = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CpuidRow:
+    """A row of the CPUID table, in check order; registers as (eax, ebx, ecx, edx).
+
+    subleaf is None where it does not apply. init: what SYS.INIT wants, (mask, value) pairs,
+    None for a register that it does not look at. same: masks of what LP.INIT compares.
+    """
+
+    leaf: int
+    subleaf: int | None
+    baseline: Values
+    init: tuple[tuple[int, int] | None, ...]
+    same: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MsrRule:
+    """(MSR & must_be_1) == must_be_1 and (MSR & must_be_0) == 0, and a bound on a field."""
+
+    msr: int
+    must_be_1: int
+    must_be_0: int
+    status: str | None
+    reported_as: int
+    pairs: bool
+    high: int
+    low: int
+    minimum: int | None
+    maximum: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CpuidBit:
+    """A bit of a CPUID register; register is an index into REGISTERS."""
+
+    leaf: int
+    subleaf: int
+    register: int
+    bit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What one module version checks, in its order."""
+
+    baseline_msr: dict[int, int]
+    sys_init_msr: tuple[MsrRule, ...]
+    sys_init_vmx: tuple[tuple[MsrRule, CpuidBit | None], ...]
+    cpuid: tuple[CpuidRow, ...]
+    max_extended_leaf: int
+    same_before_cpuid: tuple[int, ...]
+    same_after_cpuid: tuple[int, ...]
+    seamops_capabilities: int
+    package_fms: int
+    smrr2_not_supported: bool
+
+
+@cache
+def tables(behaviour: Behaviour) -> Tables:
+    """The tables of a module version, from the package's data."""
+    path = Path(__file__).parent / "data" / f"platform-{behaviour.value}.json"
+    data = json.loads(path.read_text())
+    return Tables(
+        baseline_msr={_hex(row["msr"]): _hex(row["value"]) for row in data["baseline_msr"]},
+        sys_init_msr=tuple(_msr_rule(row) for row in data["sys_init_msr"]),
+        sys_init_vmx=tuple((_msr_rule(row), _only_if(row)) for row in data["sys_init_vmx"]),
+        cpuid=tuple(_cpuid_row(row) for row in data["cpuid"]),
+        max_extended_leaf=_hex(data["max_extended_leaf_baseline"]),
+        same_before_cpuid=tuple(map(_hex, data["lp_init_same_msr_before_cpuid"])),
+        same_after_cpuid=tuple(map(_hex, data["lp_init_same_msr_after_cpuid"])),
+        seamops_capabilities=_hex(data["seamops_capabilities"]),
+        package_fms=_hex(data["package_fms"]),
+        smrr2_not_supported=bool(data["smrr2_not_supported"]),
+    )
+
+
+def _hex(text: str) -> int:
+    return int(text, 16)
+
+
+def _msr_rule(row: dict[str, Any]) -> MsrRule:
+    bounds = row.get("field", {})
+    high, _, low = bounds.get("bits", "63:0").partition(":")
+    return MsrRule(
+        msr=_hex(row["msr"]),
+        must_be_1=_hex(row["must_be_1"]),
+        must_be_0=_hex(row["must_be_0"]),
+        status=row.get("status"),
+        reported_as=_hex(row.get("reported_as", row["msr"])),
+        pairs=row.get("pairs", False),
+        high=int(high),
+        low=int(low),
+        minimum=bounds.get("min"),
+        maximum=bounds.get("max"),
+    )
+
+
+def _only_if(row: dict[str, Any]) -> CpuidBit | None:
+    # The CPUID bit that the rule depends on.
+    if "only_if" not in row:
+        return None
+    bit = row["only_if"]["cpuid"]
+    return CpuidBit(
+        _hex(bit["leaf"]), _hex(bit["subleaf"]), REGISTERS.index(bit["reg"]), bit["bit"]
+    )
+
+
+def _cpuid_row(row: dict[str, Any]) -> CpuidRow:
+    baseline = row["baseline"]
+    init, same = row.get("init", {}), row.get("same", {})
+    return CpuidRow(
+        leaf=_hex(row["leaf"]),
+        subleaf=None if row["subleaf"] is None else _hex(row["subleaf"]),
+        baseline=(
+            _hex(baseline["eax"]),
+            _hex(baseline["ebx"]),
+            _hex(baseline["ecx"]),
+            _hex(baseline["edx"]),
+        ),
+        init=tuple(
+            (_hex(init[reg]["mask"]), _hex(init[reg]["value"])) if reg in init else None
+            for reg in REGISTERS
+        ),
+        same=tuple(_hex(same[reg]) if reg in same else None for reg in REGISTERS),
+    )
