@@ -36,10 +36,15 @@ from tdxctl.platform.description import (
     Platform,
     SeamcallFault,
 )
+from tdxctl.seam.environment import Environment
 from tdxctl.seam.faults import Fault, FaultScript
 from tdxctl.seam.module import ModuleInfo, ModulePlatform, TdxModule
+from tdxctl.seam.msrs import MSRS
 from tdxctl.seam.seamcall import SeamcallInstruction
 from tdxctl.seam.versions import ModuleVersion
+
+_SMRR_MSRS = (MSRS["IA32_SMRR_PHYSBASE"], MSRS["IA32_SMRR_PHYSMASK"])
+_SMRR_LOCKED_NOT_VALID = 1 << 10
 
 
 class Machine:
@@ -325,7 +330,21 @@ class Machine:
                 strict=module.checks is Checks.STRICT,
             ),
             memory=self._memory,
+            environment=_environment(platform),
         )
+
+
+def _environment(platform: Platform) -> Environment:
+    environment = Environment()
+    for msr in platform.firmware.msrs:
+        environment.set_msr(msr.cpu, msr.msr, msr.value)
+    for cpuid in platform.cpus.cpuid:
+        environment.set_cpuid(cpuid.cpu, cpuid.leaf, cpuid.subleaf, cpuid.register, cpuid.value)
+    smrr_is_described = any(msr.msr in _SMRR_MSRS for msr in platform.firmware.msrs)
+    if not environment.is_baseline and not smrr_is_described:
+        # Where firmware put its SMRR nobody said: nowhere, rather than in convertible memory.
+        environment.set_msr(None, MSRS["IA32_SMRR_PHYSMASK"], _SMRR_LOCKED_NOT_VALID)
+    return environment
 
 
 def _seamcall_fault(fault: SeamcallFault) -> Fault:

@@ -35,6 +35,9 @@ class FirmwareRegisters:
             MSR_IA32_MKTME_KEYID_PARTITIONING: firmware.mktme_keyids | firmware.tdx_keyids << 32,
             MSR_IA32_SEAMRR_PHYS_MASK: (size_mask | locked_enabled) if enabled else 0,
         }
+        for entry in firmware.msrs:
+            if entry.cpu in (None, 0) and entry.msr in self._values:
+                self._values[entry.msr] = entry.value
 
     def rdmsr(self, msr: int) -> int:
         """The 64-bit value of msr. Raises MsrFault where reading it raises #GP."""

@@ -9,6 +9,7 @@ from tdxctl.platform.description import (
     BootFault,
     Checks,
     CpuFeatures,
+    CpuidValue,
     Cpus,
     Fault,
     Firmware,
@@ -18,6 +19,7 @@ from tdxctl.platform.description import (
     MemoryRange,
     Module,
     MsrReadFault,
+    MsrValue,
     Platform,
     SeamcallFault,
     Seamrr,
@@ -80,6 +82,10 @@ def _cpus(cpus: CpusModel) -> Cpus:
         madt=madt,
         online=tuple(range(enabled)) if cpus.online is None else tuple(sorted(set(cpus.online))),
         disabled_cpus=len(madt) - enabled if cpus.disabled_cpus is None else cpus.disabled_cpus,
+        cpuid=tuple(
+            CpuidValue(entry.leaf, entry.subleaf, entry.register_, entry.value, entry.cpu)
+            for entry in cpus.cpuid
+        ),
     )
 
 
@@ -116,6 +122,7 @@ def _firmware(firmware: FirmwareModel, memory: Memory) -> Firmware:
         keyid_bits=keyid_bits,
         seamrr_base=base,
         seamrr_size=size,
+        msrs=tuple(MsrValue(entry.msr, entry.value, entry.cpu) for entry in firmware.msrs),
     )
 
 

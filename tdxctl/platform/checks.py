@@ -19,13 +19,22 @@ from tdxctl.platform.fields import (
     FEATURES_HINT,
     MAX_CPUS,
     MAX_RANGES,
+    MSR,
     SIZE,
+    U32,
     is_feature,
     parse_apic_ids,
     parse_online,
 )
 from tdxctl.platform.source import UNREADABLE, Path
+from tdxctl.seam.msrs import MSRS
 from tdxctl.units import MAX_PHYSICAL_ADDRESS, format_cpulist
+
+_SAID_ELSEWHERE = {
+    MSRS["IA32_MKTME_KEYID_PARTITIONING"]: "firmware.mktme_keyids and firmware.tdx_keyids",
+    MSRS["IA32_SEAMRR_PHYS_BASE"]: "firmware.seamrr_range",
+    MSRS["IA32_SEAMRR_PHYS_MASK"]: "firmware.seamrr and firmware.seamrr_range",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +64,13 @@ def cross_checks(data: object) -> Iterator[Problem]:
     enabled = _enabled_cpus(madt)
     if enabled is not None:
         yield from _online_problems(cpus.get("online", "all"), enabled)
-        yield from _fault_problems(_list(top, "faults"), enabled)
+        yield from _cpu_problems(_list(top, "faults"), ("faults",), enabled)
+        yield from _cpu_problems(_list(cpus, "cpuid"), ("cpus", "cpuid"), enabled)
+        msrs = _list(_mapping(top, "firmware"), "msrs")
+        yield from _cpu_problems(msrs, ("firmware", "msrs"), enabled)
     yield from _seamrr_problems(_mapping(top, "firmware"), ranges)
+    yield from _cpuid_problems(_list(cpus, "cpuid"))
+    yield from _msr_problems(_list(_mapping(top, "firmware"), "msrs"))
     yield from _feature_problems(_mapping(top, "module").get("features"))
 
 
@@ -217,12 +231,12 @@ def _online_problems(value: object, enabled: int) -> Iterator[Problem]:
         )
 
 
-def _fault_problems(entries: list[Any], enabled: int) -> Iterator[Problem]:
+def _cpu_problems(entries: list[Any], path: Path, enabled: int) -> Iterator[Problem]:
     for i, entry in enumerate(entries):
-        cpu = entry.get("cpu") if isinstance(entry, dict) and "leaf" in entry else None
+        cpu = entry.get("cpu") if isinstance(entry, dict) else None
         if isinstance(cpu, int) and not isinstance(cpu, bool) and enabled <= cpu < MAX_CPUS:
             yield Problem(
-                ("faults", i, "cpu"),
+                (*path, i, "cpu"),
                 "does not exist",
                 cpu,
                 f"the enabled CPUs of the MADT are {format_cpulist(range(enabled))}",
@@ -253,6 +267,44 @@ def _seamrr_problems(
                 ("memory", "ranges", last),
                 "leaves no room behind it for the SEAM range",
                 hint="say in firmware.seamrr_range where that is",
+            )
+
+
+def _cpuid_problems(entries: list[Any]) -> Iterator[Problem]:
+    if not entries:
+        return
+    from tdxctl.seam.platform_tables import checked_cpuid_leaves
+
+    known = checked_cpuid_leaves()
+    for i, entry in enumerate(entries):
+        leaf, subleaf = _number(entry, "leaf", U32), _number(entry, "subleaf", U32)
+        path: Path = ("cpus", "cpuid", i)
+        if leaf is not None and leaf not in known:
+            yield Problem(
+                (*path, "leaf"),
+                "is not a CPUID leaf that the TDX module looks at",
+                entry["leaf"],
+                f"it looks at {', '.join(hex(leaf) for leaf in known)}",
+            )
+        elif leaf is not None and (subleaf or 0) not in known[leaf]:
+            yield Problem(
+                (*path, "subleaf"),
+                f"is not one of leaf {leaf:#x} that the TDX module looks at",
+                subleaf,
+                f"it looks at {format_cpulist(known[leaf])}",
+            )
+
+
+def _msr_problems(entries: list[Any]) -> Iterator[Problem]:
+    # What the module samples on the boot CPU has one place in a description.
+    for i, entry in enumerate(entries):
+        msr = _number(entry, "msr", MSR)
+        if msr in _SAID_ELSEWHERE and entry.get("cpu") in (None, 0):
+            yield Problem(
+                ("firmware", "msrs", i, "msr"),
+                "can differ on CPUs other than 0 only",
+                entry["msr"],
+                f"say it with {_SAID_ELSEWHERE[msr]}",
             )
 
 

@@ -57,8 +57,31 @@ class MadtEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class CpuidValue:
+    """What CPUID reports in a register; a cpu of None is every logical CPU."""
+
+    leaf: int
+    subleaf: int
+    register: str
+    value: int
+    cpu: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MsrValue:
+    """What an MSR holds; a cpu of None is every logical CPU."""
+
+    msr: int
+    value: int
+    cpu: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Cpus:
-    """madt in table order; online holds logical CPUs, ascending."""
+    """madt in table order; online holds logical CPUs, ascending.
+
+    cpuid: values that differ from those of the baseline CPU, which passes every check.
+    """
 
     family: int
     model: int
@@ -66,6 +89,7 @@ class Cpus:
     madt: tuple[MadtEntry, ...]
     online: tuple[int, ...]
     disabled_cpus: int
+    cpuid: tuple[CpuidValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +112,10 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
-    """The TDX-relevant part of what firmware set up."""
+    """The TDX-relevant part of what firmware set up.
+
+    msrs: values that differ from those of the baseline, which passes every check.
+    """
 
     seamrr: Seamrr
     mktme_keyids: int
@@ -96,6 +123,7 @@ class Firmware:
     keyid_bits: int
     seamrr_base: int
     seamrr_size: int
+    msrs: tuple[MsrValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +237,10 @@ class Platform:
                 madt=tuple(MadtEntry(**entry) for entry in cpus["madt"]),
                 online=tuple(int(cpu) for cpu in online.split(",")),
                 disabled_cpus=cpus["disabled_cpus"],
+                cpuid=tuple(
+                    CpuidValue(**{**entry, "value": int(entry["value"], 16)})
+                    for entry in cpus["cpuid"]
+                ),
             ),
             memory=Memory(
                 ranges=tuple(MemoryRange(**entry) for entry in memory["ranges"]),
@@ -222,6 +254,10 @@ class Platform:
                 keyid_bits=firmware["keyid_bits"],
                 seamrr_base=firmware["seamrr_range"]["base"],
                 seamrr_size=firmware["seamrr_range"]["size"],
+                msrs=tuple(
+                    MsrValue(**{**entry, "value": int(entry["value"], 16)})
+                    for entry in firmware["msrs"]
+                ),
             ),
             module=Module(
                 **{
@@ -259,6 +295,16 @@ class Platform:
                 ],
                 "online": ",".join(map(str, cpus.online)),
                 "disabled_cpus": cpus.disabled_cpus,
+                "cpuid": [
+                    {
+                        "leaf": entry.leaf,
+                        "subleaf": entry.subleaf,
+                        "register": entry.register,
+                        "value": hex(entry.value),
+                    }
+                    | _of_cpu(entry.cpu)
+                    for entry in cpus.cpuid
+                ],
             },
             "memory": {
                 "ranges": [{"start": r.start, "end": r.end, "node": r.node} for r in memory.ranges],
@@ -271,6 +317,10 @@ class Platform:
                 "tdx_keyids": firmware.tdx_keyids,
                 "keyid_bits": firmware.keyid_bits,
                 "seamrr_range": {"base": firmware.seamrr_base, "size": firmware.seamrr_size},
+                "msrs": [
+                    {"msr": entry.msr, "value": hex(entry.value)} | _of_cpu(entry.cpu)
+                    for entry in firmware.msrs
+                ],
             },
             "module": {
                 "loaded": module.loaded,
@@ -294,13 +344,16 @@ class Platform:
         }
 
 
+def _of_cpu(cpu: int | None) -> dict[str, object]:
+    return {} if cpu is None else {"cpu": cpu}
+
+
 def fault_to_dict(fault: Fault) -> dict[str, object]:
     """A fault as the canonical description has it."""
     match fault:
         case SeamcallFault():
             entry: dict[str, object] = {"leaf": fault.leaf, "status": hex(fault.status)}
-            if fault.cpu is not None:
-                entry["cpu"] = fault.cpu
+            entry |= _of_cpu(fault.cpu)
             return entry | {"call": fault.call, "times": fault.times}
         case AllocationFault():
             return {"allocation": fault.allocation, "call": fault.call, "times": fault.times}

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from tdxctl.platform.source import MAX_DIGITS, UNREADABLE
+from tdxctl.seam.msrs import MSRS, parse_msr
 from tdxctl.seam.versions import FEATURES0, ModuleVersion
 from tdxctl.units import (
     MAX_PHYSICAL_ADDRESS,
@@ -214,6 +215,20 @@ def is_feature(name: object) -> bool:
     return isinstance(name, str) and name.upper() in FEATURES0
 
 
+def _msr(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("must be an MSR's name or number")
+    try:
+        return parse_msr(value)
+    except ValueError as error:
+        from difflib import get_close_matches
+
+        asked = str(value).upper().replace("0X", "0x")
+        near = get_close_matches(asked, [*MSRS, *map(hex, MSRS.values())], n=3)
+        hint = f"near: {', '.join(near)}" if near else "`tdxctl schema platform` lists them"
+        raise ValueError(str(error), hint) from None
+
+
 def parse_apic_ids(value: int | str) -> list[int]:
     """APIC ids of one entry: a number or a cpulist. Raises ValueError."""
     ids = [value] if isinstance(value, int) else parse_cpulist_or_hex(value)
@@ -263,6 +278,8 @@ END = number(0, MAX_PHYSICAL_ADDRESS, hex)
 SIZE = number(0, MAX_PHYSICAL_ADDRESS, format_size)
 U16 = count(0, 0xFFFF)
 U32 = plain_number(0, U32_MASK)
+U64 = plain_number(0, U64_MASK)
+MSR = Checked(_msr, {"enum": [*MSRS, *MSRS.values(), *map(hex, MSRS.values())]})
 CALL = count(1, U32_MASK)
 FLAG = Checked(_flag, {"type": "boolean"})
 TEXT = Checked(parse_text, {"type": "string"})

@@ -26,11 +26,13 @@ from tdxctl.platform.fields import (
     MAX_PACKAGE,
     MAX_RANGES,
     MIN_KEYID_BITS,
+    MSR,
     NAME,
     SIZE,
     TEXT,
     U16,
     U32,
+    U64,
     Checked,
     auto,
     count,
@@ -44,6 +46,7 @@ from tdxctl.platform.fields import (
     plain_number,
 )
 from tdxctl.seam.leaves import Leaf
+from tdxctl.seam.msrs import CPUID_REGISTERS
 from tdxctl.seam.status import Status
 from tdxctl.seam.versions import FEATURES0
 
@@ -77,6 +80,16 @@ class MadtEntryModel(_Model):
     enabled: Annotated[bool, FLAG] = True
 
 
+class CpuidValueModel(_Model):
+    """What CPUID reports in a register, on one logical CPU or on all."""
+
+    leaf: Annotated[int, U32]
+    subleaf: Annotated[int, U32] = 0
+    register_: Annotated[str, one_of(*CPUID_REGISTERS)] = Field(alias="register")
+    value: Annotated[int, U32]
+    cpu: Annotated[int | None, count(0, MAX_CPUS - 1)] = None
+
+
 def _cpu_model_branch(value: object) -> str:
     return "cpuid" if isinstance(value, dict | CpuidModel) else "name"
 
@@ -98,6 +111,7 @@ class CpusModel(_Model):
         Checked(parse_online, {"anyOf": [{"const": "all"}, {"type": ["string", "integer"]}]}),
     ] = None
     disabled_cpus: Annotated[int | None, auto(count(0, MAX_CPUS))] = None
+    cpuid: list[CpuidValueModel] = Field(default_factory=list, max_length=MAX_RANGES, strict=True)
 
 
 class RangeModel(_Model):
@@ -142,6 +156,14 @@ class MemoryModel(_Model):
     ] = None
 
 
+class MsrValueModel(_Model):
+    """What an MSR holds, on one logical CPU or on all."""
+
+    msr: Annotated[int, MSR]
+    value: Annotated[int, U64]
+    cpu: Annotated[int | None, count(0, MAX_CPUS - 1)] = None
+
+
 class FirmwareModel(_Model):
     """What firmware set up for TDX."""
 
@@ -150,6 +172,7 @@ class FirmwareModel(_Model):
     tdx_keyids: Annotated[int, U32] = 32
     keyid_bits: Annotated[int | None, auto(count(MIN_KEYID_BITS, MAX_KEYID_BITS))] = None
     seamrr_range: BaseSizeModel | None = None
+    msrs: list[MsrValueModel] = Field(default_factory=list, max_length=MAX_RANGES, strict=True)
 
 
 class PamtEntrySizeModel(_Model):

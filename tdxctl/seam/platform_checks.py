@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from tdxctl.seam.conditions import Halt
 from tdxctl.seam.environment import EVERY_SUBLEAF
+from tdxctl.seam.msrs import CPUID_REGISTERS
 from tdxctl.seam.platform_tables import (
     MSR_KEYID_PARTITIONING,
     MSR_TME_ACTIVATE,
     MSR_TME_CAPABILITY,
-    REGISTERS,
     CpuidBit,
     CpuidRow,
     MsrRule,
@@ -61,7 +61,7 @@ class Platform:
 
     def cpuid(self, leaf: int, subleaf: int | None) -> Values:
         """A CPUID leaf; the baseline with what was set on top, the last of several."""
-        values = dict(zip(REGISTERS, self._baseline(leaf, subleaf), strict=True))
+        values = dict(zip(CPUID_REGISTERS, self._baseline(leaf, subleaf), strict=True))
         asked = 0 if subleaf is None else subleaf
         for lp, of_leaf, of_subleaf, register, value in self.state.environment.cpuids:
             mine = lp in (None, self.lp) and of_leaf == leaf
@@ -81,6 +81,14 @@ class Platform:
         if leaf == 0x1F:
             edx = apic_id
         return eax, ebx, ecx, edx
+
+    @property
+    def described_package(self) -> int | None:
+        """The package that the platform names, unless CPUID 0x1F was set to say another."""
+        named = self.state.platform.package_ids is not None
+        if not named or any(leaf == 0x1F for _, leaf, *_ in self.state.environment.cpuids):
+            return None
+        return self.state.platform.package_of(self.lp)
 
     @property
     def seamops(self) -> int:
@@ -352,7 +360,10 @@ def _compare_cpuid(platform: Platform, samples: Samples) -> None:
                 )
         if (row.leaf, row.subleaf) == (0x1F, 0):
             # "right after leaf 0x1F sub-leaf 0 compared equal, package id = EDX >> package shift"
-            platform.state.set_lp_package(platform.lp, values[3] >> samples.package_shift)
+            package = platform.described_package
+            if package is None:
+                package = values[3] >> samples.package_shift
+            platform.state.set_lp_package(platform.lp, package)
 
 
 def _check_tme(platform: Platform) -> None:

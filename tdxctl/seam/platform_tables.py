@@ -12,9 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tdxctl.seam.msrs import CPUID_REGISTERS
 from tdxctl.seam.versions import Behaviour
-
-REGISTERS = ("eax", "ebx", "ecx", "edx")
 
 MSR_KEYID_PARTITIONING = 0x87
 MSR_TME_CAPABILITY = 0x981
@@ -56,7 +55,7 @@ class MsrRule:
 
 @dataclass(frozen=True, slots=True)
 class CpuidBit:
-    """A bit of a CPUID register; register is an index into REGISTERS."""
+    """A bit of a CPUID register; register is an index into CPUID_REGISTERS."""
 
     leaf: int
     subleaf: int
@@ -99,6 +98,15 @@ def tables(behaviour: Behaviour) -> Tables:
     )
 
 
+def checked_cpuid_leaves() -> dict[int, list[int]]:
+    """The CPUID leaves that a module version looks at, each with its sub-leaves; 0 for none."""
+    leaves: dict[int, set[int]] = {0x80000000: {0}}
+    for behaviour in (Behaviour.V1_5_01, Behaviour.V1_5_25):
+        for row in tables(behaviour).cpuid:
+            leaves.setdefault(row.leaf, set()).add(row.subleaf or 0)
+    return {leaf: sorted(leaves[leaf]) for leaf in sorted(leaves)}
+
+
 def _hex(text: str) -> int:
     return int(text, 16)
 
@@ -126,7 +134,7 @@ def _only_if(row: dict[str, Any]) -> CpuidBit | None:
         return None
     bit = row["only_if"]["cpuid"]
     return CpuidBit(
-        _hex(bit["leaf"]), _hex(bit["subleaf"]), REGISTERS.index(bit["reg"]), bit["bit"]
+        _hex(bit["leaf"]), _hex(bit["subleaf"]), CPUID_REGISTERS.index(bit["reg"]), bit["bit"]
     )
 
 
@@ -144,7 +152,7 @@ def _cpuid_row(row: dict[str, Any]) -> CpuidRow:
         ),
         init=tuple(
             (_hex(init[reg]["mask"]), _hex(init[reg]["value"])) if reg in init else None
-            for reg in REGISTERS
+            for reg in CPUID_REGISTERS
         ),
-        same=tuple(_hex(same[reg]) if reg in same else None for reg in REGISTERS),
+        same=tuple(_hex(same[reg]) if reg in same else None for reg in CPUID_REGISTERS),
     )
