@@ -61,6 +61,10 @@ _NOT_MODELLED = frozenset(range(30)) | {40, 41}
 
 # "leaf not in {31,32,33,34,35,37,44,45,53}" is not ready before SYS_READY.
 _ALLOWED_BEFORE_READY = frozenset({31, 32, 33, 34, 35, 37, 44, 45, 53})
+# Derived from observation: hosts whose kernel is newer than their 1.0 module get SYS_NOT_READY from
+# TDH.SYS.RD, which is an unknown leaf to it; as are RDALL, SHUTDOWN, UPDATE and Dynamic PAMT's.
+_NEWER_THAN_1_0 = frozenset({34, 37, 52, 53, 58, 59})
+_ALLOWED_BEFORE_READY_1_0 = _ALLOWED_BEFORE_READY - _NEWER_THAN_1_0
 _WITH_VERSIONS = frozenset({23, 3, 30, 11, 26})
 _WITH_VERSIONS_25 = _WITH_VERSIONS | {22, 33, 53}
 
@@ -146,13 +150,15 @@ class TdxModule:
         if not 0 <= cpu < self._state.platform.callers:
             raise ValueError(f"no logical processor {cpu}")
         registers = Registers(*(value & U64_MASK for value in registers))
-        if self._halted:
+        if self._halted or cpu in self._state.shut_down_lps:
             return registers._replace(rax=Status.VMFAILINVALID)
         refused = self._gate(registers)
         if refused is not None:
             return registers._replace(rax=refused)
         leaf = registers.rax & 0xFFFF
         handler = _HANDLERS.get(leaf) or _later_handlers().get(leaf)
+        if self._state.is_version_1_0 and leaf in _NEWER_THAN_1_0:
+            handler = None
         if handler is None:
             # 5. "unknown leaf in SYS_READY -> TDX_OPERAND_INVALID + RAX"; leaves that the module
             # knows and tdxctl does not are said to be not modelled.
@@ -174,7 +180,8 @@ class TdxModule:
         arithmetic, whatever the size of the TDMR.
         """
         plain = registers.rax == Leaf.TDH_SYS_TDMR_INIT and 0 <= cpu < self._state.platform.callers
-        if not plain or limit == 1 or self._halted or self._gate(registers) is not None:
+        out_of_use = self._halted or cpu in self._state.shut_down_lps
+        if not plain or limit == 1 or out_of_use or self._gate(registers) is not None:
             return self._loop(cpu, registers, until, limit)
         return sys_tdmr_init_repeat(self._state, cpu, registers, until, limit)
 
@@ -203,6 +210,7 @@ class TdxModule:
             return Status.TDX_SYS_SHUTDOWN
         # 4. "SYS_STATE != SYS_READY and leaf not in {...} -> TDX_SYS_NOT_READY", unknown
         # leaves included.
-        if state.sys_state is not SysState.SYS_READY and leaf not in _ALLOWED_BEFORE_READY:
+        allowed = _ALLOWED_BEFORE_READY_1_0 if state.is_version_1_0 else _ALLOWED_BEFORE_READY
+        if state.sys_state is not SysState.SYS_READY and leaf not in allowed:
             return Status.TDX_SYS_NOT_READY
         return None

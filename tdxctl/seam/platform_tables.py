@@ -81,7 +81,9 @@ class Tables:
 
 @cache
 def tables(behaviour: Behaviour) -> Tables:
-    """The tables of a module version, from the package's data."""
+    """The tables of a module version, from the package's data; 1.0 checks as 1.5.01 does."""
+    if behaviour is Behaviour.V1_0:
+        behaviour = Behaviour.V1_5_01
     path = Path(__file__).parent / "data" / f"platform-{behaviour.value}.json"
     data = json.loads(path.read_text())
     return Tables(

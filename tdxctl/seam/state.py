@@ -180,6 +180,8 @@ class ModuleState:
         #: The physical address width; [25] reads it from CPUID, to [01] it is a constant.
         self.maxpa = 52
         self.initialized_lps: set[int] = set()
+        #: Of version 1.0 only: LPs after TDH.SYS.LP.SHUTDOWN, on which no SEAMCALL enters.
+        self.shut_down_lps: set[int] = set()
         self.lp_package: dict[int, int] = {}
         self.initialized_packages = 0
         self.package_config_bitmap = 0
@@ -191,6 +193,11 @@ class ModuleState:
     def is_version_25(self) -> bool:
         """Whether what 1.5.25 does differently applies ([25] in the specification)."""
         return self.info.version.behaviour is Behaviour.V1_5_25
+
+    @property
+    def is_version_1_0(self) -> bool:
+        """Whether what the module of the v5 era does differently applies."""
+        return self.info.version.behaviour is Behaviour.V1_0
 
     @property
     def module_hv(self) -> int:

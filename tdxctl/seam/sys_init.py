@@ -106,5 +106,10 @@ def sys_lp_init(state: ModuleState, cpu: int, registers: Registers) -> Registers
 
 
 def sys_lp_shutdown(state: ModuleState, cpu: int, registers: Registers) -> Registers:
-    """TDH.SYS.LP.SHUTDOWN: "deprecated; always returns TDX_SUCCESS, changes nothing"."""
+    """TDH.SYS.LP.SHUTDOWN: "deprecated; always returns TDX_SUCCESS, changes nothing".
+
+    Version 1.0, derived from observation: no later SEAMCALL enters the module on this LP.
+    """
+    if state.is_version_1_0:
+        state.shut_down_lps.add(cpu)
     return registers._replace(rax=Status.TDX_SUCCESS)

@@ -201,3 +201,23 @@ def test_tdmr_init_wants_the_base_of_a_tdmr(rcx: int) -> None:
 def test_an_lp_that_does_not_exist_is_an_error_of_the_caller() -> None:
     with pytest.raises(ValueError, match="no logical processor 2"):
         _call(_module(), Leaf.TDH_SYS_INIT, 2)
+
+
+def test_a_1_0_module_has_no_sys_rd() -> None:
+    """Expect what hosts with a kernel newer than their module print: 0xc000050500000000."""
+    module = _configurable("1.0")
+    for leaf in (Leaf.TDH_SYS_RD, Leaf.TDH_SYS_RDALL, Leaf.TDH_SYS_UPDATE):
+        assert _call(module, leaf, rdx=0xFFFFFFFF_FFFFFFFF).rax == 0xC0000505_00000000
+    ready = _ready("1.0")
+    for leaf in (Leaf.TDH_SYS_RD, Leaf.TDH_SYS_SHUTDOWN, Leaf.TDH_PHYMEM_PAMT_ADD):
+        assert _call(ready, leaf).rax == 0xC0000100_00000000
+
+
+def test_a_1_0_module_shuts_an_lp_down() -> None:
+    """Expect VMfailInvalid on the LP that called, and the other LP as before."""
+    module = _ready("1.0")
+    assert _call(module, Leaf.TDH_SYS_LP_SHUTDOWN, cpu=1).rax == 0
+    assert _call(module, Leaf.TDH_SYS_LP_SHUTDOWN, cpu=1).rax == 0x8000FF00_FFFF0000
+    tdmr_init = Registers(rax=Leaf.TDH_SYS_TDMR_INIT, rcx=0x180000000)
+    assert module.seamcall_repeat(1, tdmr_init, 0x180400000)[0].rax == 0x8000FF00_FFFF0000
+    assert _call(module, Leaf.TDH_SYS_TDMR_INIT, cpu=0, rcx=0x180000000).rax == 0
