@@ -46,6 +46,8 @@ def status_pairs(status: dict[str, Any]) -> Pairs:
     if failure is not None:
         pairs += [("why", failure["reason"]), ("means", failure["explain"])]
         pairs.append(("to do", failure["hint"]))
+        asked = failure["status"] or failure["errno"]
+        pairs.append(("more", f"tdxctl explain {asked}"))
     return pairs
 
 

@@ -168,4 +168,6 @@ def _problem(report: InitReport) -> tuple[tuple[str, str], ...]:
         lines.append(("SEAMCALL", f"{leaf_title(failure.leaf)} on CPU {failure.cpu}"))
         lines.append(("status", describe_status(failure.status)))
     lines += [("errno", f"-{failure.errno}"), ("means", words.explain), ("to do", words.hint)]
+    asked = failure.errno if failure.status is None else hex(failure.status)
+    lines.append(("more", f"tdxctl explain {asked}"))
     return tuple(lines)
