@@ -173,6 +173,8 @@ def explain_failure(failure: Failure) -> Explanation:
         )
         if facts.get("failed_cpus", 1) != 1:
             reason += f"; {facts['failed_cpus']} CPUs failed"
+        if "cpuid" in facts:
+            reason += f"; {_cpuid(int(facts['cpuid']))}"
         if "tdmr_base" in facts:
             reason += f"; TDMR at {facts['tdmr_base']:#x}"
         return Explanation(reason + _inner_errno(failure), words.meaning, words.hint)
@@ -180,6 +182,12 @@ def explain_failure(failure: Failure) -> Explanation:
     return Explanation(
         cause.reason.format(**facts) + _inner_errno(failure), cause.meaning, cause.hint
     )
+
+
+def _cpuid(rcx: int) -> str:
+    # "RCX leaf/subleaf": the sub-leaf in the upper half, all ones where there is none.
+    leaf, subleaf = rcx & 0xFFFFFFFF, rcx >> 32
+    return f"CPUID leaf {leaf:#x}" + (f", sub-leaf {subleaf:#x}" if subleaf != 0xFFFFFFFF else "")
 
 
 def _inner_errno(failure: Failure) -> str:

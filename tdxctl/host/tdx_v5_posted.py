@@ -27,7 +27,7 @@ from tdxctl.layout.holes import Areas, holes, merged, overlaps
 from tdxctl.layout.pamt import PAGE_SHIFTS, pamt_size_32bit, place
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import Registers
-from tdxctl.seam.status import Status
+from tdxctl.seam.status import Status, base_status
 from tdxctl.units import PAGE_SHIFT, U32_MASK, counted, format_cpulist, format_size, round_up
 
 Uint64s = npt.NDArray[np.uint64]
@@ -42,6 +42,9 @@ _TDSYSINFO_SIZE = 1024
 _MAX_CMRS = 32
 _TDX_PA_ARRAY_ALIGNMENT = 512
 
+_WITH_CPUID_IN_RCX = frozenset(
+    {Status.TDX_INCORRECT_CPUID_VALUE, Status.TDX_INCONSISTENT_CPUID_FIELD}
+)
 # Leaves called with an output buffer, for which a failure prints the registers too.
 _WITH_OUTPUT = frozenset(
     {
@@ -271,13 +274,17 @@ class KernelV5Posted(Kernel):
                 )
         # "SYS.INIT VMfailInvalid -> -ENODEV; any other failure of any leaf -> -EFAULT"
         nodev = not_loaded and leaf is Leaf.TDH_SYS_INIT
-        return KernelErrno(
+        error = KernelErrno(
             Errno.ENODEV if nodev else Errno.EFAULT,
             "module-not-loaded" if nodev else "seamcall",
             leaf=leaf,
             cpu=cpu,
             status=out.rax,
         )
+        # The module names the CPUID leaf in RCX; a scripted status leaves RCX at 0.
+        if out.rcx and base_status(out.rax) in _WITH_CPUID_IN_RCX:
+            error.facts["cpuid"] = out.rcx
+        return error
 
     # The six steps
 

@@ -10,6 +10,7 @@ import pytest
 
 from tdxctl import Machine, Platform
 from tdxctl.errors import DescriptionError
+from tdxctl.explain.failures import explain_failure
 from tdxctl.seam.msrs import MSRS
 
 GIB = 1 << 30
@@ -68,6 +69,19 @@ def test_what_differs_from_the_baseline_is_refused(
     assert (result.failure.step, result.failure.cpu) == (step, cpu)
     assert result.failure.status == status
     assert machine.status == "SHUTDOWN"
+
+
+@pytest.mark.parametrize(
+    ("cpuid", "where"),
+    [
+        ({"leaf": 7, "register": "edx", "value": 0, "cpu": 2}, "CPUID leaf 0x7, sub-leaf 0x0"),
+        ({"leaf": 0, "register": "ebx", "value": 0}, "CPUID leaf 0x0"),
+    ],
+)
+def test_the_reason_names_the_cpuid_leaf(cpuid: dict[str, object], where: str) -> None:
+    failure = Machine.boot(platform([], [cpuid])).tdx_init().failure
+    assert failure is not None
+    assert explain_failure(failure).reason.endswith(f"; {where}")
 
 
 def test_a_value_that_is_the_baseline_s_changes_nothing() -> None:
