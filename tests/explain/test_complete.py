@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that tdxctl can show has words, and the words name what there is."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tdxctl.errnos import Errno
+from tdxctl.explain.errnos import ERRNOS
+from tdxctl.explain.failures import CAUSES
+from tdxctl.explain.leaves import LEAVES, returned_by
+from tdxctl.explain.lookup import look_up
+from tdxctl.explain.statuses import STATUSES
+from tdxctl.seam.leaves import Leaf
+from tdxctl.seam.metadata import FIELDS
+from tdxctl.seam.status import Status, base_status
+from tdxctl.seam.versions import Behaviour
+from tests.cli.runner import ROOT
+from tests.seam import vectors
+
+# The dispatcher's, Linux's and those of leaves that are not modelled: no leaf's own.
+OF_NO_LEAF = {
+    "TDX_SUCCESS",
+    "TDX_SYS_NOT_READY",
+    "TDX_SYS_SHUTDOWN",
+    "TDX_INTERRUPTED_BUSY",
+    "TDX_MISSING_PAMT_PAGE_PAIR",
+    "TDX_CRYPTO_SELF_TEST_FAILED",
+    "VMFAILINVALID",
+    "GP",
+    "UD",
+}
+
+
+def test_every_status_has_words() -> None:
+    assert set(STATUSES) == set(Status)
+
+
+def test_every_leaf_has_words() -> None:
+    assert set(LEAVES) == set(Leaf)
+
+
+def test_every_errno_of_the_kernels_has_words() -> None:
+    """Expect words for each errno that code of the host side names, and some to be named."""
+    named = set()
+    for path in (*(ROOT / "tdxctl" / "host").glob("*.py"), ROOT / "tdxctl" / "machine.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Attribute(value=ast.Name(id="Errno"), attr=str(name)):
+                    named.add(Errno[name])
+                case _:
+                    pass
+    assert named >= {Errno.ENODEV, Errno.EINVAL, Errno.EFAULT, Errno.E2BIG, Errno.ENOMEM}
+    assert named <= set(ERRNOS)
+
+
+def _texts() -> Iterator[str]:
+    for words in (*STATUSES.values(), *ERRNOS.values()):
+        yield from (words.meaning, words.hint)
+    for cause in CAUSES.values():
+        yield from (cause.reason, cause.meaning, cause.hint)
+    for leaf in LEAVES.values():
+        yield leaf.purpose
+
+
+def test_no_words_are_missing_or_unfinished() -> None:
+    """Expect meanings to be sentences, hints to be fragments without a full stop."""
+    assert [text for text in _texts() if not text or text != text.strip()] == []
+    meanings = [words.meaning for words in (*STATUSES.values(), *ERRNOS.values())]
+    meanings += [leaf.purpose for leaf in LEAVES.values()]
+    assert [text for text in meanings if not text.endswith(".")] == []
+    hints = [words.hint for words in (*STATUSES.values(), *ERRNOS.values())]
+    hints += [cause.hint for cause in CAUSES.values()]
+    assert [text for text in hints if text.endswith(".")] == []
+
+
+def test_leaves_and_statuses_in_the_words_exist() -> None:
+    """Expect each TDH.A.B and TDX_A_B to be one that tdxctl knows."""
+    text = " ".join(_texts())
+    leaves = {name.rstrip(".") for name in re.findall(r"\bTDH\.[A-Z.]+", text)}
+    assert leaves >= {"TDH.SYS.INIT", "TDH.SYS.CONFIG", "TDH.SYS.LP.INIT"}
+    assert leaves <= {leaf.title for leaf in Leaf}
+    assert set(re.findall(r"\bTDX_[A-Z_]+", text)) <= set(Status.__members__)
+
+
+def test_every_status_names_the_leaves_that_return_it() -> None:
+    assert {status.name for status in Status if not returned_by(status)} == OF_NO_LEAF
+
+
+def _golden_answers() -> Iterator[tuple[int, int]]:
+    # Leaf and status of every call that the published module code answered.
+    for path in vectors.VECTORS.glob("*.jsonl.gz"):
+        name = path.name.removesuffix(".jsonl.gz")
+        for case in vectors.load(name):
+            if "expect" in case:
+                yield 45, vectors.number(case["expect"]["status"])
+            elif "rdx" in case:
+                yield 37 if name.endswith("rdall") else 34, vectors.number(case["status"])
+            for step in case.get("steps", ()):
+                if "leaf" not in step:
+                    continue
+                leaf = vectors.call_of(step).rax & 0xFFFF
+                statuses = [result[1] for result in step.get("results", ())] or [step["status"]]
+                yield from ((leaf, vectors.number(status)) for status in statuses)
+
+
+def test_the_modules_own_answers_are_in_the_table() -> None:
+    """Expect every status of a golden call to be one that its leaf is said to return."""
+    # Any leaf: success, a halted module, and what the dispatcher answers.
+    of_any = {0, 0x8000FF00FFFF0000, 0xC000010000000000, 0xC000050500000000, 0xC000050600000000}
+    said = {(leaf & 0xFFFF, status) for leaf, words in LEAVES.items() for status in words.returns}
+    golden = {(leaf, status) for leaf, status in _golden_answers() if status not in of_any}
+    assert (45, 0xC0000A2100000300) in golden
+    unsaid = [
+        (leaf, hex(status))
+        for leaf, status in sorted(golden)
+        if (leaf, base_status(status)) not in said
+    ]
+    assert unsaid == []
+
+
+@pytest.mark.parametrize("behaviour", FIELDS)
+def test_every_metadata_field_is_found_by_id_and_by_name(behaviour: Behaviour) -> None:
+    for first, name, fields, elements, _ in FIELDS[behaviour]:
+        count = fields * elements
+        last = look_up(hex(first + count - 1))
+        assert (last.kind, last.name) == (
+            "metadata-field",
+            name if count == 1 else f"{name}[{count - 1}]",
+        )
+        assert (look_up(name).kind, look_up(name).name) == ("metadata-field", name)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_every_status_is_found_by_number_and_by_name(status: Status) -> None:
+    assert look_up(status.name).name == status.name
+    if status:  # 0 is too little to tell a status by
+        assert look_up(hex(status)).name == status.name
