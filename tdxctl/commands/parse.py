@@ -29,6 +29,8 @@ def words(arguments: tuple[str, ...]) -> list[str]:
     found: list[str] = []
     for argument in arguments:
         found += sys.stdin.read().split() if argument == "-" else [argument]
+    if not any(found):
+        raise UsageError("there is nothing to explain", hint="give a code or a name")
     return found
 
 

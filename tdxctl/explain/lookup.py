@@ -12,6 +12,7 @@ from tdxctl.explain.leaves import LEAVES, returned_by
 from tdxctl.explain.statuses import STATUSES
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Status, base_status, status_details
+from tdxctl.units import U32_MASK, U64_MASK
 
 _CLASSES = {
     0x0: "general",
@@ -30,6 +31,10 @@ _CLASSES = {
     0xD: "service TD",
     0xE: "migration",
 }
+_OF_THE_DISPATCHER = frozenset({Status.TDX_SYS_NOT_READY, Status.TDX_SYS_SHUTDOWN})
+# "reserved bits (31:24, 49:47, 55, 62), last-element bits 37:34 and last-field bits 46:38 must be
+# 0"
+_NOT_A_FIELD_ID = 0xFF << 24 | 0x7 << 47 | 1 << 55 | 1 << 62 | 0xF << 34 | 0x1FF << 38
 # Larger numbers are statuses or field ids, smaller ones leaves.
 _LARGEST_LEAF = 0xFFFF
 
@@ -68,17 +73,19 @@ def look_up(asked: str) -> Answer:
     for candidate in (name, f"TDH_{name}"):
         if candidate in Leaf.__members__:
             return _leaf(asked, Leaf[candidate])
-    field = _field_by_name(name)
+    field = _field_by_name(asked, name)
     return field if field is not None else _unknown(asked, name)
 
 
 def _number(text: str) -> int | None:
-    if re.fullmatch(r"0[xX][0-9a-fA-F_]{1,20}", text):
+    if re.fullmatch(r"0[xX][0-9a-fA-F_]*[0-9a-fA-F][0-9a-fA-F_]*", text):
         return int(text.replace("_", ""), 16)
+    # A status as logs without 0x have it.
+    if re.fullmatch(r"[0-9a-fA-F]{16}", text):
+        return int(text, 16)
     if re.fullmatch(r"-?[0-9]{1,20}", text):
         return int(text)
-    # A status as logs without 0x have it.
-    return int(text, 16) if re.fullmatch(r"[0-9a-fA-F]{16}", text) else None
+    return None
 
 
 def _of_number(asked: str, number: int) -> Answer:
@@ -89,25 +96,34 @@ def _of_number(asked: str, number: int) -> Answer:
             return _unknown(asked, "")
     if number in Leaf.__members__.values():
         return _leaf(asked, Leaf(number))
+    if number == Status.TDX_SUCCESS:
+        return _status(asked, number)
     if number <= _LARGEST_LEAF:
+        # A kernel's message has an errno with its sign, a person may leave it out.
+        near = (f"-{number} ({Errno(number).name})",) if number in set(Errno) else ()
+        return Answer(asked, "unknown", asked, (), near)
+    if number <= U32_MASK or number > U64_MASK:
         return _unknown(asked, "")
     field = _field_by_id(asked, number)
     if base_status(number) is not None:
-        return _status(asked, number)
+        return _status(asked, number, exact=True)
     return field if field is not None else _unknown_status(asked, number)
 
 
-def _status(asked: str, status: int) -> Answer:
+def _status(asked: str, status: int, *, exact: bool = False) -> Answer:
+    # exact: a value that was returned, whose details of 0 mean something.
     base = base_status(status)
     assert base is not None
     words, details = STATUSES[base], status_details(status)
     lines = [("status", f"{status:#x}")]
-    if details is not None and status != base:
+    if details is not None and (exact or status != base):
         lines.append(("details", details))
     lines += _bits(status)
-    leaves = returned_by(base)
+    leaves = ", ".join(leaf.title for leaf in returned_by(base))
+    if base in _OF_THE_DISPATCHER:
+        leaves = "the module's dispatcher, whatever the leaf"
     if leaves:
-        lines.append(("returned by", ", ".join(leaf.title for leaf in leaves)))
+        lines.append(("returned by", leaves))
     lines += [("means", words.meaning), ("to do", words.hint)]
     return Answer(asked, "status", base.name, tuple(lines))
 
@@ -143,6 +159,8 @@ def _leaf(asked: str, leaf: Leaf) -> Answer:
 def _field_by_id(asked: str, field_id: int) -> Answer | None:
     from tdxctl.seam.metadata import FIELDS
 
+    if field_id & _NOT_A_FIELD_ID:
+        return None
     code = field_id & (0x3F << 56 | 0xFFFFFF)
     for behaviour in reversed(FIELDS):
         for first, name, fields, elements, _ in FIELDS[behaviour]:
@@ -152,13 +170,13 @@ def _field_by_id(asked: str, field_id: int) -> Answer | None:
     return None
 
 
-def _field_by_name(name: str) -> Answer | None:
+def _field_by_name(asked: str, name: str) -> Answer | None:
     from tdxctl.seam.metadata import FIELDS
 
     for behaviour in reversed(FIELDS):
         for first, field, _, _, _ in FIELDS[behaviour]:
             if field == name:
-                return _field(name, first, field, None)
+                return _field(asked, first, field, None)
     return None
 
 
@@ -166,7 +184,7 @@ def _field(asked: str, first: int, name: str, index: int | None) -> Answer:
     bits = 8 << (first >> 32 & 3)
     element = "" if index is None else f"[{index}]"
     lines = (
-        ("field id", f"{first:#018x}" + (f" + {index}" if index else "")),
+        ("field id", f"{first + (index or 0):#018x}"),
         ("means", f"A global metadata field of {bits} bits, read with TDH.SYS.RD."),
     )
     return Answer(asked, "metadata-field", name + element, lines)

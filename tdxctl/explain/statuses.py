@@ -9,6 +9,7 @@ from tdxctl.seam.status import Status, base_status
 _REPORT = "report it to the firmware vendor with the status and the module's version"
 _KERNEL = "a kernel bug or a kernel and a module that do not match: try a newer kernel"
 _BIOS = "update BIOS and microcode to a release meant for this TDX module"
+_GO_ON = "nothing: the caller goes on"
 _RETRY = "a kernel that retries gets past it; on one that does not, reboot and try again"
 _KEYIDS = "set the BIOS key split so that KeyIDs are left for TDX, fewer than 2048 in all"
 
@@ -85,7 +86,7 @@ STATUSES: dict[Status, Words] = {
         "The CPU could not generate the package's key, for want of entropy.", _RETRY
     ),
     Status.TDX_KEY_CONFIGURED: Words(
-        "The package's key is configured already. Not an error to the module.", _KERNEL
+        "The package's key is configured already. Not an error to the module.", _GO_ON
     ),
     Status.TDX_NUM_ACTIVATED_HKIDS_NOT_SUPPORTED: Words(
         "Firmware activated more KeyIDs than the module supports.", _KEYIDS
@@ -129,7 +130,7 @@ STATUSES: dict[Status, Words] = {
         "keep that memory from the kernel at boot (memmap=), or have the firmware report it",
     ),
     Status.TDX_TDMR_ALREADY_INITIALIZED: Words(
-        "The TDMR is initialized to its end. Not an error to the module.", _KERNEL
+        "The TDMR is initialized to its end. Not an error to the module.", _GO_ON
     ),
     Status.TDX_INVALID_PAMT: Words(
         "A PAMT's place or size is refused; most likely it is too small for its TDMR.",
@@ -147,7 +148,9 @@ STATUSES: dict[Status, Words] = {
         "A reserved area is not in whole pages or not inside its TDMR.", _KERNEL
     ),
     Status.TDX_NON_ORDERED_RESERVED_IN_TDMR: Words(
-        "Reserved areas of a TDMR overlap or are not in ascending order.", _KERNEL
+        "Reserved areas of a TDMR overlap or are not in ascending order, or an empty entry stands "
+        "before a used one.",
+        _KERNEL,
     ),
     Status.TDX_CMR_LIST_INVALID: Words(
         "The firmware's CMR list is malformed: not ascending, overlapping, not in whole pages, or "
@@ -159,7 +162,7 @@ STATUSES: dict[Status, Words] = {
         "use a newer module",
     ),
     Status.TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT: Words(
-        "The first metadata field id was asked for and returned. Not an error.", _KERNEL
+        "The first metadata field id was asked for and returned. Not an error.", _GO_ON
     ),
     Status.VMFAILINVALID: Words(
         "The SEAMCALL did not reach a module: none is loaded, or it shut itself down on a fatal "

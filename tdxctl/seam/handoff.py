@@ -36,6 +36,12 @@ class PamtMemory:
     pairs: dict[int, tuple[int, int]] = field(default_factory=dict)
     removed: dict[int, int] = field(default_factory=dict)
 
+    def initialize(self, start: int, end: int) -> None:
+        """TDMR.INIT of [start, end), bytes: no 2 MiB range in it has a page pair any more."""
+        for ranges in (self.pairs, self.removed):
+            for gone in [pa for pa in ranges if start <= pa < end]:
+                del ranges[gone]
+
     def is_pamt_page(self, pa: int) -> bool:
         """Whether the 4 KiB page at pa serves as a PAMT page."""
         return any(pa in pair for pair in self.pairs.values())

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from tdxctl.errors import NotModelledError
 from tdxctl.seam.port import Registers
 from tdxctl.seam.state import ModuleState, TdmrEntry
 from tdxctl.seam.status import Operand, Status, with_operand
@@ -109,7 +110,13 @@ def pamt_remove(state: ModuleState, cpu: int, registers: Registers) -> Registers
 
 
 def mng_create(state: ModuleState, cpu: int, registers: Registers) -> Registers:
-    """TDH.MNG.CREATE with a page outside every TDMR: "ADDR_RANGE_ERROR+RCX, unchanged"."""
+    """TDH.MNG.CREATE with a page outside every TDMR: "ADDR_RANGE_ERROR+RCX, unchanged".
+
+    Raises NotModelledError for a page that could become a TD's.
+    """
+    page = registers.rcx
+    if not _is_page(state, page, SZ_4K) or _initialized_tdmr(state, page) is not None:
+        raise NotModelledError("TDH.MNG.CREATE of a TD is not modelled")
     return registers._replace(rax=with_operand(Status.TDX_OPERAND_ADDR_RANGE_ERROR, Operand.RCX))
 
 

@@ -172,4 +172,6 @@ def status_details(status: int) -> str | None:
         )
     if base in _MSR_FORM:
         return f"MSR {hex(details)}"
-    return f"details {hex(details)}"
+    if base is Status.TDX_CPUID_LEAF_NOT_SUPPORTED:
+        return f"CPUID leaf {hex(details)}"
+    return hex(details)

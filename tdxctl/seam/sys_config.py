@@ -67,11 +67,12 @@ def _check_state_and_operands(state: ModuleState, registers: Registers) -> None:
         raise Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.R8))
     # "global HKID stored - kept even if a later check fails"
     state.global_hkid = hkid
-    if registers.r8 & _R8_DYNAMIC_PAMT:
-        # 6b. [25] "Dynamic PAMT requested and hkid_start_bit > 48"
-        if state.hkid_start_bit > _DYNAMIC_PAMT_MAX_HKID_START_BIT:
-            raise Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.R8))
-        state.dynamic_pamt = True
+    # 6b. [25] "Dynamic PAMT requested and hkid_start_bit > 48"
+    dynamic_pamt = bool(registers.r8 & _R8_DYNAMIC_PAMT)
+    if dynamic_pamt and state.hkid_start_bit > _DYNAMIC_PAMT_MAX_HKID_START_BIT:
+        raise Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.R8))
+    # What an earlier call asked for, one that failed later on, is forgotten.
+    state.dynamic_pamt = dynamic_pamt
 
 
 def _read_tdmrs(state: ModuleState, array_pa: int, count: int) -> list[TdmrEntry]:

@@ -41,9 +41,12 @@ def sys_tdmr_init_repeat(
     calls = wanted if limit is None else min(wanted, limit)
     if calls > left:
         # until lies behind the TDMR: its last call succeeds, the one after it does not.
+        state.pamt.initialize(tdmr.next, tdmr.end)
         tdmr.next = tdmr.end
         return out._replace(rax=Status.TDX_TDMR_ALREADY_INITIALIZED), left + 1
-    tdmr.next = min(tdmr.next + calls * per_call, tdmr.end)
+    initialized = min(tdmr.next + calls * per_call, tdmr.end)
+    state.pamt.initialize(tdmr.next, initialized)
+    tdmr.next = initialized
     return out._replace(rax=Status.TDX_SUCCESS, rdx=round_down(tdmr.next, SZ_1G)), calls
 
 

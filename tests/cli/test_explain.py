@@ -15,7 +15,8 @@ TDX_NON_ORDERED_RESERVED_IN_TDMR
   details:     TDMR 0, reserved area 3
   class:       physical memory; error, not recoverable
   returned by: TDH.SYS.CONFIG
-  means:       Reserved areas of a TDMR overlap or are not in ascending order.
+  means:       Reserved areas of a TDMR overlap or are not in ascending order, or an empty entry \
+stands before a used one.
   to do:       a kernel bug or a kernel and a module that do not match: try a newer kernel
 """
 
@@ -167,7 +168,8 @@ def test_json_has_the_same_facts_and_what_was_asked_as_it_was() -> None:
                 "details": "TDMR 0, reserved area 3",
                 "class": "physical memory; error, not recoverable",
                 "returned_by": "TDH.SYS.CONFIG",
-                "means": "Reserved areas of a TDMR overlap or are not in ascending order.",
+                "means": "Reserved areas of a TDMR overlap or are not in ascending order, or an "
+                "empty entry stands before a used one.",
                 "to_do": "a kernel bug or a kernel and a module that do not match: try a newer "
                 "kernel",
                 "nearest": [],
@@ -213,3 +215,42 @@ def test_without_a_word_it_is_a_usage_error() -> None:
     done = tdxctl("explain")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: Missing argument 'WHAT...'.\n")
+
+
+@pytest.mark.parametrize(
+    ("asked", "first_lines"),
+    [
+        # Bit 62 and bits 46:34 of a metadata field id are 0: these are statuses.
+        (
+            "0xc0000b0a00000001",
+            [
+                "0xc0000b0a00000001: unknown: near TDX_CMR_LIST_INVALID, "
+                "TDX_NON_ORDERED_RESERVED_IN_TDMR, TDX_INVALID_RESERVED_IN_TDMR",
+                "  looks like:  a SEAMCALL status",
+            ],
+        ),
+        # Details of 0 mean the first TDMR, not none.
+        ("0xc0000a0000000000", ["TDX_INVALID_TDMR", "", "  details:     TDMR 0"]),
+        # 16 digits without 0x are hex, also where all of them are decimal ones.
+        ("8000020300000000", ["TDX_RND_NO_ENTROPY"]),
+        (
+            "0xc000090800000015",
+            ["TDX_CPUID_LEAF_NOT_SUPPORTED", "", "  details:     CPUID leaf 0x15"],
+        ),
+        ("0", ["TDX_SUCCESS"]),
+        ("22", ["22: unknown: near -22 (EINVAL)"]),
+        ("0x10000", ["0x10000: unknown"]),
+        ("99999999999999999999", ["99999999999999999999: unknown"]),
+        ("0x9000000300000085", ["CMR_BASE[5]", "  field id:    0x9000000300000085"]),
+    ],
+)
+def test_numbers_are_read_as_what_they_can_be(asked: str, first_lines: list[str]) -> None:
+    lines = tdxctl("explain", asked).stdout.splitlines()
+    for line, expected in zip(lines, first_lines, strict=False):
+        assert not expected or line == expected
+
+
+def test_nothing_asked_is_a_usage_error() -> None:
+    done = tdxctl("explain", "-", stdin="  \n")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: there is nothing to explain\n  hint: give a code or a name\n"

@@ -7,6 +7,7 @@ import struct
 
 import pytest
 
+from tdxctl.errors import NotModelledError
 from tdxctl.seam import ModulePlatform, Registers, TdxModule
 from tdxctl.seam.leaves import Leaf
 
@@ -221,3 +222,58 @@ def test_a_1_0_module_shuts_an_lp_down() -> None:
     tdmr_init = Registers(rax=Leaf.TDH_SYS_TDMR_INIT, rcx=0x180000000)
     assert module.seamcall_repeat(1, tdmr_init, 0x180400000)[0].rax == 0x8000FF00_FFFF0000
     assert _call(module, Leaf.TDH_SYS_TDMR_INIT, cpu=0, rcx=0x180000000).rax == 0
+
+
+def _shared_dynamic(module: TdxModule) -> TdxModule:
+    # Up to SYS_READY with Dynamic PAMT and one TDMR of 1 GiB at 0x180000000, initialized.
+    assert _call(module, Leaf.TDH_SYS_INIT).rax == 0
+    for cpu in (0, 1):
+        assert _call(module, Leaf.TDH_SYS_LP_INIT, cpu).rax == 0
+    module.memory.write(PA_ARRAY, struct.pack("<Q", TDMR_PA))
+    tdmr = (0x180000000, 0x40000000, 0x102000, 0x1000, 0x103000, 0x2000, 0x109000, 0x8000)
+    module.memory.write(TDMR_PA, struct.pack("<8Q", *tdmr))
+    config = _call(module, Leaf.TDH_SYS_CONFIG, rcx=PA_ARRAY, rdx=1, r8=0x10000 | GLOBAL_KEYID)
+    assert config.rax == 0
+    assert _call(module, Leaf.TDH_SYS_KEY_CONFIG).rax == 0
+    tdmr_init = Registers(rax=Leaf.TDH_SYS_TDMR_INIT, rcx=0x180000000)
+    assert module.seamcall_repeat(0, tdmr_init, 0x1C0000000)[1] == 64
+    return module
+
+
+def test_dynamic_pamt_asked_for_by_a_call_that_failed_is_forgotten() -> None:
+    """Expect a bitmap's size, 32 KiB, to be too small once bit 16 is no longer set."""
+    module = _configurable("1.5.25")
+    misaligned = (0x180001000, 0x40000000, 0x102000, 0x1000, 0x103000, 0x2000, 0x109000, 0x8000)
+    module.memory.write(TDMR_PA, struct.pack("<8Q", *misaligned))
+    dynamic = _call(module, Leaf.TDH_SYS_CONFIG, rcx=PA_ARRAY, rdx=1, r8=0x10000 | GLOBAL_KEYID)
+    assert dynamic.rax == 0xC0000A00_00000000
+    module.memory.write(TDMR_PA, struct.pack("<8Q", 0x180000000, *misaligned[1:]))
+    plain = _call(module, Leaf.TDH_SYS_CONFIG, rcx=PA_ARRAY, rdx=1, r8=GLOBAL_KEYID)
+    assert plain.rax == 0xC0000A10_00000000
+
+
+def test_tdmr_init_leaves_no_page_pair_of_the_module_before() -> None:
+    """Expect PAMT.ADD to succeed again after a bring-up that ignores the handoff."""
+    module = _shared_dynamic(_module("1.5.25"))
+    pages = {"rcx": 0x180000001, "rdx": 0x180201000, "r8": 0x180202000}
+    assert _call(module, Leaf.TDH_PHYMEM_PAMT_ADD, **pages).rax == 0
+    assert _call(module, Leaf.TDH_PHYMEM_PAMT_ADD, **pages).rax == 0xC0000304_00000001
+    assert _call(module, Leaf.TDH_SYS_SHUTDOWN, rcx=1).rax == 0
+    module.install()
+    assert _call(_shared_dynamic(module), Leaf.TDH_PHYMEM_PAMT_ADD, **pages).rax == 0
+
+
+@pytest.mark.parametrize("leaf", [0, 30, 38, 60])
+def test_leaves_that_a_module_may_have_are_said_to_be_not_modelled(leaf: int) -> None:
+    with pytest.raises(NotModelledError):
+        _call(_ready(), leaf)
+
+
+def test_a_td_cannot_be_created() -> None:
+    """Expect the module's answer for a page outside every TDMR, and none for one inside."""
+    module = _ready()
+    done = Registers(rax=Leaf.TDH_SYS_TDMR_INIT, rcx=0x180000000)
+    module.seamcall_repeat(0, done, 0x240000000)
+    assert _call(module, Leaf.TDH_MNG_CREATE, rcx=0x1000).rax == 0xC0000101_00000001
+    with pytest.raises(NotModelledError):
+        _call(module, Leaf.TDH_MNG_CREATE, rcx=0x180000000)
