@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # The floor of what can install dependency groups (PEP 735).
 PIP := pip>=25.1
 
-.PHONY: help setup demo test lint fmt type check bench stress dist clean
+.PHONY: help setup demo test lint fmt type check bench stress mutants dist clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
@@ -47,6 +47,9 @@ bench: setup  ## start-up and scaling, as ratios, from an installed wheel
 
 stress: setup  ## many processes and killed ones on stored machines, for some minutes
 	$(BIN)/python -m tests.stress
+
+mutants: setup  ## which small changes to the module's checks and the layout no test notices
+	$(BIN)/python -m tests.mutants
 
 dist: setup  ## a wheel in dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
