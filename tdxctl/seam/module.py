@@ -63,8 +63,8 @@ _NOT_MODELLED = frozenset(range(99)) - {46, 47}
 # "leaf not in {31,32,33,34,35,37,44,45,53}" is not ready before SYS_READY.
 _ALLOWED_BEFORE_READY = frozenset({31, 32, 33, 34, 35, 37, 44, 45, 53})
 # Derived from observation: hosts whose kernel is newer than their 1.0 module get SYS_NOT_READY from
-# TDH.SYS.RD, which is an unknown leaf to it; as are RDALL, SHUTDOWN, UPDATE and Dynamic PAMT's.
-_NEWER_THAN_1_0 = frozenset({34, 37, 52, 53, 58, 59})
+# TDH.SYS.RD, which is an unknown leaf to it; as are RDALL, SHUTDOWN and UPDATE.
+_NEWER_THAN_1_0 = frozenset({34, 37, 52, 53})
 _ALLOWED_BEFORE_READY_1_0 = _ALLOWED_BEFORE_READY - _NEWER_THAN_1_0
 _WITH_VERSIONS = frozenset({23, 3, 30, 11, 26})
 _WITH_VERSIONS_25 = _WITH_VERSIONS | {22, 33, 53}

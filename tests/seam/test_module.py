@@ -207,10 +207,10 @@ def test_an_lp_that_does_not_exist_is_an_error_of_the_caller() -> None:
 def test_a_1_0_module_has_no_sys_rd() -> None:
     """Expect what hosts with a kernel newer than their module print: 0xc000050500000000."""
     module = _configurable("1.0")
-    for leaf in (Leaf.TDH_SYS_RD, Leaf.TDH_SYS_RDALL, Leaf.TDH_SYS_UPDATE):
+    for leaf in (34, 37, 53):  # RD, RDALL, UPDATE
         assert _call(module, leaf, rdx=0xFFFFFFFF_FFFFFFFF).rax == 0xC0000505_00000000
     ready = _ready("1.0")
-    for leaf in (Leaf.TDH_SYS_RD, Leaf.TDH_SYS_SHUTDOWN, Leaf.TDH_PHYMEM_PAMT_ADD):
+    for leaf in (34, 37, 52, 53, 58, 59):  # ..., SHUTDOWN, UPDATE, PAMT.ADD, PAMT.REMOVE
         assert _call(ready, leaf).rax == 0xC0000100_00000000
 
 
@@ -263,7 +263,7 @@ def test_tdmr_init_leaves_no_page_pair_of_the_module_before() -> None:
     assert _call(_shared_dynamic(module), Leaf.TDH_PHYMEM_PAMT_ADD, **pages).rax == 0
 
 
-@pytest.mark.parametrize("leaf", [0, 30, 38, 60])
+@pytest.mark.parametrize("leaf", [0, 30, 38, 60, 98])
 def test_leaves_that_a_module_may_have_are_said_to_be_not_modelled(leaf: int) -> None:
     with pytest.raises(NotModelledError):
         _call(_ready(), leaf)
