@@ -340,7 +340,9 @@ def _environment(platform: Platform) -> Environment:
         environment.set_msr(msr.cpu, msr.msr, msr.value)
     for cpuid in platform.cpus.cpuid:
         environment.set_cpuid(cpuid.cpu, cpuid.leaf, cpuid.subleaf, cpuid.register, cpuid.value)
-    smrr_is_described = any(msr.msr in _SMRR_MSRS for msr in platform.firmware.msrs)
+    smrr_is_described = any(
+        msr.msr in _SMRR_MSRS and msr.cpu is None for msr in platform.firmware.msrs
+    )
     if not environment.is_baseline and not smrr_is_described:
         # Where firmware put its SMRR nobody said: nowhere, rather than in convertible memory.
         environment.set_msr(None, MSRS["IA32_SMRR_PHYSMASK"], _SMRR_LOCKED_NOT_VALID)

@@ -48,6 +48,14 @@ def platform(msrs: list[object], cpuid: list[object]) -> Platform:
         ),
         # TSC_ADJUST of CPU 3 differs from CPU 0's: TDX_INCONSISTENT_MSR + MSR.
         ([{"msr": "0x3b", "value": 5, "cpu": 3}], [], "cpu-init", 3, 0xC0000920_0000003B),
+        # The SMRR of one CPU alone differs; the others' lies nowhere, not in memory below 4 GiB.
+        (
+            [{"msr": "SMRR_PHYSMASK", "value": 0, "cpu": 2}],
+            [],
+            "cpu-init",
+            2,
+            0xC0000920_000001F3,
+        ),
         # IA32_MKTME_KEYID_PARTITIONING can differ on other CPUs than 0.
         ([{"msr": 0x87, "value": 0, "cpu": 1}], [], "cpu-init", 1, 0xC0000920_00000087),
         # CPUID 7.0 EDX of CPU 2 alone: TDX_INCONSISTENT_CPUID_FIELD.
