@@ -111,11 +111,13 @@ def _refuse_another(asked: Asked, row: MachineRow) -> None:
         raise StateError(
             f"machine '{row.name}' is running kernel {row.kernel}, not {asked.kernel}", hint=hint
         )
-    if asked.platform is not None and _dump(asked.platform.to_dict()) != row.description:
-        running = json.loads(row.description)["name"]
+    if asked.platform is None:
+        return
+    running = Platform.from_canonical(json.loads(row.description))
+    if asked.platform != running:
         raise StateError(
-            f"machine '{row.name}' was booted from another description (of '{running}') than the "
-            f"one asked for (of '{asked.platform.name}')",
+            f"machine '{row.name}' was booted from another description (of '{running.name}') than "
+            f"the one asked for (of '{asked.platform.name}')",
             hint=hint,
         )
 

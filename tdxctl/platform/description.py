@@ -223,7 +223,10 @@ class Platform:
 
     @classmethod
     def from_canonical(cls, data: dict[str, Any]) -> Platform:
-        """The Platform of a to_dict(), without any check: for what tdxctl itself wrote."""
+        """The Platform of a to_dict(), without any check: for what tdxctl itself wrote.
+
+        What an earlier tdxctl did not know yet has its default.
+        """
         cpus, memory, module = data["cpus"], data["memory"], data["module"]
         firmware = data["firmware"]
         online = cpus["online"]
@@ -239,7 +242,7 @@ class Platform:
                 disabled_cpus=cpus["disabled_cpus"],
                 cpuid=tuple(
                     CpuidValue(**{**entry, "value": int(entry["value"], 16)})
-                    for entry in cpus["cpuid"]
+                    for entry in cpus.get("cpuid", ())
                 ),
             ),
             memory=Memory(
@@ -256,7 +259,7 @@ class Platform:
                 seamrr_size=firmware["seamrr_range"]["size"],
                 msrs=tuple(
                     MsrValue(**{**entry, "value": int(entry["value"], 16)})
-                    for entry in firmware["msrs"]
+                    for entry in firmware.get("msrs", ())
                 ),
             ),
             module=Module(

@@ -200,6 +200,22 @@ def test_a_machine_of_another_tdxctl_is_not_guessed_at(state: Path) -> None:
     assert tdxctl("init").returncode == 0
 
 
+def test_a_machine_described_before_a_key_existed_goes_on(state: Path) -> None:
+    """Expect a stored description without `cpus.cpuid` and `firmware.msrs` to be the same one."""
+    assert tdxctl("boot", "--platform", "small").returncode == 0
+    connection = sqlite3.connect(state / STORE)
+    changed = connection.execute(
+        "UPDATE machine SET description ="
+        " json_remove(description, '$.cpus.cpuid', '$.firmware.msrs')"
+    )
+    assert changed.rowcount == 1
+    connection.commit()
+    connection.close()
+    done = tdxctl("init", "--platform", "small")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "status INITIALIZED" in done.stdout
+
+
 def test_a_boot_has_at_most_a_thousand_operations() -> None:
     _booted()
     lab.operate("small", [{"op": "fault_clear"}] * 1000)
