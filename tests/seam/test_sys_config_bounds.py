@@ -291,3 +291,31 @@ def test_td_leaves_are_said_to_be_left_out(leaf: int) -> None:
 def test_there_is_no_logical_processor_below_0() -> None:
     with pytest.raises(ValueError, match="no logical processor -1"):
         _fresh().seamcall(-1, Registers(SYS_INIT))
+
+
+@pytest.mark.parametrize(
+    ("r8", "size_4k", "expected"),
+    [
+        (0x00004, 0xC00000, 0),  # without bit 16 the KeyID bits may begin above bit 48
+        (0x10004, 0x18000, 0xC0000100_00000008),  # with it OPERAND_INVALID + R8
+    ],
+)
+def test_only_dynamic_pamt_needs_the_keyid_bits_to_begin_at_bit_48(
+    r8: int, size_4k: int, expected: int
+) -> None:
+    """KeyID bits 51:49 on a platform of 3 KeyID bits; private KeyIDs are 4 to 7."""
+    module = TdxModule(
+        ModulePlatform(
+            lps=1,
+            packages=1,
+            keyid_bits=3,
+            mktme_keyids=3,
+            tdx_keyids=4,
+            cmrs=(LOW_CMR, HIGH_CMR),
+            seamrr=(0x3FFE000000, 0x2000000),
+        ),
+        version="1.5.25",
+    )
+    assert module.seamcall(0, Registers(SYS_INIT)).rax == 0
+    assert module.seamcall(0, Registers(LP_INIT)).rax == 0
+    assert _config(module, _tdmr(size_4k=size_4k), r8=r8) == expected
