@@ -64,10 +64,10 @@ def cross_checks(data: object) -> Iterator[Problem]:
     enabled = _enabled_cpus(madt)
     if enabled is not None:
         yield from _online_problems(cpus.get("online", "all"), enabled)
-        yield from _cpu_problems(_list(top, "faults"), ("faults",), enabled)
-        yield from _cpu_problems(_list(cpus, "cpuid"), ("cpus", "cpuid"), enabled)
+        yield from _cpu_problems(_list(top, "faults"), ("faults",), enabled, key="leaf")
+        yield from _cpu_problems(_list(cpus, "cpuid"), ("cpus", "cpuid"), enabled, key="leaf")
         msrs = _list(_mapping(top, "firmware"), "msrs")
-        yield from _cpu_problems(msrs, ("firmware", "msrs"), enabled)
+        yield from _cpu_problems(msrs, ("firmware", "msrs"), enabled, key="msr")
     yield from _seamrr_problems(_mapping(top, "firmware"), ranges)
     yield from _cpuid_problems(_list(cpus, "cpuid"))
     yield from _msr_problems(_list(_mapping(top, "firmware"), "msrs"))
@@ -231,9 +231,10 @@ def _online_problems(value: object, enabled: int) -> Iterator[Problem]:
         )
 
 
-def _cpu_problems(entries: list[Any], path: Path, enabled: int) -> Iterator[Problem]:
+def _cpu_problems(entries: list[Any], path: Path, enabled: int, *, key: str) -> Iterator[Problem]:
+    # Of the entries with that key, which have a CPU: an MSR fault has none.
     for i, entry in enumerate(entries):
-        cpu = entry.get("cpu") if isinstance(entry, dict) else None
+        cpu = entry.get("cpu") if isinstance(entry, dict) and key in entry else None
         if isinstance(cpu, int) and not isinstance(cpu, bool) and enabled <= cpu < MAX_CPUS:
             yield Problem(
                 (*path, i, "cpu"),

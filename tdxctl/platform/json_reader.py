@@ -103,7 +103,7 @@ class JsonReader:
             if key in mapping:
                 first = self._source.key_marks[(*path, key)]
                 hint = f"the first one is in line {first[0]}"
-                self._report(mark, (*path, key), "is given twice", hint=hint)
+                self._source.report(mark, (*path, key), "is given twice", hint=hint)
                 source, self._source = self._source, Source(self._source.file)
                 self._value((*path, key), depth + 1)
                 self._source = source
@@ -152,21 +152,10 @@ class JsonReader:
         mark, self._at = self._mark(self._at), match.end()
         detail = f"got {shortened(match[0])}"
         if len(match[0]) > MAX_DIGITS:
-            self._report(mark, path, "is too long for a number", detail=detail)
+            self._source.report(mark, path, "is too long for a number", detail=detail)
             return UNREADABLE
         number = float(match[0]) if match[2] or match[3] else int(match[1])
         if math.isinf(number):
-            self._report(mark, path, "is too large for a number", detail=detail)
+            self._source.report(mark, path, "is too large for a number", detail=detail)
             return UNREADABLE
         return number
-
-    def _report(
-        self,
-        mark: Mark,
-        path: Path,
-        summary: str,
-        *,
-        detail: str | None = None,
-        hint: str | None = None,
-    ) -> None:
-        self._source.report(mark, path, summary, detail=detail, hint=hint)

@@ -171,6 +171,15 @@ def test_a_mistake_is_told_with_its_place(
     assert [problem.render() for problem in caught.value.diagnostics()] == complaints
 
 
+def test_a_fault_that_has_no_cpu_is_told_so_once() -> None:
+    faults = [{"msr": 0x87, "cpu": 9}]
+    with pytest.raises(DescriptionError) as caught:
+        Platform.from_dict({**MINIMAL, "cpus": {"madt": MADT}, "faults": faults})
+    assert [problem.render() for problem in caught.value.diagnostics()] == [
+        "faults.0.cpu: unknown key\n  hint: keys of faults.0: msr, fault"
+    ]
+
+
 @pytest.mark.parametrize("version", ["1.5.01", "1.5.25"])
 def test_the_names_are_those_of_the_module_s_own_table(version: str) -> None:
     data = files("tdxctl.seam").joinpath("data", f"platform-{version}.json").read_text()
