@@ -276,11 +276,11 @@ class Machine:
             ) from fault
 
     def _load_module(self) -> int:
-        self._seamcall.module = self._fresh_module()
+        self._seamcall.load(self._fresh_module())
         return 0
 
     def _unload_module(self) -> int:
-        self._seamcall.module = None
+        self._seamcall.load(None)
         return 0
 
     def _set_fault(self, fault: SeamcallFault | AllocationFault) -> int:

@@ -159,8 +159,31 @@ LEAVES: dict[Leaf, LeafWords] = {
     Leaf.TDH_EXT_INIT: LeafWords("Initializes the module's extensions, on newer modules."),
     Leaf.TDH_EXT_MEM_ADD: LeafWords("Gives memory to the extensions, on newer modules."),
     Leaf.TDH_SYS_DISABLE: LeafWords("Turns the module off before a kexec, on newer modules."),
-    Leaf.SEAMLDR_INFO: LeafWords("P-SEAMLDR: what it is, and how many updates are left."),
-    Leaf.SEAMLDR_INSTALL: LeafWords("P-SEAMLDR: puts a module image in place, on every CPU."),
+    Leaf.SEAMLDR_INFO: LeafWords(
+        "P-SEAMLDR: what it is, and how many updates are left.", (_S.SEAMLDR_EBADPARAM,)
+    ),
+    Leaf.SEAMLDR_INSTALL: LeafWords(
+        "P-SEAMLDR: puts a module image in place. Called on every CPU, one after the other; the "
+        "last call does the work.",
+        (
+            _S.SEAMLDR_EBADPARAM,
+            _S.SEAMLDR_EBADCALL,
+            _S.SEAMLDR_EBADHANDOFF,
+            _S.SEAMLDR_ECLEANUPREQ,
+            _S.SEAMLDR_EUNSUPPORTED,
+            _S.SEAMLDR_ENOMEM,
+            _S.SEAMLDR_EUNSUPCPU,
+            _S.SEAMLDR_EBADSIG,
+            _S.SEAMLDR_EBADHASH,
+            _S.SEAMLDR_ENOENTROPY,
+        ),
+    ),
+    Leaf.SEAMLDR_SHUTDOWN: LeafWords(
+        "P-SEAMLDR: ends itself. Called on every CPU, last on the one that launched it.",
+        (_S.SEAMLDR_EBADCALL, _S.SEAMLDR_ECLEANUPREQ),
+    ),
+    Leaf.SEAMLDR_SEAMINFO: LeafWords("P-SEAMLDR: what the CPU knows of the module in place."),
+    Leaf.SEAMLDR_CLEANUP: LeafWords("P-SEAMLDR: clears keys and caches of a module."),
 }
 
 

@@ -35,6 +35,8 @@ _OF_THE_DISPATCHER = frozenset({Status.TDX_SYS_NOT_READY, Status.TDX_SYS_SHUTDOW
 # "reserved bits (31:24, 49:47, 55, 62), last-element bits 37:34 and last-field bits 46:38 must be
 # 0"
 _NOT_A_FIELD_ID = 0xFF << 24 | 0x7 << 47 | 1 << 55 | 1 << 62 | 0xF << 34 | 0x1FF << 38
+# Bits 63:32 of P-SEAMLDR's statuses.
+_OF_P_SEAMLDR = 0x80000000
 # Larger numbers are statuses or field ids, smaller ones leaves.
 _LARGEST_LEAF = 0xFFFF
 
@@ -104,6 +106,8 @@ def _of_number(asked: str, number: int) -> Answer:
         return Answer(asked, "unknown", asked, (), near)
     if number <= U32_MASK or number > U64_MASK:
         return _unknown(asked, "")
+    if number >> 32 == _OF_P_SEAMLDR and base_status(number) is None:
+        return _unknown_status(asked, number)
     field = _field_by_id(asked, number)
     if base_status(number) is not None:
         return _status(asked, number, exact=True)
@@ -130,6 +134,8 @@ def _status(asked: str, status: int, *, exact: bool = False) -> Answer:
 
 def _bits(status: int) -> list[tuple[str, str]]:
     # What bits 63:32 say, whatever the code.
+    if status >> 32 == _OF_P_SEAMLDR:
+        return [("class", "P-SEAMLDR's; error")]
     if status in (Status.VMFAILINVALID, Status.GP, Status.UD):
         return [("class", "made by Linux: the SEAMCALL did not get through")]
     error = "error" if status >> 63 else "not an error"
@@ -153,6 +159,10 @@ def _leaf(asked: str, leaf: Leaf) -> Answer:
     lines = [("leaf", f"{leaf.value:#x} ({leaf.value})"), ("does", words.purpose)]
     if words.returns:
         lines.append(("returns", ", ".join(status.name for status in words.returns)))
+    if (status := base_status(leaf)) is not None and int(status) == int(leaf):
+        # P-SEAMLDR's leaves and statuses share numbers.
+        also = STATUSES[status]
+        lines.append(("also", f"the status {status.name}: {also.meaning} To do: {also.hint}"))
     return Answer(asked, "leaf", leaf.title, tuple(lines))
 
 

@@ -12,6 +12,8 @@ _BIOS = "update BIOS and microcode to a release meant for this TDX module"
 _GO_ON = "nothing: the caller goes on"
 _RETRY = "a kernel that retries gets past it; on one that does not, reboot and try again"
 _KEYIDS = "set the BIOS key split so that KeyIDs are left for TDX, fewer than 2048 in all"
+_UPDATE = "a kernel bug, or an image that is not one: take it from its source again"
+_ANOTHER_IMAGE = "use an image that the CPU's vendor released for this CPU and module"
 
 STATUSES: dict[Status, Words] = {
     Status.TDX_SUCCESS: Words("The call succeeded.", "nothing"),
@@ -164,6 +166,44 @@ STATUSES: dict[Status, Words] = {
     Status.TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT: Words(
         "The first metadata field id was asked for and returned. Not an error.", _GO_ON
     ),
+    Status.SEAMLDR_EBADPARAM: Words(
+        "P-SEAMLDR refuses a parameter: an address, a field of the parameters, or the leaf.",
+        _UPDATE,
+    ),
+    Status.SEAMLDR_EBADCALL: Words(
+        "P-SEAMLDR does not expect the call: another of its flows is under way, this CPU has "
+        "called before, or no update is left.",
+        "reboot: a loaded module can be updated so many times only",
+    ),
+    Status.SEAMLDR_EBADHANDOFF: Words(
+        "What the module in place hands over does not suit the new one. The old one stays, shut "
+        "down.",
+        "choose an image whose handoff versions include that of the module in place, and reboot",
+    ),
+    Status.SEAMLDR_ECLEANUPREQ: Words(
+        "Keys or caches still hold something of a module: P-SEAMLDR wants a CLEANUP first.",
+        "reboot",
+    ),
+    Status.SEAMLDR_EUNSUPPORTED: Words(
+        "The image's major security version is not one to go to from the module in place.",
+        _ANOTHER_IMAGE,
+    ),
+    Status.SEAMLDR_ENOMEM: Words(
+        "The module range is too small for the image.", "reserve a larger SEAMRR in the BIOS"
+    ),
+    Status.SEAMLDR_EUNSPECERR: Words("An error that P-SEAMLDR does not name.", _REPORT),
+    Status.SEAMLDR_EUNSUPCPU: Words("The image is not meant for this CPU.", _ANOTHER_IMAGE),
+    Status.SEAMLDR_EBADSIG: Words(
+        "The image's signature structure is refused: a field, the signer, the signature, or a "
+        "security version below that of the module in place.",
+        _ANOTHER_IMAGE,
+    ),
+    Status.SEAMLDR_EBADHASH: Words(
+        "The image is not the one that was signed. The module that was in place is gone.",
+        "take the image from its source again, and reboot",
+    ),
+    Status.SEAMLDR_EINTERRUPT: Words("P-SEAMLDR was interrupted.", _RETRY),
+    Status.SEAMLDR_ENOENTROPY: Words("RDRAND had no entropy for P-SEAMLDR.", _RETRY),
     Status.VMFAILINVALID: Words(
         "The SEAMCALL did not reach a module: none is loaded, or it shut itself down on a fatal "
         "error.",

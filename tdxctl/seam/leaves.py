@@ -35,6 +35,9 @@ class Leaf(IntEnum):
     TDH_SYS_DISABLE = 69
     SEAMLDR_INFO = _P_SEAMLDR
     SEAMLDR_INSTALL = _P_SEAMLDR + 1
+    SEAMLDR_SHUTDOWN = _P_SEAMLDR + 2
+    SEAMLDR_SEAMINFO = _P_SEAMLDR + 3
+    SEAMLDR_CLEANUP = _P_SEAMLDR + 4
 
     @property
     def title(self) -> str:

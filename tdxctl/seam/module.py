@@ -113,16 +113,25 @@ class TdxModule:
         """What a module hands over to the next one."""
         return self._state.handoff
 
-    def install(self) -> None:
-        """P-SEAMLDR puts a fresh image in place; handoff data and PAMT memory stay."""
+    def install(
+        self,
+        info: ModuleInfo | None = None,
+        *,
+        platform: ModulePlatform | None = None,
+        keep_handoff: bool = True,
+    ) -> None:
+        """P-SEAMLDR puts a fresh image in place; handoff data, if kept, and PAMT memory stay.
+
+        info: the image, platform: what its signature structure changes; by default the same again.
+        """
         old = self._state
         self._state = ModuleState(
-            old.platform,
-            old.info,
+            old.platform if platform is None else platform,
+            old.info if info is None else info,
             old.memory,
             conditions=old.conditions,
             environment=old.environment,
-            handoff=old.handoff,
+            handoff=old.handoff if keep_handoff else Handoff(),
             pamt=old.pamt,
         )
         self._halted = False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a SEAMCALL instruction reaches: a scripted fault, the loaded module, or nothing."""
+"""What a SEAMCALL instruction reaches: a scripted fault, P-SEAMLDR, the module, or nothing."""
 
 from __future__ import annotations
 
@@ -9,18 +9,37 @@ from tdxctl.seam.module import TdxModule
 from tdxctl.seam.port import Registers, seamcall_loop
 from tdxctl.seam.status import Status
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tdxctl.seam.seamldr import PSeamldr
+
 _LEAF_MASK = 0xFFFF
 
 
 class SeamcallInstruction:
     """The machine's side of the SEAMCALL port.
 
-    module is None while no module is loaded: every SEAMCALL is then VMfailInvalid.
+    Without a module there is no P-SEAMLDR either: every SEAMCALL is then VMfailInvalid.
     """
 
     def __init__(self, module: TdxModule | None, faults: FaultScript) -> None:
-        self.module = module
         self.faults = faults
+        self.load(module)
+
+    def load(self, module: TdxModule | None) -> None:
+        """Firmware puts module in place, with a P-SEAMLDR of its own, or takes both away."""
+        self.module = module
+        self._seamldr: PSeamldr | None = None
+
+    @property
+    def seamldr(self) -> PSeamldr | None:
+        """The P-SEAMLDR that put the module in place."""
+        if self._seamldr is None and self.module is not None:
+            # Most machines never call it.
+            from tdxctl.seam.seamldr import PSeamldr
+
+            self._seamldr = PSeamldr(self.module)
+        return self._seamldr
 
     def seamcall(self, cpu: int, registers: Registers) -> Registers:
         """One SEAMCALL on logical CPU cpu."""
@@ -28,20 +47,27 @@ class SeamcallInstruction:
         status = self.faults.next_call(_leaf(registers), cpu)
         if status is not None:
             return registers._replace(rax=status)
-        if self.module is None:
-            return registers._replace(rax=Status.VMFAILINVALID)
-        return self.module.seamcall(cpu, registers)
+        if registers.rax >> 63:
+            seamldr = self.seamldr
+            return seamldr.seamcall(cpu, registers) if seamldr else _fail_invalid(registers)
+        module = self._ready_module()
+        return module.seamcall(cpu, registers) if module else _fail_invalid(registers)
+
+    def _ready_module(self) -> TdxModule | None:
+        # P-SEAMLDR clears SEAM_READY while it puts another module in place.
+        return None if self._seamldr and not self._seamldr.seam_ready else self.module
 
     def seamcall_repeat(self, cpu: int, registers: Registers, until: int) -> tuple[Registers, int]:
         """TDH.SYS.TDMR.INIT until RDX reaches until, in arithmetic between scripted faults."""
         leaf = _leaf(registers)
-        if leaf != Leaf.TDH_SYS_TDMR_INIT or self.module is None:
+        module = self._ready_module()
+        if leaf != Leaf.TDH_SYS_TDMR_INIT or module is None:
             return seamcall_loop(self, cpu, registers, until)
         total = 0
         while True:
             status, holds = self.faults.next_calls(leaf, cpu)
             if status is None:
-                out, calls = self.module.seamcall_repeat(cpu, registers, until, holds)
+                out, calls = module.seamcall_repeat(cpu, registers, until, holds)
             else:
                 # A fired fault leaves the registers. One that says success goes on as long as it
                 # holds, unless RDX is there already.
@@ -51,6 +77,10 @@ class SeamcallInstruction:
             total += calls
             if out.rax != 0 or out.rdx >= until:
                 return out, total
+
+
+def _fail_invalid(registers: Registers) -> Registers:
+    return registers._replace(rax=Status.VMFAILINVALID)
 
 
 def _leaf(registers: Registers) -> int:

@@ -70,6 +70,11 @@ class ModuleInfo:
     sysinfo_cmr_entries: int = MAX_CMRS
     strict: bool = True
 
+    @property
+    def built_in_hv(self) -> int:
+        """The handoff version that the module is built with: [01] 0, [25] 1."""
+        return int(self.version.behaviour is Behaviour.V1_5_25)
+
     @classmethod
     def of_version(cls, text: str) -> ModuleInfo:
         """The module as its published source is. Raises ValueError if it is not modelled."""
@@ -201,9 +206,9 @@ class ModuleState:
 
     @property
     def module_hv(self) -> int:
-        """The handoff version: [01] 0, [25] 1, unless the platform says otherwise."""
+        """The handoff version: the one built in, unless the platform says otherwise."""
         stated = self.platform.module_hv
-        return int(self.is_version_25) if stated is None else stated
+        return self.info.built_in_hv if stated is None else stated
 
     @property
     def no_downgrade(self) -> int:

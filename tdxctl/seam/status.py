@@ -71,6 +71,19 @@ class Status(IntEnum):
     TDX_CMR_LIST_INVALID = 0xC0000A2200000000
     TDX_METADATA_FIELD_ID_INCORRECT = 0xC0000C0000000000
     TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT = 0x00000C0B00000000
+    # P-SEAMLDR's, whole: they have no details.
+    SEAMLDR_EBADPARAM = 0x8000000000000000
+    SEAMLDR_EBADCALL = 0x8000000000000003
+    SEAMLDR_EBADHANDOFF = 0x8000000000000004
+    SEAMLDR_ECLEANUPREQ = 0x8000000000000005
+    SEAMLDR_EUNSUPPORTED = 0x8000000000000006
+    SEAMLDR_ENOMEM = 0x8000000000010002
+    SEAMLDR_EUNSPECERR = 0x8000000000010003
+    SEAMLDR_EUNSUPCPU = 0x8000000000010004
+    SEAMLDR_EBADSIG = 0x8000000000020000
+    SEAMLDR_EBADHASH = 0x8000000000020001
+    SEAMLDR_EINTERRUPT = 0x8000000000030000
+    SEAMLDR_ENOENTROPY = 0x8000000000030001
     # Not the module's: what Linux makes of a SEAMCALL that did not get through
     # (TDX_SEAMCALL_VMFAILINVALID and TDX_SW_ERROR | exception vector).
     VMFAILINVALID = 0x8000FF00FFFF0000
@@ -141,9 +154,10 @@ def base_status(status: int) -> Status | None:
     """The base code of a 64-bit status, None where tdxctl knows none."""
     for candidate in (status, status & _BASE_MASK):
         try:
-            return Status(candidate)
+            base = Status(candidate)
         except ValueError:
             continue
+        return base if base == status or base is not Status.SEAMLDR_EBADPARAM else None
     return None
 
 
