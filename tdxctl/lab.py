@@ -16,9 +16,8 @@ from tdxctl.events import InitReport, OpResult
 from tdxctl.host.kernels import DEFAULT_KERNEL
 from tdxctl.machine import Machine
 from tdxctl.platform.description import (
-    AllocationFault,
     Platform,
-    SeamcallFault,
+    RuntimeFault,
     fault_from_dict,
     fault_to_dict,
 )
@@ -77,7 +76,7 @@ def operate(name: str, operations: list[Operation]) -> list[OpResult]:
         return results
 
 
-def set_fault(fault: SeamcallFault | AllocationFault) -> Operation:
+def set_fault(fault: RuntimeFault) -> Operation:
     """The operation that scripts fault."""
     return {"op": "fault_set", "fault": fault_to_dict(fault)}
 
@@ -176,9 +175,9 @@ def perform(machine: Machine, operation: Operation) -> OpResult:
             raise StateError(f"an operation that this tdxctl does not know: {operation.get('op')}")
 
 
-def _fault(fault: dict[str, object]) -> SeamcallFault | AllocationFault:
+def _fault(fault: dict[str, object]) -> RuntimeFault:
     restored = fault_from_dict(fault)
-    assert isinstance(restored, SeamcallFault | AllocationFault)
+    assert isinstance(restored, RuntimeFault)
     return restored
 
 

@@ -31,11 +31,20 @@ from tdxctl.host.kernel import Hardware
 from tdxctl.host.kernels import DEFAULT_KERNEL, find_kernel, kernel_class
 from tdxctl.platform.description import (
     AllocationFault,
+    BusyCpu,
     Checks,
+    GlobalLock,
+    HaltedModule,
+    ModuleFault,
     MsrReadFault,
+    PconfigFault,
     Platform,
+    RdrandFault,
+    RuntimeFault,
     SeamcallFault,
+    TdmrLock,
 )
+from tdxctl.seam import conditions as seam
 from tdxctl.seam.environment import Environment
 from tdxctl.seam.faults import Fault, FaultScript
 from tdxctl.seam.module import ModuleInfo, ModulePlatform, TdxModule
@@ -66,6 +75,7 @@ class Machine:
         self._journal = Journal()
         self._cpus = CpuSet(platform.cpus)
         self._memory = SparseMemory()
+        self._conditions = seam.Conditions()
         self._seamcall = SeamcallInstruction(
             self._fresh_module() if platform.module.loaded else None,
             FaultScript(
@@ -73,6 +83,9 @@ class Machine:
             ),
         )
         self._mm = _build_mm(platform, self._journal)
+        for fault in platform.faults:
+            if isinstance(fault, ModuleFault):
+                self._script(fault)
         hardware = Hardware(
             cpus=self._cpus,
             msrs=FirmwareRegisters(
@@ -176,17 +189,17 @@ class Machine:
         """Shut the module down by hand, to reach the state that the design names."""
         return self._locked("module_shutdown", self._kernel.shut_down_module)
 
-    def set_fault(self, fault: SeamcallFault | AllocationFault) -> OpResult:
+    def set_fault(self, fault: RuntimeFault) -> OpResult:
         """Script one more fault; calls are counted since boot.
 
         Raises UsageError for a CPU that the machine does not have.
         """
-        if isinstance(fault, SeamcallFault) and fault.cpu is not None:
+        if isinstance(fault, SeamcallFault | BusyCpu) and fault.cpu is not None:
             self._require_cpu(fault.cpu)
         return self._locked("fault_set", lambda: self._set_fault(fault))
 
     def clear_faults(self) -> OpResult:
-        """Forget every scripted fault."""
+        """Forget every scripted fault; a module that halted stays so until one is loaded."""
         return self._locked("fault_clear", self._clear_faults)
 
     # Reports
@@ -283,16 +296,36 @@ class Machine:
         self._seamcall.load(None)
         return 0
 
-    def _set_fault(self, fault: SeamcallFault | AllocationFault) -> int:
+    def _set_fault(self, fault: RuntimeFault) -> int:
         if isinstance(fault, SeamcallFault):
             self._seamcall.faults.set((*self._seamcall.faults.faults, _seamcall_fault(fault)))
-        else:
+        elif isinstance(fault, AllocationFault):
             self._mm.faults += (_allocation_fault(fault),)
+        else:
+            self._script(fault)
         return 0
+
+    def _script(self, fault: ModuleFault) -> None:
+        conditions = self._conditions
+        match fault:
+            case PconfigFault():
+                conditions.pconfig_faults.append((fault.code, fault.call, fault.times))
+            case RdrandFault():
+                conditions.rdrand_faults.append((fault.call, fault.times))
+            case GlobalLock():
+                conditions.global_lock = seam.GlobalLock(fault.mode)
+            case TdmrLock():
+                conditions.locked_tdmrs.add(fault.tdmr)
+            case BusyCpu():
+                conditions.busy_lps.add(fault.cpu)
+            case HaltedModule():
+                if self._seamcall.module is not None:
+                    self._seamcall.module.halt()
 
     def _clear_faults(self) -> int:
         self._seamcall.faults.set(())
         self._mm.faults = ()
+        self._conditions.clear()
         return 0
 
     def _require_cpu(self, cpu: int) -> None:
@@ -330,12 +363,15 @@ class Machine:
                 strict=module.checks is Checks.STRICT,
             ),
             memory=self._memory,
+            conditions=self._conditions,
             environment=_environment(platform),
         )
 
 
 def _environment(platform: Platform) -> Environment:
-    environment = Environment()
+    environment = Environment(without_integrity=platform.firmware.tdx_without_integrity)
+    for seamops in platform.cpus.seamops:
+        environment.set_seamops(seamops.cpu, seamops.value)
     for msr in platform.firmware.msrs:
         environment.set_msr(msr.cpu, msr.msr, msr.value)
     for cpuid in platform.cpus.cpuid:

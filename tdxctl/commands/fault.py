@@ -22,8 +22,9 @@ def command(action: str, keys: tuple[str, ...], machine: str | None, output_form
       tdxctl fault set leaf=TDH.SYS.KEY.CONFIG status=TDX_KEY_GENERATION_FAILED --machine no-module
       tdxctl fault clear --machine no-module
 
-    Keys are those of `faults` in a description: leaf, status, cpu, call, times, or
-    allocation, call, times. Calls are counted since boot.
+    Keys are those of `faults` in a description: leaf, status, cpu, call, times; allocation, call,
+    times; pconfig or rdrand, call, times; global_lock, tdmr_lock, busy_cpu; module=halted. Calls
+    are counted since boot.
     """
     from tdxctl import lab
     from tdxctl.commands.stored import machine_row

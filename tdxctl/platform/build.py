@@ -7,12 +7,15 @@ from tdxctl.platform.cmrs import auto_cmrs, auto_seamrr
 from tdxctl.platform.description import (
     AllocationFault,
     BootFault,
+    BusyCpu,
     Checks,
     CpuFeatures,
     CpuidValue,
     Cpus,
     Fault,
     Firmware,
+    GlobalLock,
+    HaltedModule,
     KernelConfig,
     MadtEntry,
     Memory,
@@ -20,23 +23,33 @@ from tdxctl.platform.description import (
     Module,
     MsrReadFault,
     MsrValue,
+    PconfigFault,
     Platform,
+    RdrandFault,
     SeamcallFault,
+    SeamopsValue,
     Seamrr,
+    TdmrLock,
 )
 from tdxctl.platform.fields import MAX_KEYID_BITS, MIN_KEYID_BITS
 from tdxctl.platform.model import (
     AllocationFaultModel,
     BootFaultModel,
+    BusyCpuFaultModel,
     CpuidModel,
     CpusModel,
     FaultModel,
     FirmwareModel,
+    GlobalLockModel,
     MemoryModel,
+    ModuleFaultModel,
     ModuleModel,
     MsrFaultModel,
+    PconfigFaultModel,
     PlatformModel,
+    RdrandFaultModel,
     SeamcallFaultModel,
+    TdmrLockModel,
 )
 from tdxctl.seam.versions import SAMPLES, ModuleVersion
 
@@ -86,6 +99,7 @@ def _cpus(cpus: CpusModel) -> Cpus:
             CpuidValue(entry.leaf, entry.subleaf, entry.register_, entry.value, entry.cpu)
             for entry in cpus.cpuid
         ),
+        seamops=tuple(SeamopsValue(entry.value, entry.cpu) for entry in cpus.seamops),
     )
 
 
@@ -123,6 +137,7 @@ def _firmware(firmware: FirmwareModel, memory: Memory) -> Firmware:
         seamrr_base=base,
         seamrr_size=size,
         msrs=tuple(MsrValue(entry.msr, entry.value, entry.cpu) for entry in firmware.msrs),
+        tdx_without_integrity=firmware.tdx_without_integrity,
     )
 
 
@@ -161,5 +176,17 @@ def fault_of(fault: FaultModel) -> Fault:
             return AllocationFault(fault.allocation, fault.call, fault.times)
         case BootFaultModel():
             return BootFault(fault.boot, fault.errno)
+        case PconfigFaultModel():
+            return PconfigFault(fault.pconfig, fault.call, fault.times)
+        case RdrandFaultModel():
+            return RdrandFault(fault.call, fault.times)
+        case GlobalLockModel():
+            return GlobalLock(fault.global_lock)
+        case TdmrLockModel():
+            return TdmrLock(fault.tdmr_lock)
+        case BusyCpuFaultModel():
+            return BusyCpu(fault.busy_cpu)
+        case ModuleFaultModel():
+            return HaltedModule()
         case _:
             return MsrReadFault(fault.msr)

@@ -66,6 +66,8 @@ def cross_checks(data: object) -> Iterator[Problem]:
         yield from _online_problems(cpus.get("online", "all"), enabled)
         yield from _cpu_problems(_list(top, "faults"), ("faults",), enabled, key="leaf")
         yield from _cpu_problems(_list(cpus, "cpuid"), ("cpus", "cpuid"), enabled, key="leaf")
+        yield from _cpu_problems(_list(cpus, "seamops"), ("cpus", "seamops"), enabled, key="value")
+        yield from _busy_cpu_problems(_list(top, "faults"), enabled)
         msrs = _list(_mapping(top, "firmware"), "msrs")
         yield from _cpu_problems(msrs, ("firmware", "msrs"), enabled, key="msr")
     yield from _seamrr_problems(_mapping(top, "firmware"), ranges)
@@ -236,12 +238,19 @@ def _cpu_problems(entries: list[Any], path: Path, enabled: int, *, key: str) -> 
     for i, entry in enumerate(entries):
         cpu = entry.get("cpu") if isinstance(entry, dict) and key in entry else None
         if isinstance(cpu, int) and not isinstance(cpu, bool) and enabled <= cpu < MAX_CPUS:
-            yield Problem(
-                (*path, i, "cpu"),
-                "does not exist",
-                cpu,
-                f"the enabled CPUs of the MADT are {format_cpulist(range(enabled))}",
-            )
+            yield _no_such_cpu((*path, i, "cpu"), cpu, enabled)
+
+
+def _busy_cpu_problems(entries: list[Any], enabled: int) -> Iterator[Problem]:
+    for i, entry in enumerate(entries):
+        cpu = entry.get("busy_cpu") if isinstance(entry, dict) else None
+        if isinstance(cpu, int) and not isinstance(cpu, bool) and enabled <= cpu < MAX_CPUS:
+            yield _no_such_cpu(("faults", i, "busy_cpu"), cpu, enabled)
+
+
+def _no_such_cpu(path: Path, cpu: int, enabled: int) -> Problem:
+    cpus = format_cpulist(range(enabled))
+    return Problem(path, "does not exist", cpu, f"the enabled CPUs of the MADT are {cpus}")
 
 
 def _base_size_problems(entry: object, path: Path) -> Iterator[Problem]:

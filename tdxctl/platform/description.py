@@ -68,6 +68,14 @@ class CpuidValue:
 
 
 @dataclass(frozen=True, slots=True)
+class SeamopsValue:
+    """The SEAMOPS capabilities; a cpu of None is every logical CPU."""
+
+    value: int
+    cpu: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MsrValue:
     """What an MSR holds; a cpu of None is every logical CPU."""
 
@@ -80,7 +88,7 @@ class MsrValue:
 class Cpus:
     """madt in table order; online holds logical CPUs, ascending.
 
-    cpuid: values that differ from those of the baseline CPU, which passes every check.
+    cpuid, seamops: values that differ from those of the baseline CPU, which passes every check.
     """
 
     family: int
@@ -90,6 +98,7 @@ class Cpus:
     online: tuple[int, ...]
     disabled_cpus: int
     cpuid: tuple[CpuidValue, ...] = ()
+    seamops: tuple[SeamopsValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,7 @@ class Firmware:
     """The TDX-relevant part of what firmware set up.
 
     msrs: values that differ from those of the baseline, which passes every check.
+    tdx_without_integrity: TME encrypts TDs without integrity (TDX_WITHOUT_INTEGRITY).
     """
 
     seamrr: Seamrr
@@ -124,6 +134,7 @@ class Firmware:
     seamrr_base: int
     seamrr_size: int
     msrs: tuple[MsrValue, ...] = ()
+    tdx_without_integrity: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +198,53 @@ class MsrReadFault:
     msr: int
 
 
-Fault = SeamcallFault | AllocationFault | BootFault | MsrReadFault
+@dataclass(frozen=True, slots=True)
+class PconfigFault:
+    """The module's PCONFIGs call .. call+times-1 complete with code."""
+
+    code: int
+    call: int = 1
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RdrandFault:
+    """RDRANDs call .. call+times-1 of the module and of P-SEAMLDR have no entropy."""
+
+    call: int = 1
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalLock:
+    """Another CPU holds the module's global lock: mode is exclusive or shared."""
+
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class TdmrLock:
+    """Another CPU holds the lock of the TDMR with that index."""
+
+    tdmr: int
+
+
+@dataclass(frozen=True, slots=True)
+class BusyCpu:
+    """A CPU that is inside the module."""
+
+    cpu: int
+
+
+@dataclass(frozen=True, slots=True)
+class HaltedModule:
+    """The module shut itself down on a fatal error."""
+
+
+ModuleFault = PconfigFault | RdrandFault | GlobalLock | TdmrLock | BusyCpu | HaltedModule
+#: What can be scripted on a running machine.
+RuntimeFault = SeamcallFault | AllocationFault | ModuleFault
+Fault = RuntimeFault | BootFault | MsrReadFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +301,10 @@ class Platform:
                     CpuidValue(**{**entry, "value": int(entry["value"], 16)})
                     for entry in cpus.get("cpuid", ())
                 ),
+                seamops=tuple(
+                    SeamopsValue(**{**entry, "value": int(entry["value"], 16)})
+                    for entry in cpus.get("seamops", ())
+                ),
             ),
             memory=Memory(
                 ranges=tuple(MemoryRange(**entry) for entry in memory["ranges"]),
@@ -261,6 +322,7 @@ class Platform:
                     MsrValue(**{**entry, "value": int(entry["value"], 16)})
                     for entry in firmware.get("msrs", ())
                 ),
+                tdx_without_integrity=firmware.get("tdx_without_integrity", False),
             ),
             module=Module(
                 **{
@@ -308,6 +370,9 @@ class Platform:
                     | _of_cpu(entry.cpu)
                     for entry in cpus.cpuid
                 ],
+                "seamops": [
+                    {"value": hex(entry.value)} | _of_cpu(entry.cpu) for entry in cpus.seamops
+                ],
             },
             "memory": {
                 "ranges": [{"start": r.start, "end": r.end, "node": r.node} for r in memory.ranges],
@@ -324,6 +389,7 @@ class Platform:
                     {"msr": entry.msr, "value": hex(entry.value)} | _of_cpu(entry.cpu)
                     for entry in firmware.msrs
                 ],
+                "tdx_without_integrity": firmware.tdx_without_integrity,
             },
             "module": {
                 "loaded": module.loaded,
@@ -364,14 +430,40 @@ def fault_to_dict(fault: Fault) -> dict[str, object]:
             return {"boot": fault.boot, "errno": fault.errno}
         case MsrReadFault():
             return {"msr": fault.msr, "fault": True}
+        case PconfigFault():
+            return {"pconfig": fault.code, "call": fault.call, "times": fault.times}
+        case RdrandFault():
+            return {"rdrand": "no_entropy", "call": fault.call, "times": fault.times}
+        case GlobalLock():
+            return {"global_lock": fault.mode}
+        case TdmrLock():
+            return {"tdmr_lock": fault.tdmr}
+        case BusyCpu():
+            return {"busy_cpu": fault.cpu}
+        case HaltedModule():
+            return {"module": "halted"}
 
 
 def fault_from_dict(data: dict[str, Any]) -> Fault:
     """The fault of a fault_to_dict()."""
-    if "leaf" in data:
-        return SeamcallFault(**{**data, "status": int(data["status"], 16)})
-    if "allocation" in data:
-        return AllocationFault(**data)
-    if "boot" in data:
-        return BootFault(**data)
-    return MsrReadFault(data["msr"])
+    match data:
+        case {"leaf": _, "status": status}:
+            return SeamcallFault(**{**data, "status": int(status, 16)})
+        case {"allocation": _}:
+            return AllocationFault(**data)
+        case {"boot": _}:
+            return BootFault(**data)
+        case {"pconfig": code, "call": call, "times": times}:
+            return PconfigFault(code, call, times)
+        case {"rdrand": _, "call": call, "times": times}:
+            return RdrandFault(call, times)
+        case {"global_lock": mode}:
+            return GlobalLock(mode)
+        case {"tdmr_lock": tdmr}:
+            return TdmrLock(tdmr)
+        case {"busy_cpu": cpu}:
+            return BusyCpu(cpu)
+        case {"module": _}:
+            return HaltedModule()
+        case _:
+            return MsrReadFault(data["msr"])

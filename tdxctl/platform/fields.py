@@ -46,6 +46,9 @@ CPU_MODELS = {
     "clearwater-forest": 0xDD,
 }
 
+#: Completion codes of PCONFIG that the module tells apart; it takes any other for fatal.
+PCONFIG_CODES = {"success": 0, "entropy_error": 2, "device_busy": 5}
+
 # Marks the branches of a union in pydantic's error locations, which are not paths.
 BRANCH_MARK = "\0"
 
@@ -267,6 +270,18 @@ def parse_cpu_model(value: object) -> int:
     return CPU_MODELS[value]
 
 
+def _pconfig(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("must be a completion code's name or number")
+    if isinstance(value, str) and value.lower() in PCONFIG_CODES:
+        return PCONFIG_CODES[value.lower()]
+    try:
+        return _bounded(int(value, 0) if isinstance(value, str) else value, 0, U32_MASK, str)
+    except ValueError:
+        names = ", ".join(PCONFIG_CODES)
+        raise ValueError("is not a completion code of PCONFIG", f"codes: {names}") from None
+
+
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
@@ -280,6 +295,7 @@ U16 = count(0, 0xFFFF)
 U32 = plain_number(0, U32_MASK)
 U64 = plain_number(0, U64_MASK)
 MSR = Checked(_msr, {"enum": [*MSRS, *MSRS.values(), *map(hex, MSRS.values())]})
+PCONFIG = Checked(_pconfig, {"anyOf": [{"enum": list(PCONFIG_CODES)}, U32.schema]})
 CALL = count(1, U32_MASK)
 FLAG = Checked(_flag, {"type": "boolean"})
 TEXT = Checked(parse_text, {"type": "string"})

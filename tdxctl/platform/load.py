@@ -15,9 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from tdxctl.errors import DescriptionError, Diagnostic, UsageError
 from tdxctl.platform.build import build, fault_of
 from tdxctl.platform.checks import cross_checks
-from tdxctl.platform.description import AllocationFault, Platform, SeamcallFault
+from tdxctl.platform.description import Platform, RuntimeFault
 from tdxctl.platform.fields import BRANCH_MARK
-from tdxctl.platform.model import FaultModel, PlatformModel
+from tdxctl.platform.model import FAULT_KEYS, FaultModel, PlatformModel
 from tdxctl.platform.reading import read
 from tdxctl.platform.settings import with_settings
 from tdxctl.platform.source import MAX_FILE_SIZE, UNREADABLE, Path, Source, dotted, got
@@ -66,7 +66,7 @@ def validate_files(paths: tuple[str, ...]) -> list[dict[str, str]]:
     return checked
 
 
-def runtime_fault(pairs: tuple[str, ...]) -> SeamcallFault | AllocationFault:
+def runtime_fault(pairs: tuple[str, ...]) -> RuntimeFault:
     """The fault of `KEY=VALUE` pairs, values read as YAML. Raises UsageError."""
     document = with_settings(Source(file=None, data={}), pairs)
     try:
@@ -75,9 +75,9 @@ def runtime_fault(pairs: tuple[str, ...]) -> SeamcallFault | AllocationFault:
     except ValidationError as error:
         problems = document.problems + _model_problems(document, error)
         raise UsageError("\n".join(problem.render() for problem in problems)) from None
-    if not isinstance(fault, SeamcallFault | AllocationFault):
+    if not isinstance(fault, RuntimeFault):
         raise UsageError(
-            "a running machine's boot is over: only leaf and allocation faults can be set",
+            "a running machine's boot is over: boot and msr faults cannot be set",
             hint="put the fault into the description and boot",
         )
     return fault
@@ -187,7 +187,7 @@ def _model_problem(document: Source, path: Path, location: Path, entry: Any) -> 
         case "union_tag_not_found":
             return document.problem(
                 path,
-                "must have one of the keys leaf, allocation, boot, msr",
+                f"must have one of the keys {', '.join(FAULT_KEYS)}",
                 detail=document.got(path, value),
             )
         case _:

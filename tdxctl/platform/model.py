@@ -28,6 +28,7 @@ from tdxctl.platform.fields import (
     MIN_KEYID_BITS,
     MSR,
     NAME,
+    PCONFIG,
     SIZE,
     TEXT,
     U16,
@@ -90,6 +91,13 @@ class CpuidValueModel(_Model):
     cpu: Annotated[int | None, count(0, MAX_CPUS - 1)] = None
 
 
+class SeamopsModel(_Model):
+    """The SEAMOPS capabilities of one logical CPU or of all."""
+
+    value: Annotated[int, U64]
+    cpu: Annotated[int | None, count(0, MAX_CPUS - 1)] = None
+
+
 def _cpu_model_branch(value: object) -> str:
     return "cpuid" if isinstance(value, dict | CpuidModel) else "name"
 
@@ -112,6 +120,7 @@ class CpusModel(_Model):
     ] = None
     disabled_cpus: Annotated[int | None, auto(count(0, MAX_CPUS))] = None
     cpuid: list[CpuidValueModel] = Field(default_factory=list, max_length=MAX_RANGES, strict=True)
+    seamops: list[SeamopsModel] = Field(default_factory=list, max_length=MAX_RANGES, strict=True)
 
 
 class RangeModel(_Model):
@@ -173,6 +182,7 @@ class FirmwareModel(_Model):
     keyid_bits: Annotated[int | None, auto(count(MIN_KEYID_BITS, MAX_KEYID_BITS))] = None
     seamrr_range: BaseSizeModel | None = None
     msrs: list[MsrValueModel] = Field(default_factory=list, max_length=MAX_RANGES, strict=True)
+    tdx_without_integrity: Annotated[bool, FLAG] = False
 
 
 class PamtEntrySizeModel(_Model):
@@ -259,19 +269,68 @@ class MsrFaultModel(_Model):
     fault: Annotated[bool, FLAG] = True
 
 
-_FAULT_KEYS = ("leaf", "allocation", "boot", "msr")
+class PconfigFaultModel(_Model):
+    """PCONFIGs of the module that do not succeed."""
+
+    pconfig: Annotated[int, PCONFIG]
+    call: Annotated[int, CALL] = 1
+    times: Annotated[int, CALL] = 1
+
+
+class RdrandFaultModel(_Model):
+    """RDRANDs of the module, or of P-SEAMLDR, that have no entropy."""
+
+    rdrand: Annotated[str, one_of("no_entropy")]
+    call: Annotated[int, CALL] = 1
+    times: Annotated[int, CALL] = 1
+
+
+class GlobalLockModel(_Model):
+    """The module's global lock, held by another CPU."""
+
+    global_lock: Annotated[str, one_of("exclusive", "shared")]
+
+
+class TdmrLockModel(_Model):
+    """The lock of a TDMR, by its index, held by another CPU."""
+
+    tdmr_lock: Annotated[int, U16]
+
+
+class BusyCpuFaultModel(_Model):
+    """A CPU that is inside the module."""
+
+    busy_cpu: Annotated[int, count(0, MAX_CPUS - 1)]
+
+
+class ModuleFaultModel(_Model):
+    """A module that shut itself down on a fatal error."""
+
+    module: Annotated[str, one_of("halted")]
+
+
+FAULT_KEYS = (
+    *("leaf", "allocation", "boot", "msr"),
+    *("pconfig", "rdrand", "global_lock", "tdmr_lock", "busy_cpu", "module"),
+)
 
 
 def _fault_branch(value: object) -> str | None:
     keys = value if isinstance(value, dict) else {}
-    return next((BRANCH_MARK + key for key in _FAULT_KEYS if key in keys), None)
+    return next((BRANCH_MARK + key for key in FAULT_KEYS if key in keys), None)
 
 
 FaultModel = Annotated[
     Annotated[SeamcallFaultModel, Tag(BRANCH_MARK + "leaf")]
     | Annotated[AllocationFaultModel, Tag(BRANCH_MARK + "allocation")]
     | Annotated[BootFaultModel, Tag(BRANCH_MARK + "boot")]
-    | Annotated[MsrFaultModel, Tag(BRANCH_MARK + "msr")],
+    | Annotated[MsrFaultModel, Tag(BRANCH_MARK + "msr")]
+    | Annotated[PconfigFaultModel, Tag(BRANCH_MARK + "pconfig")]
+    | Annotated[RdrandFaultModel, Tag(BRANCH_MARK + "rdrand")]
+    | Annotated[GlobalLockModel, Tag(BRANCH_MARK + "global_lock")]
+    | Annotated[TdmrLockModel, Tag(BRANCH_MARK + "tdmr_lock")]
+    | Annotated[BusyCpuFaultModel, Tag(BRANCH_MARK + "busy_cpu")]
+    | Annotated[ModuleFaultModel, Tag(BRANCH_MARK + "module")],
     Discriminator(_fault_branch),
 ]
 

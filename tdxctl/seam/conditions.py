@@ -31,24 +31,46 @@ class Halt(Exception):
 class Conditions:
     """pconfig: codes of the next PCONFIGs, SUCCESS when used up. rdrand_failures: how many
     RDRANDs fail from now on. busy_lps: LPs that are inside the module.
+
+    pconfig_faults: (code, call, times), rdrand_faults: (call, times), calls counted from 1 since
+    the machine was booted; of several that would fire the first does.
     """
 
     pconfig: list[int] = field(default_factory=list)
     rdrand_failures: int = 0
+    pconfig_faults: list[tuple[int, int, int]] = field(default_factory=list)
+    rdrand_faults: list[tuple[int, int]] = field(default_factory=list)
+    pconfigs: int = 0
+    rdrands: int = 0
     global_lock: GlobalLock = GlobalLock.FREE
     locked_tdmrs: set[int] = field(default_factory=set)
     busy_lps: set[int] = field(default_factory=set)
 
     def rdrand(self) -> bool:
         """Whether the next RDRAND has entropy."""
+        self.rdrands += 1
         if self.rdrand_failures:
             self.rdrand_failures -= 1
             return False
-        return True
+        return not any(call <= self.rdrands < call + times for call, times in self.rdrand_faults)
 
     def next_pconfig(self) -> int:
         """The completion code of the next PCONFIG."""
-        return self.pconfig.pop(0) if self.pconfig else Pconfig.SUCCESS
+        self.pconfigs += 1
+        if self.pconfig:
+            return self.pconfig.pop(0)
+        codes = (c for c, call, n in self.pconfig_faults if call <= self.pconfigs < call + n)
+        return next(codes, Pconfig.SUCCESS)
+
+    def clear(self) -> None:
+        """Nothing is scripted any more; the calls counted stay."""
+        self.pconfig.clear()
+        self.rdrand_failures = 0
+        self.pconfig_faults.clear()
+        self.rdrand_faults.clear()
+        self.global_lock = GlobalLock.FREE
+        self.locked_tdmrs.clear()
+        self.busy_lps.clear()
 
     @property
     def exclusive_lock(self) -> bool:

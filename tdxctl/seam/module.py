@@ -85,13 +85,14 @@ class TdxModule:
         *,
         info: ModuleInfo | None = None,
         memory: PhysicalMemory | None = None,
+        conditions: Conditions | None = None,
         environment: Environment | None = None,
     ) -> None:
         self._state = ModuleState(
             platform,
             info if info is not None else ModuleInfo.of_version(version),
             memory if memory is not None else SparseMemory(),
-            conditions=Conditions(),
+            conditions=conditions if conditions is not None else Conditions(),
             environment=environment if environment is not None else Environment(),
             handoff=Handoff(),
             pamt=PamtMemory(),
@@ -135,6 +136,10 @@ class TdxModule:
             pamt=old.pamt,
         )
         self._halted = False
+
+    def halt(self) -> None:
+        """The module shuts itself down, as on a fatal error; only install() helps."""
+        self._halted = True
 
     @property
     def state(self) -> ModuleState:

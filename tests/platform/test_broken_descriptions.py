@@ -50,7 +50,10 @@ PLAIN_NUMBER = "  hint: write it in decimal or as 0x..., or quote it"
 TRUE_OR_FALSE = "  hint: write true or false, or quote it"
 NEED_A_NAME = "  hint: add a name of letters, digits, dots, underscores and hyphens"
 END_IS_EXCLUSIVE = "  hint: end is exclusive: the first byte behind the range"
-A_FAULT = "must have one of the keys leaf, allocation, boot, msr"
+A_FAULT = (
+    "must have one of the keys leaf, allocation, boot, msr, pconfig, rdrand, global_lock, "
+    "tdmr_lock, busy_cpu, module"
+)
 
 
 class Row(NamedTuple):
@@ -1301,6 +1304,50 @@ ROWS = [
             ' (got "IA32_MKTME_KEYID_PARTITIONING")'
         ),
         "bad.yaml:10:49: faults.6.fault: must be true or false (got 1)",
+    ),
+    broken(
+        "faults of the module",
+        "bad.yaml",
+        VALID + "faults:\n"
+        "  - {pconfig: entropy, times: 0}\n"
+        "  - {pconfig: 0x1_0000_0000}\n"
+        "  - {pconfig: true}\n"
+        "  - {rdrand: 1}\n"
+        "  - {global_lock: mine}\n"
+        "  - {tdmr_lock: -1}\n"
+        "  - {tdmr_lock: 0, mode: shared}\n"
+        "  - {busy_cpu: 4}\n"
+        "  - {busy_cpu: 8192}\n"
+        "  - {module: stopped}\n",
+        'bad.yaml:4:15: faults.0.pconfig: is not a completion code of PCONFIG (got "entropy")',
+        "  hint: codes: success, entropy_error, device_busy",
+        "bad.yaml:4:31: faults.0.times: must be at least 1 (got 0)",
+        "bad.yaml:5:15: faults.1.pconfig: is not a completion code of PCONFIG (got 0x1_0000_0000)",
+        "  hint: codes: success, entropy_error, device_busy",
+        "bad.yaml:6:15: faults.2.pconfig: must be a completion code's name or number (got true)",
+        "bad.yaml:7:14: faults.3.rdrand: must be no_entropy (got 1)",
+        'bad.yaml:8:19: faults.4.global_lock: must be exclusive or shared (got "mine")',
+        "bad.yaml:9:17: faults.5.tdmr_lock: must be at least 0 (got -1)",
+        "bad.yaml:10:20: faults.6.mode: unknown key",
+        "  hint: keys of faults.6: tdmr_lock",
+        "bad.yaml:11:16: faults.7.busy_cpu: does not exist (got 4)",
+        "  hint: the enabled CPUs of the MADT are 0-3",
+        "bad.yaml:12:16: faults.8.busy_cpu: must be at most 8191 (got 8192)",
+        'bad.yaml:13:14: faults.9.module: must be halted (got "stopped")',
+    ),
+    broken(
+        "SEAMOPS capabilities and integrity",
+        "bad.yaml",
+        "cpus:\n"
+        "  madt: [{apic_id: 0-3}]\n"
+        "  seamops: [{value: 0x7f, cpu: 4}, {value: -1}, {cpu: 1}]\n"
+        "memory: {ranges: []}\n"
+        "firmware: {tdx_without_integrity: 1}\n",
+        "bad.yaml:3:32: cpus.seamops.0.cpu: does not exist (got 4)",
+        "  hint: the enabled CPUs of the MADT are 0-3",
+        "bad.yaml:3:44: cpus.seamops.1.value: must be at least 0 (got -1)",
+        "bad.yaml:3:49: cpus.seamops.2.value: is required",
+        "bad.yaml:5:35: firmware.tdx_without_integrity: must be true or false (got 1)",
     ),
     broken(
         "more than 4,096 faults",

@@ -61,6 +61,12 @@ VALID: dict[str, Any] = {
         {"allocation": "pamt"},
         {"boot": "memory_notifier", "errno": "ENOMEM"},
         {"msr": 0x87},
+        {"pconfig": "entropy_error", "call": 2},
+        {"rdrand": "no_entropy"},
+        {"global_lock": "shared"},
+        {"tdmr_lock": 0},
+        {"busy_cpu": 1},
+        {"module": "halted"},
     ],
 }
 
@@ -88,7 +94,20 @@ SCALARS = (
     | st.sampled_from(["010", "1:30", "yes", "<<", "*a", "&a", "!!int 1", "\x00leaf", "\ud800"])
 )
 KEYS = st.text(max_size=8) | st.sampled_from(
-    ["leaf", "allocation", "boot", "msr", "start", "end", "size", "base", "apic_id", "\x00leaf"]
+    [
+        "leaf",
+        "allocation",
+        "boot",
+        "msr",
+        "pconfig",
+        "busy_cpu",
+        "start",
+        "end",
+        "size",
+        "base",
+        "apic_id",
+        "\x00leaf",
+    ]
 )
 STRUCTURES = st.recursive(
     SCALARS,

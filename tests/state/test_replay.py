@@ -53,6 +53,12 @@ FAULTS: list[dict[str, object]] = [
     {"leaf": 33, "call": 1, "times": 2, "status": "0x8000ff00ffff0000"},
     {"allocation": "pamt", "call": 2, "times": 1},
     {"allocation": "kernel", "call": 3, "times": 1},
+    {"pconfig": 2, "call": 1, "times": 1},
+    {"rdrand": "no_entropy", "call": 2, "times": 1},
+    {"global_lock": "exclusive"},
+    {"tdmr_lock": 0},
+    {"busy_cpu": 1},
+    {"module": "halted"},
 ]
 
 
