@@ -16,15 +16,14 @@ from tdxctl.errors import DescriptionError, Diagnostic, UsageError
 from tdxctl.platform.build import build, fault_of
 from tdxctl.platform.checks import cross_checks
 from tdxctl.platform.description import Platform, RuntimeFault
-from tdxctl.platform.fields import BRANCH_MARK
 from tdxctl.platform.model import FAULT_KEYS, FaultModel, PlatformModel
+from tdxctl.platform.problems import Shape, model_problems
 from tdxctl.platform.reading import read
 from tdxctl.platform.settings import with_settings
-from tdxctl.platform.source import MAX_FILE_SIZE, UNREADABLE, Path, Source, dotted, got
+from tdxctl.platform.source import MAX_FILE_SIZE, UNREADABLE, Source, got
 from tdxctl.units import NAME_PATTERN, printable
 
 _STDIN = "-"
-_AUTO_OR_LIST = ("memory", "cmrs")
 
 
 def load_file(path: str, settings: tuple[str, ...] = ()) -> Platform:
@@ -73,7 +72,7 @@ def runtime_fault(pairs: tuple[str, ...]) -> RuntimeFault:
         model = TypeAdapter[Any](FaultModel).validate_python(document.data)
         fault = fault_of(model)
     except ValidationError as error:
-        problems = document.problems + _model_problems(document, error)
+        problems = document.problems + model_problems(document, error, _SHAPE)
         raise UsageError("\n".join(problem.render() for problem in problems)) from None
     if not isinstance(fault, RuntimeFault):
         raise UsageError(
@@ -100,7 +99,7 @@ def platform_of(document: Source, *, default_name: str) -> Platform:
         try:
             model = PlatformModel.model_validate(document.data)
         except ValidationError as error:
-            problems += _model_problems(document, error)
+            problems += model_problems(document, error, _SHAPE)
         for found in cross_checks(document.data):
             if found.path in document.merged:
                 continue
@@ -138,107 +137,9 @@ def _read_bytes(path: str) -> bytes:
         raise UsageError(f"cannot read {what}: {reason}") from None
 
 
-def _model_problems(document: Source, error: ValidationError) -> list[Diagnostic]:
-    problems = []
-    for entry in error.errors(include_url=False):
-        if entry["type"] == "unreadable" or entry["input"] is UNREADABLE:
-            continue
-        kind, location = entry["type"], entry["loc"]
-        path = _path_of(location, kind)
-        if path in document.merged or (kind == "missing" and path[:-1] in document.merged):
-            continue
-        problems.append(_model_problem(document, path, location, entry))
-    return problems
-
-
-def _path_of(location: Path, kind: str) -> Path:
-    # The last part of an unknown key's location is the description's own, whatever it is.
-    own = location[-1:] if kind == "extra_forbidden" else ()
-    rest = location[: len(location) - len(own)]
-    return (*(part for part in rest if not _is_branch(part)), *own)
-
-
-def _is_branch(part: str | int) -> bool:
-    return isinstance(part, str) and part.startswith(BRANCH_MARK)
-
-
-def _model_problem(document: Source, path: Path, location: Path, entry: Any) -> Diagnostic:
-    context, value = entry.get("ctx", {}), entry["input"]
-    match entry["type"]:
-        case "tdxctl":
-            return document.problem(
-                path, context["summary"], detail=document.got(path, value), hint=context["hint"]
-            )
-        case "missing":
-            return document.problem(path, "is required")
-        case "extra_forbidden":
-            return document.problem(
-                path, "unknown key", hint=_did_you_mean(path, location), at_key=True
-            )
-        case "invalid_key":
-            return document.problem(path, "a key must be text")
-        case "too_short":
-            return document.problem(path, "must not be empty")
-        case "too_long":
-            return document.problem(path, f"has more than {context['max_length']} entries")
-        case "list_type":
-            what = "must be auto or a list" if path == _AUTO_OR_LIST else "must be a list"
-            return document.problem(path, what, detail=document.got(path, value))
-        case "union_tag_not_found":
-            return document.problem(
-                path,
-                f"must have one of the keys {', '.join(FAULT_KEYS)}",
-                detail=document.got(path, value),
-            )
-        case _:
-            return document.problem(path, "must be a mapping", detail=document.got(path, value))
-
-
-def _did_you_mean(path: Path, location: Path) -> str | None:
-    # The nearest key of the model at that place.
-    import difflib
-
-    keys = _keys_at(location[:-1])
-    near = difflib.get_close_matches(str(path[-1]), keys, n=1)
-    if near:
-        return f"did you mean {near[0]}?"
-    where = f"keys of {dotted(path[:-1])}" if len(path) > 1 else "keys here"
-    return f"{where}: {', '.join(keys)}"
-
-
 @cache
 def _json_schema() -> dict[str, Any]:
     return PlatformModel.model_json_schema()
 
 
-def _keys_at(location: Path) -> list[str]:
-    # Walks the JSON Schema, which has the model's keys by their written names.
-    schema = _json_schema()
-    nodes: list[dict[str, Any]] = [schema]
-    for part in location:
-        if _is_branch(part):
-            # The branches of faults are named after the key that tells them apart. A fault
-            # by itself, which the root is not, is found among the definitions.
-            tag = str(part).removeprefix(BRANCH_MARK)
-            known = [*nodes, *schema["$defs"].values()]
-            nodes = [node for node in known if tag in node.get("properties", {})][:1] or nodes
-        else:
-            nodes = [child for node in nodes for child in _children(schema, node, part)]
-    return [key for node in nodes for key in node.get("properties", {})]
-
-
-def _children(
-    schema: dict[str, Any], node: dict[str, Any], part: str | int
-) -> list[dict[str, Any]]:
-    found = [node["items"]] if isinstance(part, int) and "items" in node else []
-    if isinstance(part, str) and part in node.get("properties", {}):
-        found.append(node["properties"][part])
-    resolved = []
-    while found:
-        child = found.pop()
-        if "$ref" in child:
-            found.append(schema["$defs"][child["$ref"].rpartition("/")[2]])
-            continue
-        found += child.get("anyOf", []) + child.get("oneOf", [])
-        resolved.append(child)
-    return resolved
+_SHAPE = Shape(_json_schema, lambda _: FAULT_KEYS)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From pydantic's errors to diagnostics at their places, with the nearest key as a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from tdxctl.errors import Diagnostic
+from tdxctl.platform.fields import BRANCH_MARK
+from tdxctl.platform.source import UNREADABLE, Path, Source, dotted
+
+_AUTO_OR_LIST = ("memory", "cmrs")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What hints are made from.
+
+    schema: the model's JSON Schema, which knows the keys. branches: the keys that tell the kinds
+    of entry apart, at a path where an entry has none of them.
+    """
+
+    schema: Callable[[], dict[str, Any]]
+    branches: Callable[[Path], tuple[str, ...]]
+
+
+def model_problems(document: Source, error: ValidationError, shape: Shape) -> list[Diagnostic]:
+    """A diagnostic for each of pydantic's errors."""
+    problems = []
+    for entry in error.errors(include_url=False):
+        if entry["type"] == "unreadable" or entry["input"] is UNREADABLE:
+            continue
+        kind, location = entry["type"], entry["loc"]
+        path = _path_of(location, kind)
+        if path in document.merged or (kind == "missing" and path[:-1] in document.merged):
+            continue
+        problems.append(_model_problem(document, path, location, entry, shape))
+    return problems
+
+
+def _path_of(location: Path, kind: str) -> Path:
+    # The last part of an unknown key's location is the description's own, whatever it is.
+    own = location[-1:] if kind == "extra_forbidden" else ()
+    rest = location[: len(location) - len(own)]
+    return (*(part for part in rest if not _is_branch(part)), *own)
+
+
+def _is_branch(part: str | int) -> bool:
+    return isinstance(part, str) and part.startswith(BRANCH_MARK)
+
+
+def _model_problem(
+    document: Source, path: Path, location: Path, entry: Any, shape: Shape
+) -> Diagnostic:
+    context, value = entry.get("ctx", {}), entry["input"]
+    match entry["type"]:
+        case "tdxctl":
+            return document.problem(
+                path, context["summary"], detail=document.got(path, value), hint=context["hint"]
+            )
+        case "missing":
+            return document.problem(path, "is required")
+        case "extra_forbidden":
+            return document.problem(
+                path, "unknown key", hint=_did_you_mean(path, location, shape.schema()), at_key=True
+            )
+        case "invalid_key":
+            return document.problem(path, "a key must be text")
+        case "too_short":
+            return document.problem(path, "must not be empty")
+        case "too_long":
+            return document.problem(path, f"has more than {context['max_length']} entries")
+        case "list_type":
+            what = "must be auto or a list" if path == _AUTO_OR_LIST else "must be a list"
+            return document.problem(path, what, detail=document.got(path, value))
+        case "union_tag_not_found":
+            return document.problem(
+                path,
+                f"must have one of the keys {', '.join(shape.branches(path))}",
+                detail=document.got(path, value),
+            )
+        case _:
+            return document.problem(path, "must be a mapping", detail=document.got(path, value))
+
+
+def _did_you_mean(path: Path, location: Path, schema: dict[str, Any]) -> str | None:
+    # The nearest key of the model at that place.
+    import difflib
+
+    keys = _keys_at(location[:-1], schema)
+    near = difflib.get_close_matches(str(path[-1]), keys, n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    where = f"keys of {dotted(path[:-1])}" if len(path) > 1 else "keys here"
+    return f"{where}: {', '.join(keys)}"
+
+
+def _keys_at(location: Path, schema: dict[str, Any]) -> list[str]:
+    # Walks the JSON Schema, which has the model's keys by their written names.
+    nodes: list[dict[str, Any]] = [schema]
+    for part in location:
+        if _is_branch(part):
+            # The branches of faults are named after the key that tells them apart. A fault
+            # by itself, which the root is not, is found among the definitions.
+            tag = str(part).removeprefix(BRANCH_MARK)
+            known = [*nodes, *schema["$defs"].values()]
+            nodes = [node for node in known if tag in node.get("properties", {})][:1] or nodes
+        else:
+            nodes = [child for node in nodes for child in _children(schema, node, part)]
+    return [key for node in nodes for key in node.get("properties", {})]
+
+
+def _children(
+    schema: dict[str, Any], node: dict[str, Any], part: str | int
+) -> list[dict[str, Any]]:
+    found = [node["items"]] if isinstance(part, int) and "items" in node else []
+    if isinstance(part, str) and part in node.get("properties", {}):
+        found.append(node["properties"][part])
+    resolved = []
+    while found:
+        child = found.pop()
+        if "$ref" in child:
+            found.append(schema["$defs"][child["$ref"].rpartition("/")[2]])
+            continue
+        found += child.get("anyOf", []) + child.get("oneOf", [])
+        resolved.append(child)
+    return resolved
