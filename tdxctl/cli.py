@@ -21,6 +21,7 @@ COMMANDS = {
     "memory": "Bring memory of a running machine online.",
     "module": "Load, unload or shut down the TDX module of a running machine.",
     "fault": "Script a fault on a running machine, or clear all of them.",
+    "seamcall": "Make the SEAMCALLs of a script, and say what each one answered.",
     "machines": "List the machines, or print one as JSON that reproduces it.",
     "forget": "Delete a machine and all that happened on it.",
     "explain": "Say what a status, an errno, a SEAMCALL leaf or a metadata field means.",

@@ -68,6 +68,46 @@ class Seamcall:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectSeamcall:
+    """n SEAMCALLs that no kernel made: registers RAX, RCX, RDX, R8 to R11 before and after.
+
+    sys_state is the module's after them, None where no module answers.
+    """
+
+    cpu: int
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    sys_state: str | None
+    n: int = 1
+
+    def to_dict(self) -> dict[str, object]:
+        """{ev: direct_seamcall, cpu, in, out, sys_state} and n where it is not 1."""
+        entry: dict[str, object] = {
+            "ev": "direct_seamcall",
+            "cpu": self.cpu,
+            "in": [hex(value) for value in self.before],
+            "out": [hex(value) for value in self.after],
+            "sys_state": self.sys_state,
+        }
+        return _with_count(entry, self.n)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryData:
+    """Physical memory at address at, written to or read: data."""
+
+    at: int
+    data: bytes
+    written: bool
+    n: int = 1
+
+    def to_dict(self) -> dict[str, object]:
+        """{ev: memory_write or memory_read, at, data} with data in hex."""
+        ev = "memory_write" if self.written else "memory_read"
+        return _with_count({"ev": ev, "at": hex(self.at), "data": self.data.hex()}, self.n)
+
+
+@dataclass(frozen=True, slots=True)
 class AllocContigPages:
     """alloc_contig_pages(nr_pages, nid): base in bytes, None and got_nid -1 where it failed."""
 
@@ -141,9 +181,18 @@ class StatusEvent:
         return {"ev": "status", "status": self.status}
 
 
-TraceEvent = Seamcall | AllocContigPages | FreeContigRange | WbinvdOnAllCpus
+TraceEvent = (
+    Seamcall | DirectSeamcall | MemoryData | AllocContigPages | FreeContigRange | WbinvdOnAllCpus
+)
 Event = TraceEvent | LogLine | StepEvent | StatusEvent
-_TRACE = (Seamcall, AllocContigPages, FreeContigRange, WbinvdOnAllCpus)
+_TRACE = (
+    Seamcall,
+    DirectSeamcall,
+    MemoryData,
+    AllocContigPages,
+    FreeContigRange,
+    WbinvdOnAllCpus,
+)
 
 
 def _with_count(entry: dict[str, object], n: int) -> dict[str, object]:

@@ -8,6 +8,7 @@ replayed outcome must be the stored one.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tdxctl import __version__, store
@@ -15,18 +16,12 @@ from tdxctl.errors import StateError
 from tdxctl.events import InitReport, OpResult
 from tdxctl.host.kernels import DEFAULT_KERNEL
 from tdxctl.machine import Machine
-from tdxctl.platform.description import (
-    Platform,
-    RuntimeFault,
-    fault_from_dict,
-    fault_to_dict,
-)
+from tdxctl.operations import Operation, perform
+from tdxctl.platform.description import Platform
 from tdxctl.report import json_status
 from tdxctl.store import MachineRow, OperationRow, Store, no_such_machine
 
 MAX_OPERATIONS = 1000
-
-Operation = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +58,7 @@ def boot(asked: Asked) -> OpResult:
         return _boot(rows, asked, rows.machine(asked.machine)).boot_result
 
 
-def operate(name: str, operations: list[Operation]) -> list[OpResult]:
+def operate(name: str, operations: Iterable[Operation]) -> list[OpResult]:
     """Perform operations on a running machine, stopping after the first that fails."""
     with store.writing() as rows:
         row = _require(rows, name)
@@ -74,11 +69,6 @@ def operate(name: str, operations: list[Operation]) -> list[OpResult]:
             if results[-1].returned != 0:
                 break
         return results
-
-
-def set_fault(fault: RuntimeFault) -> Operation:
-    """The operation that scripts fault."""
-    return {"op": "fault_set", "fault": fault_to_dict(fault)}
 
 
 def _require(rows: Store, name: str) -> MachineRow:
@@ -148,37 +138,6 @@ def _operate(rows: Store, name: str, machine: Machine, operation: Operation) -> 
     row = OperationRow(_dump(operation), _outcome(result))
     rows.put_operation(name, row, _status(machine))
     return result
-
-
-def perform(machine: Machine, operation: Operation) -> OpResult:
-    """One recorded operation on a machine."""
-    match operation:
-        case {"op": "init", "callers": int(callers)}:
-            return machine.tdx_init(callers)
-        case {"op": "cpu_online", "cpu": int(cpu)}:
-            return machine.cpu_online(cpu)
-        case {"op": "cpu_offline", "cpu": int(cpu)}:
-            return machine.cpu_offline(cpu)
-        case {"op": "memory_online", "start": int(start), "end": int(end)}:
-            return machine.memory_online(start, end)
-        case {"op": "module_load"}:
-            return machine.load_module()
-        case {"op": "module_unload"}:
-            return machine.unload_module()
-        case {"op": "module_shutdown"}:
-            return machine.shut_down_module()
-        case {"op": "fault_set", "fault": dict(fault)}:
-            return machine.set_fault(_fault(fault))
-        case {"op": "fault_clear"}:
-            return machine.clear_faults()
-        case _:
-            raise StateError(f"an operation that this tdxctl does not know: {operation.get('op')}")
-
-
-def _fault(fault: dict[str, object]) -> RuntimeFault:
-    restored = fault_from_dict(fault)
-    assert isinstance(restored, RuntimeFault)
-    return restored
 
 
 def _outcome(result: OpResult) -> str:

@@ -11,11 +11,13 @@ import numpy as np
 
 from tdxctl.errors import NotModelledError, UsageError
 from tdxctl.events import (
+    DirectSeamcall,
     Event,
     InitReport,
     Journal,
     LogLine,
     MachineSummary,
+    MemoryData,
     OpResult,
     PamtSummary,
     TdmrRow,
@@ -49,6 +51,7 @@ from tdxctl.seam.environment import Environment
 from tdxctl.seam.faults import Fault, FaultScript
 from tdxctl.seam.module import ModuleInfo, ModulePlatform, TdxModule
 from tdxctl.seam.msrs import MSRS
+from tdxctl.seam.port import Registers
 from tdxctl.seam.seamcall import SeamcallInstruction
 from tdxctl.seam.versions import ModuleVersion
 
@@ -202,6 +205,30 @@ class Machine:
         """Forget every scripted fault; a module that halted stays so until one is loaded."""
         return self._locked("fault_clear", self._clear_faults)
 
+    def seamcall(self, cpu: int, registers: Registers, until: int | None = None) -> OpResult:
+        """A SEAMCALL that the kernel knows nothing of; until as in SeamcallPort.seamcall_repeat.
+
+        The result's one event is a DirectSeamcall. Raises UsageError for a CPU that the machine
+        does not have or that is offline, NotModelledError for a leaf that is not modelled.
+        """
+        self._require_cpu(cpu)
+        if not self._cpus.is_online(cpu):
+            raise UsageError(f"CPU {cpu} is offline: it makes no SEAMCALL")
+        return self._locked("seamcall", lambda: self._direct_seamcall(cpu, registers, until))
+
+    def write_memory(self, pa: int, data: bytes) -> OpResult:
+        """Store data at physical address pa, behind the kernel's back."""
+        return self._locked("memory_write", lambda: self._touch(pa, data))
+
+    def read_memory(self, pa: int, length: int) -> OpResult:
+        """The result's one event is a MemoryData with length bytes at physical address pa."""
+        return self._locked("memory_read", lambda: self._touch(pa, length))
+
+    @property
+    def sys_state(self) -> str | None:
+        """SYS_STATE of the module in place; None where there is none, or it answers no more."""
+        return self._seamcall.sys_state
+
     # Reports
 
     def summary(self) -> MachineSummary:
@@ -326,6 +353,23 @@ class Machine:
         self._seamcall.faults.set(())
         self._mm.faults = ()
         self._conditions.clear()
+        return 0
+
+    def _direct_seamcall(self, cpu: int, registers: Registers, until: int | None) -> int:
+        out, calls = self._seamcall.seamcall(cpu, registers), 1
+        if until is not None and out.rax == 0 and out.rdx < until:
+            out, more = self._seamcall.seamcall_repeat(cpu, registers, until)
+            calls += more
+        state = self._seamcall.sys_state
+        self._journal.record(DirectSeamcall(cpu, tuple(registers), tuple(out), state, calls))
+        return 0
+
+    def _touch(self, pa: int, data: bytes | int) -> int:
+        if isinstance(data, bytes):
+            self._memory.write(pa, data)
+            self._journal.record(MemoryData(pa, data, written=True))
+        else:
+            self._journal.record(MemoryData(pa, self._memory.read(pa, data), written=False))
         return 0
 
     def _require_cpu(self, cpu: int) -> None:

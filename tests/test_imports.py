@@ -59,6 +59,7 @@ ALLOWED = {
     ("status",): CLICK | {"sqlite3"},
     ("status", "--format", "json"): CLICK | {"sqlite3"},
     ("explain", "0xc0000a2100000300"): CLICK,
+    ("seamcall", "tests/data/bring-up.yaml"): BOOTING,
     ("dmesg",): CLICK | {"sqlite3"},
     ("trace",): CLICK | {"sqlite3"},
     ("machines",): CLICK | {"sqlite3"},
@@ -145,6 +146,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": {"units"},
     "events": {"units"},
     "platform.description": LEAVES,
+    "platform.calls": {"platform.description"},
     "platform": {"platform"} | LEAVES | SEAM_TABLES,
     "seam.leaves": {"units"},
     "seam.msrs": set(),
@@ -161,15 +163,21 @@ ROOMS: dict[str, set[str]] = {
     "machine": {"platform.description", "hardware", "seam", "host", "events"} | LEAVES,
     "explain": {"explain", "events"} | LEAVES | SEAM_TABLES,
     "store": {"errors", "units"},
-    "lab": {"store", "machine", "platform.description", "host.kernels", "events", "report"}
-    | {"errors"},
-    "report": {"report", "events", "explain", "platform.description", "host.kernels"}
+    "operations": {"machine", "platform.description", "seam.port", "events", "errors"},
+    "lab": {"store", "machine", "operations", "platform.description", "host.kernels", "events"}
+    | {"report", "errors"},
+    "script": {"operations", "platform.calls", "events", "seam.status", "units"},
+    "report": {"report", "events", "script", "explain", "platform.description", "platform.calls"}
+    | {"host.kernels"}
     | LEAVES
     | SEAM_TABLES,
 }
 FREE = {"__init__", "__main__", "cli", "commands"}  # everything, lazily
 # `load()` and `from_dict()` of the description import their reader when they are called.
-LAZY_EXCEPTIONS = {("platform.description", "platform"), ("errors", "units")}
+LAZY_EXCEPTIONS = {
+    ("platform.description", "platform"),
+    ("errors", "units"),
+}
 
 FENCED = {
     "click": {"__main__", "cli", "commands"},

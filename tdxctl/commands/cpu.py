@@ -28,7 +28,9 @@ def command(action: str, cpus: str, machine: str | None, output_format: str) -> 
     from tdxctl.commands.parse import cpulist
     from tdxctl.commands.stored import machine_row
 
-    operations: list[lab.Operation] = [{"op": f"cpu_{action}", "cpu": cpu} for cpu in cpulist(cpus)]
+    operations: list[dict[str, object]] = [
+        {"op": f"cpu_{action}", "cpu": cpu} for cpu in cpulist(cpus)
+    ]
     name = machine_row(machine).name
     results = lab.operate(name, operations)
     labels = [f"cpu {operation['cpu']} {action}" for operation in operations]

@@ -28,14 +28,15 @@ def command(action: str, keys: tuple[str, ...], machine: str | None, output_form
     """
     from tdxctl import lab
     from tdxctl.commands.stored import machine_row
+    from tdxctl.operations import Operation, set_fault
 
     if bool(keys) != (action == "set"):
         raise UsageError("fault set takes KEY=VALUE pairs, fault clear takes none")
-    operation: lab.Operation = {"op": "fault_clear"}
+    operation: Operation = {"op": "fault_clear"}
     if action == "set":
         from tdxctl.platform.load import runtime_fault
 
-        operation = lab.set_fault(runtime_fault(keys))
+        operation = set_fault(runtime_fault(keys))
     name = machine_row(machine).name
     results = lab.operate(name, [operation])
     write_operations(name, [(f"fault {action}", results[0])], output_format)

@@ -54,6 +54,17 @@ class JsonReader:
             raise self._error("nothing may follow the value")
         return self._source
 
+    def read_lines(self) -> Source:
+        """The values that follow one another, as a list. Raises DescriptionError."""
+        values: list[Any] = []
+        self._source.value_marks[()] = (1, 1)
+        self._space()
+        while self._at != len(self._text):
+            values.append(self._value((len(values),), 1))
+            self._space()
+        self._source.data = values
+        return self._source
+
     def _space(self) -> None:
         match = _JSON_SPACE.match(self._text, self._at)
         assert match is not None

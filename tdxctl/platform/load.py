@@ -31,7 +31,7 @@ def load_file(path: str, settings: tuple[str, ...] = ()) -> Platform:
 
     settings are `PATH=VALUE` changes on top, in the order given.
     """
-    data = _read_bytes(path)
+    data = read_bytes(path)
     shown = "<stdin>" if path == _STDIN else path
     stem = "stdin" if path == _STDIN else PurePath(path).stem
     starts_as_json = data.lstrip()[:1] == b"{"
@@ -122,7 +122,8 @@ def platform_of(document: Source, *, default_name: str) -> Platform:
     return build(model, default_name)
 
 
-def _read_bytes(path: str) -> bytes:
+def read_bytes(path: str) -> bytes:
+    """At most a byte more than a file may have; `-` is standard input. Raises UsageError."""
     limit = MAX_FILE_SIZE + 1
     try:
         if path == _STDIN:

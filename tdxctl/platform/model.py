@@ -52,18 +52,20 @@ from tdxctl.seam.status import Status
 from tdxctl.seam.versions import FEATURES0
 
 
-class _Model(BaseModel):
+class Model(BaseModel):
+    """The base of all: no unknown keys."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
-class CpuidModel(_Model):
+class CpuidModel(Model):
     """A CPU by CPUID family and model."""
 
     family: Annotated[int, plain_number(0, 0xFF)]
     model: Annotated[int, plain_number(0, 0xFF)]
 
 
-class FeaturesModel(_Model):
+class FeaturesModel(Model):
     """CPU features that the bring-up looks at."""
 
     mtrr: Annotated[bool, FLAG] = True
@@ -73,7 +75,7 @@ class FeaturesModel(_Model):
     self_snoop: Annotated[bool, FLAG] = True
 
 
-class MadtEntryModel(_Model):
+class MadtEntryModel(Model):
     """A local APIC structure of the MADT, or a range of alike ones."""
 
     apic_id: Annotated[list[int], named(parse_apic_ids, "a number or a range such as 0-63")]
@@ -81,7 +83,7 @@ class MadtEntryModel(_Model):
     enabled: Annotated[bool, FLAG] = True
 
 
-class CpuidValueModel(_Model):
+class CpuidValueModel(Model):
     """What CPUID reports in a register, on one logical CPU or on all."""
 
     leaf: Annotated[int, U32]
@@ -91,7 +93,7 @@ class CpuidValueModel(_Model):
     cpu: Annotated[int | None, count(0, MAX_CPUS - 1)] = None
 
 
-class SeamopsModel(_Model):
+class SeamopsModel(Model):
     """The SEAMOPS capabilities of one logical CPU or of all."""
 
     value: Annotated[int, U64]
@@ -102,7 +104,7 @@ def _cpu_model_branch(value: object) -> str:
     return "cpuid" if isinstance(value, dict | CpuidModel) else "name"
 
 
-class CpusModel(_Model):
+class CpusModel(Model):
     """The machine's CPUs."""
 
     model: Annotated[
@@ -123,7 +125,7 @@ class CpusModel(_Model):
     seamops: list[SeamopsModel] = Field(default_factory=list, max_length=MAX_RANGES, strict=True)
 
 
-class RangeModel(_Model):
+class RangeModel(Model):
     """A memblock.memory region; end is exclusive."""
 
     start: Annotated[int, ADDRESS]
@@ -132,21 +134,21 @@ class RangeModel(_Model):
     node: Annotated[int, count(0, MAX_NODE)] = 0
 
 
-class ReservedModel(_Model):
+class ReservedModel(Model):
     """Memory in use; end is exclusive."""
 
     start: Annotated[int, ADDRESS]
     end: Annotated[int, END]
 
 
-class BaseSizeModel(_Model):
+class BaseSizeModel(Model):
     """A range by base and size."""
 
     base: Annotated[int, ADDRESS]
     size: Annotated[int, SIZE]
 
 
-class MemoryModel(_Model):
+class MemoryModel(Model):
     """The machine's memory."""
 
     ranges: list[RangeModel] = Field(max_length=MAX_RANGES, strict=True)
@@ -165,7 +167,7 @@ class MemoryModel(_Model):
     ] = None
 
 
-class MsrValueModel(_Model):
+class MsrValueModel(Model):
     """What an MSR holds, on one logical CPU or on all."""
 
     msr: Annotated[int, MSR]
@@ -173,7 +175,7 @@ class MsrValueModel(_Model):
     cpu: Annotated[int | None, count(0, MAX_CPUS - 1)] = None
 
 
-class FirmwareModel(_Model):
+class FirmwareModel(Model):
     """What firmware set up for TDX."""
 
     seamrr: Annotated[str, one_of(*(choice.value for choice in Seamrr))] = Seamrr.ENABLED.value
@@ -185,7 +187,7 @@ class FirmwareModel(_Model):
     tdx_without_integrity: Annotated[bool, FLAG] = False
 
 
-class PamtEntrySizeModel(_Model):
+class PamtEntrySizeModel(Model):
     """PAMT entry sizes in bytes."""
 
     size_4k: Annotated[int, U16] = Field(16, alias="4k")
@@ -193,7 +195,7 @@ class PamtEntrySizeModel(_Model):
     size_1g: Annotated[int, U16] = Field(16, alias="1g")
 
 
-class ModuleModel(_Model):
+class ModuleModel(Model):
     """The TDX module's image and what it reports."""
 
     loaded: Annotated[bool, FLAG] = True
@@ -225,13 +227,13 @@ class ModuleModel(_Model):
     checks: Annotated[str, one_of(*(choice.value for choice in Checks))] = Checks.STRICT.value
 
 
-class KernelModel(_Model):
+class KernelModel(Model):
     """How the booted kernel was built and started."""
 
     hibernation: Annotated[bool, FLAG] = False
 
 
-class SeamcallFaultModel(_Model):
+class SeamcallFaultModel(Model):
     """Calls of a SEAMCALL leaf that fail."""
 
     leaf: Annotated[int, named(Leaf.parse, "a SEAMCALL leaf's name or number")]
@@ -241,7 +243,7 @@ class SeamcallFaultModel(_Model):
     times: Annotated[int, CALL] = 1
 
 
-class AllocationFaultModel(_Model):
+class AllocationFaultModel(Model):
     """Allocations of the kernel that fail."""
 
     allocation: Annotated[str, one_of("pamt", "kernel")]
@@ -249,7 +251,7 @@ class AllocationFaultModel(_Model):
     times: Annotated[int, CALL] = 1
 
 
-class BootFaultModel(_Model):
+class BootFaultModel(Model):
     """A registration at boot that fails."""
 
     boot: Annotated[str, one_of("memory_notifier")]
@@ -262,14 +264,14 @@ def _the_msr(value: object) -> int:
     return 0x87
 
 
-class MsrFaultModel(_Model):
+class MsrFaultModel(Model):
     """An MSR that cannot be read."""
 
     msr: Annotated[int, Checked(_the_msr, {"const": 0x87})]
     fault: Annotated[bool, FLAG] = True
 
 
-class PconfigFaultModel(_Model):
+class PconfigFaultModel(Model):
     """PCONFIGs of the module that do not succeed."""
 
     pconfig: Annotated[int, PCONFIG]
@@ -277,7 +279,7 @@ class PconfigFaultModel(_Model):
     times: Annotated[int, CALL] = 1
 
 
-class RdrandFaultModel(_Model):
+class RdrandFaultModel(Model):
     """RDRANDs of the module, or of P-SEAMLDR, that have no entropy."""
 
     rdrand: Annotated[str, one_of("no_entropy")]
@@ -285,25 +287,25 @@ class RdrandFaultModel(_Model):
     times: Annotated[int, CALL] = 1
 
 
-class GlobalLockModel(_Model):
+class GlobalLockModel(Model):
     """The module's global lock, held by another CPU."""
 
     global_lock: Annotated[str, one_of("exclusive", "shared")]
 
 
-class TdmrLockModel(_Model):
+class TdmrLockModel(Model):
     """The lock of a TDMR, by its index, held by another CPU."""
 
     tdmr_lock: Annotated[int, U16]
 
 
-class BusyCpuFaultModel(_Model):
+class BusyCpuFaultModel(Model):
     """A CPU that is inside the module."""
 
     busy_cpu: Annotated[int, count(0, MAX_CPUS - 1)]
 
 
-class ModuleFaultModel(_Model):
+class ModuleFaultModel(Model):
     """A module that shut itself down on a fatal error."""
 
     module: Annotated[str, one_of("halted")]
@@ -341,7 +343,7 @@ def _the_schema(value: object) -> str:
     return SCHEMA
 
 
-class PlatformModel(_Model):
+class PlatformModel(Model):
     """A platform description."""
 
     schema_: Annotated[str, Checked(_the_schema, {"const": SCHEMA})] = Field(SCHEMA, alias="schema")

@@ -142,6 +142,11 @@ class TdxModule:
         self._halted = True
 
     @property
+    def halted(self) -> bool:
+        """Whether the module shut itself down."""
+        return self._halted
+
+    @property
     def state(self) -> ModuleState:
         """The module's global state, for tests and reports."""
         return self._state

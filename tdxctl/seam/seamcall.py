@@ -53,6 +53,12 @@ class SeamcallInstruction:
         module = self._ready_module()
         return module.seamcall(cpu, registers) if module else _fail_invalid(registers)
 
+    @property
+    def sys_state(self) -> str | None:
+        """SYS_STATE of the module that answers SEAMCALLs, None where none does."""
+        module = self._ready_module()
+        return None if module is None or module.halted else module.sys_state
+
     def _ready_module(self) -> TdxModule | None:
         # P-SEAMLDR clears SEAM_READY while it puts another module in place.
         return None if self._seamldr and not self._seamldr.seam_ready else self.module

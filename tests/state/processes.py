@@ -16,6 +16,7 @@ from typing import Any
 
 from tdxctl import lab, store
 from tdxctl.lab import Asked
+from tdxctl.operations import Operation
 from tdxctl.platform.description import Platform
 from tests.cli.runner import ROOT
 from tests.machines import small
@@ -58,9 +59,9 @@ def recorded_events(machine: str) -> list[dict[str, Any]]:
         return [e for op in rows.operations(machine) for e in json.loads(op.outcome)["events"]]
 
 
-def operations(number: int) -> Iterator[lab.Operation]:
+def operations(number: int) -> Iterator[Operation]:
     """A fixed series of operations that keeps changing the machine's state."""
-    cycle: list[lab.Operation] = [
+    cycle: list[Operation] = [
         {"op": "cpu_offline", "cpu": 3},
         {"op": "init", "callers": 1},
         {"op": "fault_clear"},

@@ -21,7 +21,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tdxctl import Machine, __version__, lab, store
 from tdxctl.events import OpResult
-from tdxctl.lab import Asked, Operation
+from tdxctl.lab import Asked
+from tdxctl.operations import Operation, perform
 from tdxctl.platform.description import Platform
 from tdxctl.report import json_status
 from tests.cli.runner import ROOT
@@ -132,7 +133,7 @@ class StoredAgainstMemory(RuleBasedStateMachine):
         ]
 
     def _do(self, operation: Operation, elsewhere: bool) -> None:
-        expected = shown(lab.perform(self.machine, operation))
+        expected = shown(perform(self.machine, operation))
         if elsewhere:
             assert self._worker.stdin is not None
             assert self._worker.stdout is not None

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a SEAMCALL script did, as text and as `tdxctl.seamcalls/1`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tdxctl.events import DirectSeamcall, MemoryData
+from tdxctl.platform.calls import CallEntry, FaultEntry, TableEntry, WriteEntry
+from tdxctl.platform.description import fault_to_dict
+from tdxctl.script import Done
+from tdxctl.seam.leaves import leaf_title
+from tdxctl.seam.status import base_status, status_details, status_name
+from tdxctl.units import counted
+
+SCHEMA = "tdxctl.seamcalls/1"
+_NAMES = ("rcx", "rdx", "r8", "r9", "r10", "r11")
+_VERSION = 0xFF << 16
+_BYTES_A_LINE = 16
+
+
+def to_text(machine: str, answered: list[Done]) -> str:
+    """A line per entry with its status in words, changed registers below it, then the verdict."""
+    lines = [text for done in answered for text in _lines(done)]
+    differ = [done for done in answered if not done.as_wanted]
+    calls = sum(isinstance(done.event, DirectSeamcall) for done in answered)
+    state = _last_state(answered)
+    lines += ["", f"{machine}: {counted(calls, 'call')}, module {state}"]
+    if differ:
+        places = ", ".join(str(done.entry.line) for done in differ)
+        lines.append(f"not as wanted: line{'s' if len(differ) > 1 else ''} {places}")
+        statuses = dict.fromkeys(
+            hex(done.event.after[0]) for done in differ if isinstance(done.event, DirectSeamcall)
+        )
+        lines.append(f"more: tdxctl explain {' '.join(statuses)}")
+    return "\n".join(lines)
+
+
+def _lines(done: Done) -> list[str]:
+    entry, event = done.entry, done.event
+    place = f"{entry.line:>4}  "
+    if isinstance(event, DirectSeamcall):
+        return [place + _call_line(done, event), *(" " * 6 + text for text in _changes(event))]
+    if isinstance(event, MemoryData) and not event.written:
+        return [f"{place}memory at {event.at:#x}", *_hex_lines(event)]
+    match entry:
+        case TableEntry() if isinstance(event, MemoryData):
+            return [f"{place}TDMR_INFO {entry.name} at {event.at:#x}"]
+        case WriteEntry():
+            return [f"{place}{counted(len(entry.data), 'byte')} written at {entry.at:#x}"]
+        case FaultEntry(fault=None):
+            return [f"{place}faults cleared"]
+        case FaultEntry() if entry.fault is not None:
+            pairs = " ".join(f"{k}={v}" for k, v in fault_to_dict(entry.fault).items())
+            return [f"{place}fault {pairs}"]
+        case _:
+            return []
+
+
+def _call_line(done: Done, event: DirectSeamcall) -> str:
+    status, times = event.after[0], f" x {event.n}" if event.n > 1 else ""
+    words = [f"CPU {event.cpu}", _title(event.before[0])]
+    words += [f"{name} {value:#x}" for name, value in _inputs(event) if value]
+    details = status_details(status)
+    shown = status_name(status) if status else "0"
+    if status and base_status(status) is not None:
+        shown = f"{status:#x} {shown}" + (f", {details}" if details else "")
+    wanted = "" if done.as_wanted else f"  <- {_wanted(done)}"
+    return " ".join(words) + f"{times} -> {shown}{wanted}"
+
+
+def _wanted(done: Done) -> str:
+    expect = done.entry.expect if isinstance(done.entry, CallEntry) else None
+    if expect is None:
+        return "an error"
+    return f"not {hex(expect.status) if expect.exact else status_name(expect.status)}"
+
+
+def _title(rax: int) -> str:
+    if rax >> 63 or rax & ~_VERSION >> 16 << 16:
+        return leaf_title(rax)
+    version = (rax & _VERSION) >> 16
+    return leaf_title(rax & 0xFFFF) + (f" version {version}" if version else "")
+
+
+def _inputs(event: DirectSeamcall) -> list[tuple[str, int]]:
+    return list(zip(_NAMES, event.before[1:], strict=True))
+
+
+def _changes(event: DirectSeamcall) -> list[str]:
+    return [
+        f"{name} {after:#x}"
+        for name, before, after in zip(_NAMES, event.before[1:], event.after[1:], strict=True)
+        if before != after
+    ]
+
+
+def _hex_lines(event: MemoryData) -> list[str]:
+    return [
+        f"      +{at:#06x}  {event.data[at : at + _BYTES_A_LINE].hex(' ', 4)}"
+        for at in range(0, len(event.data), _BYTES_A_LINE)
+    ]
+
+
+def _last_state(answered: list[Done]) -> str:
+    states = [done.event.sys_state for done in answered if isinstance(done.event, DirectSeamcall)]
+    return (states[-1] or "does not answer") if states else "not called"
+
+
+def to_json(machine: str, answered: list[Done]) -> str:
+    """One document: every entry in order."""
+    entries = [_entry(done) for done in answered]
+    return json.dumps({"schema": SCHEMA, "machine": machine, "entries": entries}, indent=2)
+
+
+def _entry(done: Done) -> dict[str, Any]:
+    entry, event = done.entry, done.event
+    head: dict[str, Any] = {"line": entry.line}
+    if isinstance(event, DirectSeamcall):
+        status = event.after[0]
+        names = ("rax", *_NAMES)
+        pairs = zip(_NAMES, event.before[1:], event.after[1:], strict=True)
+        expect = entry.expect if isinstance(entry, CallEntry) else None
+        return head | {
+            "call": _title(event.before[0]),
+            "cpu": event.cpu,
+            "registers": {n: hex(v) for n, v in zip(names, event.before, strict=True)},
+            "calls": event.n,
+            "status": hex(status),
+            "status_name": None if base_status(status) is None else status_name(status),
+            "details": status_details(status),
+            "changed": {name: hex(after) for name, before, after in pairs if before != after},
+            "expected": None if expect is None else hex(expect.status),
+            "as_wanted": done.as_wanted,
+            "sys_state": event.sys_state,
+        }
+    if isinstance(event, MemoryData):
+        what = "written" if event.written else "read"
+        named = {"tdmr": entry.name} if isinstance(entry, TableEntry) else {}
+        return head | named | {what: hex(event.at), "data": event.data.hex()}
+    fault = entry.fault if isinstance(entry, FaultEntry) else None
+    return head | {"fault": "clear" if fault is None else fault_to_dict(fault)}
