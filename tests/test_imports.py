@@ -190,6 +190,7 @@ FENCED = {
         "seam.sys_config",
         "host.mm",
         "host.tdmr",
+        "host.construct",
         "host.tdx_v5",
         "host.tdx_v5_posted",
         "machine",

@@ -17,18 +17,16 @@ import numpy.typing as npt
 
 from tdxctl.errnos import Errno
 from tdxctl.errors import NotModelledError
-from tdxctl.events import Journal, WbinvdOnAllCpus
+from tdxctl.events import Journal
 from tdxctl.host import steps
-from tdxctl.host.kernel import Hardware, Kernel
+from tdxctl.host.construct import TdmrConstruction
+from tdxctl.host.kernel import Hardware
 from tdxctl.host.steps import KernelErrno
-from tdxctl.host.tdmr import PamtChunk, TdmrArray, tdmr_stride
-from tdxctl.layout.cover import cover, first_region_above
-from tdxctl.layout.holes import Areas, holes, merged, overlaps
-from tdxctl.layout.pamt import PAGE_SHIFTS, pamt_size_32bit, place
+from tdxctl.layout.pamt import PAGE_SHIFTS, pamt_size_32bit
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import Registers
 from tdxctl.seam.status import Status, base_status
-from tdxctl.units import PAGE_SHIFT, U32_MASK, counted, format_cpulist, format_size, round_up
+from tdxctl.units import U32_MASK, counted, format_cpulist, format_size, round_up
 
 Uint64s = npt.NDArray[np.uint64]
 
@@ -79,7 +77,7 @@ class TdSysInfo:
         )
 
 
-class KernelV5Posted(Kernel):
+class KernelV5Posted(TdmrConstruction):
     """The series as posted: a module that is not loaded leaves UNKNOWN, PAMT sizes are int."""
 
     PR_FMT = "tdx: "
@@ -341,9 +339,6 @@ class KernelV5Posted(Kernel):
             errors[0].facts["failed_cpus"] = len(errors)
             raise errors[0]
 
-    def _packages(self) -> int:
-        return len({self.cpus.package_ids[cpu] for cpu in self.cpus.online()})
-
     def _tdx_get_sysinfo(self) -> TdSysInfo:
         cpu = self.cpus.online()[0]
         out = self.call_module(
@@ -420,42 +415,11 @@ class KernelV5Posted(Kernel):
     def _create_tdmrs(self, sysinfo: TdSysInfo) -> None:
         if self.mm.kernel_allocation_fails():
             raise KernelErrno(Errno.ENOMEM, "kernel-allocation", what="the TDMR array")
-        bases, sizes = cover(self.mm.starts, self.mm.ends)
-        limit = sysinfo.max_tdmrs
-        self.tdmrs = TdmrArray(bases[:limit], sizes[:limit])
-        self.steps.detail(f"{len(self.tdmrs)} of {limit} TDMRs")
-        if len(bases) > limit:
-            raise KernelErrno(Errno.E2BIG, "tdmrs-exhausted", needed=len(bases), limit=limit)
+        self._cover_memory(sysinfo.max_tdmrs, Errno.E2BIG)
 
     def _tdmrs_set_up_pamt_all(self, sysinfo: TdSysInfo) -> None:
-        tdmrs = self._built_tdmrs()
-        sizes = self._pamt_sizes(tdmrs.sizes, sysinfo.pamt_entry_size)
-        regions = first_region_above(self.mm.ends, tdmrs.bases)
-        for i, region in enumerate(regions.tolist()):
-            # tdmr_get_nid()
-            if region < len(self.mm.nodes):
-                tdmrs.nodes[i] = self.mm.nodes[region]
-            else:
-                self._warn_on_once("tdmr_get_nid")
-            nr_pages = int(sizes[i].sum(dtype=np.uint64)) >> PAGE_SHIFT
-            node = int(tdmrs.nodes[i])
-            chunk = self.mm.alloc_contig_pages(nr_pages, node)
-            if chunk is None:
-                cause = "pamt-allocation" if nr_pages else "pamt-of-no-size"
-                raise KernelErrno(
-                    Errno.ENOMEM,
-                    cause if int(tdmrs.sizes[i]) else "no-memory",
-                    tdmr=i,
-                    start=int(tdmrs.bases[i]),
-                    end=int(tdmrs.bases[i] + tdmrs.sizes[i]),
-                    pages=nr_pages,
-                    node=node,
-                )
-            base, got_node = chunk
-            tdmrs.chunks.append(PamtChunk(base, nr_pages, got_node))
-            tdmrs.pamt_bases[i] = place(base, sizes[i])
-            tdmrs.pamt_sizes[i] = sizes[i]
-        self.steps.detail(counted(tdmrs.pamt_pages, "page"))
+        sizes = self._pamt_sizes(self._built_tdmrs().sizes, sysinfo.pamt_entry_size)
+        self._allocate_pamts(sizes, no_local_node=lambda _: self._warn_on_once("tdmr_get_nid"))
 
     def _pamt_sizes(self, tdmr_sizes: npt.NDArray[np.int64], entry_size: int) -> Uint64s:
         # Shape (tdmrs, 3). tdmr_get_pamt_sz() computes in int.
@@ -463,48 +427,18 @@ class KernelV5Posted(Kernel):
             [pamt_size_32bit(tdmr_sizes, shift, entry_size) for shift in PAGE_SHIFTS], axis=1
         )
 
-    def _tdmrs_free_pamt_all(self) -> None:
-        # The chunks stay listed: what the PAMTs took is still worth knowing.
-        for chunk in self.tdmrs.chunks if self.tdmrs else []:
-            self.mm.free_contig_range(chunk.base, chunk.nr_pages)
-
     def _tdmrs_set_up_rsvd_areas_all(self, sysinfo: TdSysInfo) -> None:
-        tdmrs = self._built_tdmrs()
         limit = sysinfo.max_reserved_per_tdmr
-        gaps = holes(self.mm.starts, self.mm.ends, tdmrs.bases, tdmrs.sizes)
-        chunk_bases = np.array([chunk.base for chunk in tdmrs.chunks], np.int64)
-        chunk_sizes = np.array([chunk.nr_pages for chunk in tdmrs.chunks], np.int64) << PAGE_SHIFT
-        pamts = overlaps(chunk_bases, chunk_sizes, tdmrs.bases, tdmrs.sizes)
-        areas = merged(gaps, pamts)
-        counts = areas.per_tdmr(len(tdmrs))
-        over = np.flatnonzero(counts > limit)
-        if len(over):
-            tdmrs.reserved = _areas_until_full(areas, gaps, pamts, int(over[0]), limit)
-            failing = int(over[0])
-            raise KernelErrno(
-                Errno.E2BIG,
-                "reserved-areas-exhausted",
-                tdmr=failing,
-                start=int(tdmrs.bases[failing]),
-                end=int(tdmrs.bases[failing] + tdmrs.sizes[failing]),
-                needed=int(counts[failing]),
-                holes=int(gaps.per_tdmr(len(tdmrs))[failing]),
-                pamts=int(pamts.per_tdmr(len(tdmrs))[failing]),
-                limit=limit,
-            )
-        tdmrs.reserved = areas
-        self.steps.detail(f"at most {counts.max()} of {limit} in a TDMR")
+        self._reserve_areas(self.mm.starts, self.mm.ends, limit, Errno.E2BIG)
 
     def _config_tdx_module(self, sysinfo: TdSysInfo) -> None:
         if self.mm.kernel_allocation_fails():
             raise KernelErrno(Errno.ENOMEM, "kernel-allocation", what="the TDMR pointer array")
         tdmrs = self._built_tdmrs()
-        stride = tdmr_stride(sysinfo.max_reserved_per_tdmr)
-        array_pa = self.mm.kernel_alloc(stride * sysinfo.max_tdmrs)
-        self.memory.write(array_pa, tdmrs.to_bytes(sysinfo.max_reserved_per_tdmr))
-        pointers = array_pa + stride * np.arange(len(tdmrs), dtype="<u8")
-        pa_array_pa = self.mm.kernel_alloc(round_up(pointers.nbytes, _TDX_PA_ARRAY_ALIGNMENT))
-        self.memory.write(pa_array_pa, pointers.tobytes())
+        pa_array_size = round_up(8 * len(tdmrs), _TDX_PA_ARRAY_ALIGNMENT)
+        pa_array_pa = self._write_tdmr_infos(
+            sysinfo.max_tdmrs, sysinfo.max_reserved_per_tdmr, pa_array_size
+        )
         error = self._seamcall(
             self.cpus.online()[0],
             Leaf.TDH_SYS_CONFIG,
@@ -520,16 +454,12 @@ class KernelV5Posted(Kernel):
         self._wbinvd_on_all_cpus()
         if self.mm.kernel_allocation_fails():
             raise KernelErrno(Errno.ENOMEM, "kernel-allocation", what="the package cpumask")
-        packages: set[int] = set()
-        for cpu in self.cpus.online():
-            package = self.cpus.package_ids[cpu]
-            if package in packages:
-                continue
-            packages.add(package)
+        leaders = self._package_leaders()
+        for cpu in leaders:
             error = self._seamcall(cpu, Leaf.TDH_SYS_KEY_CONFIG)
             if error:
                 raise error
-        self.steps.detail(counted(len(packages), "package"))
+        self.steps.detail(counted(len(leaders), "package"))
 
     def _init_tdmrs(self) -> None:
         tdmrs = self._built_tdmrs()
@@ -543,34 +473,7 @@ class KernelV5Posted(Kernel):
                 raise error
         self.steps.detail(f"{counted(len(tdmrs), 'TDMR')}, {format_size(int(tdmrs.sizes.sum()))}")
 
-    def _built_tdmrs(self) -> TdmrArray:
-        assert self.tdmrs is not None, "create_tdmrs() comes first"
-        return self.tdmrs
-
-    def _wbinvd_on_all_cpus(self) -> None:
-        self._journal.record(WbinvdOnAllCpus())
-
     def _warn_on_once(self, function: str) -> None:
         if function not in self._warned_once:
             self._warned_once.add(function)
             self.warn_on("WARN_ON_ONCE(1)", function)
-
-
-def _areas_until_full(areas: Areas, gaps: Areas, pamts: Areas, failing: int, limit: int) -> Areas:
-    # What the array holds when the first area too many is met: all areas of the TDMRs before,
-    # and of the failing one the first `limit` in the order found, holes before PAMTs, not yet
-    # sorted.
-    before = areas.tdmr < failing
-    found_offset, found_size, found_tdmr = (
-        np.concatenate((a[gaps.tdmr == failing], b[pamts.tdmr == failing]))[:limit]
-        for a, b in (
-            (gaps.offset, pamts.offset),
-            (gaps.size, pamts.size),
-            (gaps.tdmr, pamts.tdmr),
-        )
-    )
-    return Areas(
-        np.concatenate((areas.tdmr[before], found_tdmr)),
-        np.concatenate((areas.offset[before], found_offset)),
-        np.concatenate((areas.size[before], found_size)),
-    )
