@@ -55,6 +55,10 @@ class Seamcall:
     def to_dict(self) -> dict[str, object]:
         """{ev: seamcall, leaf, cpu, inputs, ret} and n where it is not 1."""
         entry: dict[str, object] = {"ev": "seamcall", "leaf": self.leaf, "cpu": self.cpu}
+        if self.leaf >> 63:
+            # P-SEAMLDR's leaves stand as 0x80000000 + n: a number every JSON reader keeps whole.
+            entry |= {"leaf": self.leaf >> 32 | self.leaf & 0xFFFFFFFF, "rcx": "PARAMS"}
+            return _with_count(entry | {"ret": hex(self.ret)}, self.n)
         arguments = _BUFFER_ARGUMENTS.get(self.leaf, {})
         values = {"rcx": self.rcx, "rdx": self.rdx, "r8": self.r8, "r9": self.r9}
         for register in ("rcx", "rdx", "r8") if "r9" not in arguments else tuple(values):
@@ -181,18 +185,42 @@ class StatusEvent:
         return {"ev": "status", "status": self.status}
 
 
+@dataclass(frozen=True, slots=True)
+class Wbinvd:
+    """WBINVD on one logical CPU."""
+
+    cpu: int
+    n: int = 1
+
+    def to_dict(self) -> dict[str, object]:
+        """{ev: wbinvd, cpu}."""
+        return _with_count({"ev": "wbinvd", "cpu": self.cpu}, self.n)
+
+
+@dataclass(frozen=True, slots=True)
+class Movdir64b:
+    """A page range reset with stores of 64 bytes each: how many stores."""
+
+    stores: int
+    n: int = 1
+
+    def to_dict(self) -> dict[str, object]:
+        """{ev: movdir64b, stores}."""
+        return _with_count({"ev": "movdir64b", "stores": self.stores}, self.n)
+
+
 TraceEvent = (
-    Seamcall | DirectSeamcall | MemoryData | AllocContigPages | FreeContigRange | WbinvdOnAllCpus
+    Seamcall
+    | DirectSeamcall
+    | MemoryData
+    | AllocContigPages
+    | FreeContigRange
+    | WbinvdOnAllCpus
+    | Wbinvd
+    | Movdir64b
 )
 Event = TraceEvent | LogLine | StepEvent | StatusEvent
-_TRACE = (
-    Seamcall,
-    DirectSeamcall,
-    MemoryData,
-    AllocContigPages,
-    FreeContigRange,
-    WbinvdOnAllCpus,
-)
+_TRACE = TraceEvent.__args__
 
 
 def _with_count(entry: dict[str, object], n: int) -> dict[str, object]:

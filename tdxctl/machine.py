@@ -29,10 +29,11 @@ from tdxctl.hardware.cpus import CpuSet
 from tdxctl.hardware.firmware import FirmwareRegisters, MsrFault
 from tdxctl.hardware.memory import SparseMemory
 from tdxctl.host import mm as linux_mm
-from tdxctl.host.kernel import Hardware
+from tdxctl.host.kernel import Hardware, Kernel
 from tdxctl.host.kernels import DEFAULT_KERNEL, find_kernel, kernel_class
 from tdxctl.platform.description import (
     AllocationFault,
+    BootFault,
     BusyCpu,
     Checks,
     GlobalLock,
@@ -53,7 +54,11 @@ from tdxctl.seam.module import ModuleInfo, ModulePlatform, TdxModule
 from tdxctl.seam.msrs import MSRS
 from tdxctl.seam.port import Registers
 from tdxctl.seam.seamcall import SeamcallInstruction
-from tdxctl.seam.versions import ModuleVersion
+from tdxctl.seam.versions import SAMPLES, ModuleVersion
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tdxctl.host.seamldr import UpdateImage
 
 _SMRR_MSRS = (MSRS["IA32_SMRR_PHYSBASE"], MSRS["IA32_SMRR_PHYSMASK"])
 _SMRR_LOCKED_NOT_VALID = 1 << 10
@@ -89,17 +94,7 @@ class Machine:
         for fault in platform.faults:
             if isinstance(fault, ModuleFault):
                 self._script(fault)
-        hardware = Hardware(
-            cpus=self._cpus,
-            msrs=FirmwareRegisters(
-                platform.firmware,
-                faulting=frozenset(f.msr for f in platform.faults if isinstance(f, MsrReadFault)),
-            ),
-            memory=self._memory,
-            port=self._seamcall,
-            mm=self._mm,
-        )
-        self._kernel = kernel_class(self.kernel_id)(hardware, self._journal)
+        self._kernel = self._new_kernel()
         self.boot_result = self._operate("boot", self._boot)
 
     @classmethod
@@ -166,6 +161,10 @@ class Machine:
             )
             return self._last
 
+    def tdx_enable(self) -> OpResult:
+        """Enable TDX without its CPUs first. Raises UsageError where a kernel has no such thing."""
+        return self._locked("enable", self._kernel.tdx_enable)
+
     def cpu_online(self, cpu: int) -> OpResult:
         """Bring a logical CPU up. Raises UsageError if the machine has no such CPU."""
         self._require_cpu(cpu)
@@ -179,6 +178,40 @@ class Machine:
     def memory_online(self, start: int, end: int) -> OpResult:
         """Online the memory [start, end), bytes: 0, or -EPERM where a notifier refuses it."""
         return self._locked("memory_online", lambda: self._kernel.memory_online(start, end))
+
+    def update_module(
+        self,
+        version: str | None = None,
+        *,
+        image: UpdateImage | None = None,
+        force: bool = False,
+    ) -> OpResult:
+        """Update the TDX module at run time.
+
+        version: that of the new module, by default the same again. image: header and size of the
+        file that is uploaded, by default a good one. force: even where the kernel offers no
+        update, which is -ENODEV otherwise. On v5 the module is replaced by hand, and must be
+        initialised again. Raises UsageError for a kernel that cannot, ValueError for a version
+        that is not modelled.
+        """
+        info = self._image_info(version)
+        return self._locked("module_update", lambda: self._update_module(info, image, force))
+
+    def guest_keyid(self, action: str) -> OpResult:
+        """alloc or free: a TD's KeyID, as KVM's calls do; TDs themselves are not modelled."""
+        call = {"alloc": self._kernel.guest_keyid_alloc, "free": self._kernel.guest_keyid_free}
+        return self._locked(f"keyid_{action}", lambda: min(call[action](), 0))
+
+    def hotplug(self, what: str, start: int = 0, end: int = 0) -> OpResult:
+        """A hotplug that the kernel refuses, or not: what as in Kernel.hotplug_refused.
+
+        Raises NotModelledError where it is not refused: the machine's parts are fixed.
+        """
+        return self._locked("hotplug", lambda: self._hotplug(what, start, end))
+
+    def kexec(self) -> OpResult:
+        """Leave for the same kernel by kexec; the module stays as it is."""
+        return self._locked("kexec", self._kexec)
 
     def load_module(self) -> OpResult:
         """Firmware loads the TDX module: a fresh image, whatever was there before."""
@@ -315,6 +348,69 @@ class Machine:
                 hint="remove the msr fault",
             ) from fault
 
+    def _image_info(self, version: str | None) -> ModuleInfo:
+        now = self._seamcall.module.state.info if self._seamcall.module else None
+        described = now if now is not None else self._module_info()
+        if version is None:
+            return described
+        parsed = ModuleVersion.parse(version)
+        sample = SAMPLES[parsed.behaviour]
+        same = parsed.behaviour is described.version.behaviour
+        return replace(
+            described,
+            version=parsed,
+            build_date=sample.build_date,
+            build_num=sample.build_num,
+            features0=described.features0 if same else sample.features0,
+        )
+
+    def _update_module(self, info: ModuleInfo, image: UpdateImage | None, force: bool) -> int:
+        from tdxctl.host.seamldr import SAMPLE_IMAGE
+        from tdxctl.seam.seamldr import ModuleImage
+
+        seamldr = self._seamcall.seamldr
+        if seamldr is not None:
+            seamldr.image = ModuleImage(info)
+        returned = self._kernel.update_module(image or SAMPLE_IMAGE, force=force)
+        if returned == 0 and self.kernel_id.id.startswith("v5"):
+            self._seamcall.load(self._fresh_module(info))
+        return returned
+
+    def _hotplug(self, what: str, start: int, end: int) -> int:
+        returned = self._kernel.hotplug_refused(what, start, end)
+        if returned == 0 and what != "add-memory":
+            raise NotModelledError(
+                f"kernel {self.kernel_id.id} does not refuse this, and a machine's CPUs and "
+                "memory are as described",
+                hint="describe the machine with them",
+            )
+        return returned
+
+    def _kexec(self) -> int:
+        returned = self._kernel.kexec()
+        if returned == 0:
+            self._mm = _build_mm(self.platform, self._journal)
+            self._kernel = self._new_kernel()
+            self._calls, self._last = 0, None
+            self._boot()
+        return returned
+
+    def _new_kernel(self) -> Kernel:
+        platform = self.platform
+        hardware = Hardware(
+            cpus=self._cpus,
+            msrs=FirmwareRegisters(
+                platform.firmware,
+                faulting=frozenset(f.msr for f in platform.faults if isinstance(f, MsrReadFault)),
+            ),
+            memory=self._memory,
+            port=self._seamcall,
+            mm=self._mm,
+            hibernation=platform.kernel.hibernation,
+            notifier_errno=next((f.errno for f in platform.faults if isinstance(f, BootFault)), 0),
+        )
+        return kernel_class(self.kernel_id)(hardware, self._journal)
+
     def _load_module(self) -> int:
         self._seamcall.load(self._fresh_module())
         return 0
@@ -378,8 +474,25 @@ class Machine:
                 f"no such CPU: {cpu}", hint=f"the machine has CPUs 0-{self._cpus.present - 1}"
             )
 
-    def _fresh_module(self) -> TdxModule:
-        platform, module = self.platform, self.platform.module
+    def _module_info(self) -> ModuleInfo:
+        module = self.platform.module
+        return ModuleInfo(
+            version=ModuleVersion.parse(module.version),
+            build_date=module.build_date,
+            build_num=module.build_num,
+            features0=module.features,
+            num_cpuid_config=module.num_cpuid_config,
+            vendor_id=module.vendor_id,
+            max_tdmrs=module.max_tdmrs,
+            max_reserved_per_tdmr=module.max_reserved_per_tdmr,
+            pamt_entry_sizes=module.pamt_entry_size,
+            pamt_page_bitmap_entry_bits=module.pamt_page_bitmap_entry_bits,
+            sysinfo_cmr_entries=module.sysinfo_cmr_entries,
+            strict=module.checks is Checks.STRICT,
+        )
+
+    def _fresh_module(self, info: ModuleInfo | None = None) -> TdxModule:
+        platform = self.platform
         return TdxModule(
             ModulePlatform(
                 lps=self._cpus.present,
@@ -392,20 +505,7 @@ class Machine:
                 x2apic_ids=self._cpus.apic_ids,
                 package_ids=self._cpus.package_ids,
             ),
-            info=ModuleInfo(
-                version=ModuleVersion.parse(module.version),
-                build_date=module.build_date,
-                build_num=module.build_num,
-                features0=module.features,
-                num_cpuid_config=module.num_cpuid_config,
-                vendor_id=module.vendor_id,
-                max_tdmrs=module.max_tdmrs,
-                max_reserved_per_tdmr=module.max_reserved_per_tdmr,
-                pamt_entry_sizes=module.pamt_entry_size,
-                pamt_page_bitmap_entry_bits=module.pamt_page_bitmap_entry_bits,
-                sysinfo_cmr_entries=module.sysinfo_cmr_entries,
-                strict=module.checks is Checks.STRICT,
-            ),
+            info=self._module_info() if info is None else info,
             memory=self._memory,
             conditions=self._conditions,
             environment=_environment(platform),

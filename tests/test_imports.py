@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -191,6 +190,8 @@ FENCED = {
         "host.mm",
         "host.tdmr",
         "host.construct",
+        "host.tdx_6_8",
+        "host.tdx_cmr_walk",
         "host.tdx_v5",
         "host.tdx_v5_posted",
         "machine",
@@ -199,10 +200,20 @@ FENCED = {
 }
 
 
-def _modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-        yield name, ast.parse(path.read_text())
+@cache
+def _modules() -> tuple[tuple[str, ast.Module], ...]:
+    return tuple(
+        (
+            ".".join(path.relative_to(PACKAGE).with_suffix("").parts),
+            ast.parse(path.read_text()),
+        )
+        for path in sorted(PACKAGE.rglob("*.py"))
+    )
+
+
+@cache
+def _known_modules() -> frozenset[str]:
+    return frozenset(name.removesuffix(".__init__") for name, _ in _modules())
 
 
 def _imports(tree: ast.Module) -> set[str]:
@@ -228,7 +239,7 @@ def _room_of(module: str) -> str:
 
 def _own_imports(module: str, tree: ast.Module) -> set[str]:
     # Modules of tdxctl that module imports, names inside them left out.
-    known = {name.removesuffix(".__init__") for name, _ in _modules()}
+    known = _known_modules()
     return {
         name.removeprefix("tdxctl.")
         for name in _imports(tree)

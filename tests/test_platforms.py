@@ -15,7 +15,7 @@ from tests.cli.runner import ROOT
 README = ROOT / "platforms" / "README.md"
 # | name | kernel | returned | status | PAMT KiB |
 ROW = re.compile(
-    r"^\| `(?P<name>[^`]+)` \| `(?P<kernel>[^`]+)` \| (?P<returned>[^|]+) \| (?P<status>[A-Z]+) "
+    r"^\| `(?P<name>[^`]+)` \| `(?P<kernel>[^`]+)` \| (?P<returned>[^|]+) \| (?P<status>[A-Z_]+) "
     r"\| (?P<kib>[^|]+) \|",
     re.MULTILINE,
 )

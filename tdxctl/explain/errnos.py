@@ -52,6 +52,10 @@ ERRNOS: dict[Errno, Words] = {
         "6.8 and later: TDMRs or reserved areas exhausted.",
         "fewer memory regions and holes, or a kernel that walks CMRs",
     ),
+    Errno.ENOSYS: Words(
+        "6.8: there is no kexec where TDX is built in.",
+        "use a kernel without TDX for kexec, or a later one",
+    ),
     Errno.EOPNOTSUPP: Words(
         "6.8 and later: SEAMCALL raised #GP, TDX is not enabled on this CPU; or kexec is refused "
         "for the partial-write erratum.",

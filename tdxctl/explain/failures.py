@@ -56,6 +56,87 @@ CAUSES = {
         "The low half of the MSR is 0xffffffff. This kernel meets that with a WARN_ON backtrace.",
         "report it to the firmware vendor",
     ),
+    "no-keyids": Cause(
+        "BIOS left no KeyIDs for TDX",
+        "The private half of MSR 0x87 is 0: TDX is not enabled. The kernel says nothing.",
+        _BIOS_ORDER,
+    ),
+    "keyid-msr-faults": Cause(
+        "MSR 0x87 (IA32_MKTME_KEYID_PARTITIONING) cannot be read",
+        "The CPU has no multi-key TME, or the BIOS turned it off. The kernel says nothing.",
+        _BIOS_ORDER,
+    ),
+    "hibernation-possible": Cause(
+        "hibernation is possible",
+        "TDX memory cannot be saved to disk: this kernel does without TDX then.",
+        "boot with nohibernate",
+    ),
+    "memory-notifier": Cause(
+        "registering the memory notifier failed ({notifier})",
+        "Without it the kernel could not keep new memory from the page allocator.",
+        "report it: this does not happen on a healthy kernel",
+    ),
+    "no-xsave": Cause(
+        "the CPU has no XSAVE",
+        "TDs need it, so this kernel does.",
+        "use a CPU with TDX; boot without noxsave",
+    ),
+    "no-movdir64b": Cause(
+        "the CPU has no MOVDIR64B",
+        "The kernel resets TDX private pages with it.",
+        "use a CPU with TDX",
+    ),
+    "no-self-snoop": Cause(
+        "the CPU does not snoop its own caches",
+        "The kernel relies on it for memory that changes its KeyID.",
+        "use a CPU with TDX",
+    ),
+    "vmx-off": Cause(
+        "the CPU is not in VMX operation, and cannot enter it",
+        "SEAMCALL works in VMX operation only. The kernel says nothing.",
+        "enable virtualization (VT-x) in the BIOS",
+    ),
+    "earlier-error": Cause(
+        "an earlier initialization failed",
+        "ERROR is final: no SEAMCALL is made any more until reboot.",
+        "reboot, and read what the first attempt printed",
+    ),
+    "rbp-clobbered": Cause(
+        "the module lacks NO_RBP_MOD (FEATURES0 bit 18)",
+        "Entering a TD would clobber the frame pointer: this kernel refuses such a module.",
+        "update the TDX module, or use an older kernel",
+    ),
+    "too-many-cpuid-configs": Cause(
+        "the module reports {reported} CPUID configurations, this kernel has room for {limit}",
+        "NUM_CPUID_CONFIG is beyond the kernel's array.",
+        "use a newer kernel",
+    ),
+    "outside-cmrs": Cause(
+        "memory [{start:#x}, {end:#x}) does not lie in one CMR",
+        "This kernel checks its memory against the CMRs while it lists it.",
+        "keep that memory from the kernel at boot (memmap=), or have the firmware report it in "
+        "one CMR",
+    ),
+    "bad-image": Cause(
+        "the update image is not one: {what} does not fit",
+        "Every failure of an update reads `firmware-invalid` to the user.",
+        "take the image from its source again",
+    ),
+    "update-not-initialized": Cause(
+        "the module is not initialized",
+        "There is no upload device then.",
+        "see why the boot did not initialize it",
+    ),
+    "update-not-preserving": Cause(
+        "the module lacks TD_PRESERVING (FEATURES0 bit 1)",
+        "It cannot hand over to another one; there is no upload device.",
+        "update the module through the BIOS",
+    ),
+    "update-seamret-erratum": Cause(
+        "SEAMRET from P-SEAMLDR clobbers the current VMCS on this CPU",
+        "VMX_BASIC lacks NO_SEAMRET_INVD_VMCS: the kernel offers no update.",
+        "update microcode, or update the module through the BIOS",
+    ),
     "cpu-offline": Cause(
         "offline: CPU {offline}, of {present} CPUs present",
         "This kernel initializes the module only while every CPU that the MADT has enabled is "

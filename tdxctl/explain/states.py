@@ -11,12 +11,19 @@ STATES = {
     "UNKNOWN": "not initialized, and nothing is decided: tdx_init() may be called again",
     "NONE": "there is no TDX module; final until reboot",
     "INITIALIZED": "the TDX module is initialized and ready to run TDs",
+    "UNINITIALIZED": "not initialized: KVM goes on without TDX, and may try again",
+    "ERROR": "initialization failed; final until reboot",
+    "NOT_INITIALIZED": "initialization failed at boot, or an update did; final until reboot",
     "SHUTDOWN": "initialization failed and the TDX module was shut down; final until reboot",
 }
 
 # Found at boot: no later call can change them.
 BOOT_CAUSES = frozenset(
-    {"no-mtrr", "seamrr-absent", "seamrr-disabled", "too-few-keyids", "keyid-start-wraps"}
+    {
+        *("no-mtrr", "seamrr-absent", "seamrr-disabled", "too-few-keyids", "keyid-start-wraps"),
+        *("no-keyids", "keyid-msr-faults", "hibernation-possible", "memory-notifier"),
+        *("no-xsave", "no-movdir64b", "no-self-snoop"),
+    }
 )
 _OFF = "TDX is off, as the kernel found at boot; final until reboot"
 

@@ -39,6 +39,13 @@ class FirmwareRegisters:
             if entry.cpu in (None, 0) and entry.msr in self._values:
                 self._values[entry.msr] = entry.value
 
+    def rdmsr_safe(self, msr: int) -> int | None:
+        """The 64-bit value of msr, None where reading it raises #GP."""
+        try:
+            return self.rdmsr(msr)
+        except MsrFault:
+            return None
+
     def rdmsr(self, msr: int) -> int:
         """The 64-bit value of msr. Raises MsrFault where reading it raises #GP."""
         if msr in self._faulting or msr not in self._values:

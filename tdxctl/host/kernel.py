@@ -7,24 +7,35 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from tdxctl.errnos import Errno
+from tdxctl.errors import UsageError
 from tdxctl.events import CallResult, Failure, Journal, LogLine, Seamcall, StatusEvent
 from tdxctl.host.mm import Mm
 from tdxctl.host.protocols import CpuTopology, Msrs
-from tdxctl.host.steps import StepRecorder
+from tdxctl.host.steps import SIX_STEPS, SUBSTEPS, Step, StepRecorder
 from tdxctl.host.tdmr import TdmrArray
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import PhysicalMemory, Registers, SeamcallPort
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tdxctl.host.seamldr import UpdateImage
+
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """The machine a kernel is booted on."""
+    """The machine a kernel is booted on, and how the kernel was built and started.
+
+    hibernation: it is possible (no `nohibernate`). notifier_errno: what registering the memory
+    notifier returns, 0 or a positive errno.
+    """
 
     cpus: CpuTopology
     msrs: Msrs
     memory: PhysicalMemory
     port: SeamcallPort
     mm: Mm
+    hibernation: bool = False
+    notifier_errno: int = 0
 
 
 class Kernel(ABC):
@@ -34,15 +45,21 @@ class Kernel(ABC):
     PR_FMT: str
     #: The status before anything was tried.
     INITIAL_STATUS: str
+    #: Its steps, and the sub-steps of the fourth.
+    SIX_STEPS: tuple[Step, ...] = SIX_STEPS
+    SUBSTEPS: tuple[tuple[str, str], ...] = SUBSTEPS
+    #: The function whose return value tdx_init() gives, as its source has it.
+    ENTRY = "tdx_init()"
 
     def __init__(self, hardware: Hardware, journal: Journal) -> None:
         self.cpus = hardware.cpus
         self.msrs = hardware.msrs
         self.memory = hardware.memory
         self.mm = hardware.mm
+        self.hardware = hardware
         self._port = hardware.port
         self._journal = journal
-        self.steps = StepRecorder(journal)
+        self.steps = StepRecorder(journal, self.SIX_STEPS, self.SUBSTEPS)
         #: The failure of the running call of tdx_init(), if it has one.
         self.failure: Failure | None = None
         self._calls: list[CallResult] = []
@@ -82,9 +99,49 @@ class Kernel(ABC):
         self._calls.append(CallResult(returned, self.steps.results(), self.failure))
         return returned
 
-    @abstractmethod
     def shut_down_module(self) -> int:
-        """Shut the TDX module down, as the design's SHUTDOWN state has it."""
+        """Shut the TDX module down, as the design's SHUTDOWN state has it.
+
+        Raises UsageError on a kernel that never shuts a module down.
+        """
+        raise UsageError(
+            "this kernel never shuts a module down by itself",
+            hint="`tdxctl module unload` takes the module away",
+        )
+
+    def tdx_enable(self) -> int:
+        """Enable TDX without its CPUs first. Raises UsageError where a kernel has no such thing."""
+        raise UsageError("this kernel has no tdx_enable() that could be called")
+
+    def update_module(self, image: UpdateImage, *, force: bool) -> int:  # noqa: ARG002
+        """Update the module at run time. Raises UsageError on a kernel that cannot."""
+        raise UsageError(
+            "this kernel cannot update a TDX module at run time", hint="kernel 2026-06 can"
+        )
+
+    def guest_keyid_alloc(self) -> int:
+        """tdx_guest_keyid_alloc(): the KeyID of a new TD, -ENOSPC where none is left.
+
+        Raises UsageError on a kernel that has no such function.
+        """
+        raise UsageError("this kernel gives out no guest KeyIDs")
+
+    def guest_keyid_free(self) -> int:
+        """tdx_guest_keyid_free() of the KeyID allocated last, -EINVAL where there is none.
+
+        Raises UsageError on a kernel that has no such function.
+        """
+        raise UsageError("this kernel gives out no guest KeyIDs")
+
+    @abstractmethod
+    def kexec(self) -> int:
+        """Load a kexec image and leave: what the old kernel does to CPUs and module, or why not."""
+
+    @abstractmethod
+    def hotplug_refused(self, what: str, start: int = 0, end: int = 0) -> int:
+        """What becomes of a hotplug: cpu-add, cpu-remove, memory-add, memory-remove (ACPI),
+        add-memory (a driver's). 0 is not refused. Raises NotModelledError where it would BUG().
+        """
 
     @abstractmethod
     def memory_online(self, start: int, end: int) -> int:
@@ -119,8 +176,10 @@ class Kernel(ABC):
         self._record(cpu, registers, out.rax, 1)
         return out
 
-    def call_module_until(self, cpu: int, leaf: Leaf, *, rcx: int, until: int) -> Registers:
-        """The same SEAMCALL again while it succeeds and RDX < until, recorded."""
+    def call_module_until(
+        self, cpu: int, leaf: Leaf, *, rcx: int, until: int
+    ) -> tuple[Registers, int]:
+        """The same SEAMCALL again while it succeeds and RDX < until, recorded: how many calls."""
         registers = Registers(rax=leaf, rcx=rcx)
         out, calls = self._port.seamcall_repeat(cpu, registers, until)
         if out.rax == 0:
@@ -128,7 +187,7 @@ class Kernel(ABC):
         else:
             self._record(cpu, registers, 0, calls - 1)
             self._record(cpu, registers, out.rax, 1)
-        return out
+        return out, calls
 
     def _record(self, cpu: int, registers: Registers, ret: int, calls: int) -> None:
         if calls == 0:

@@ -26,14 +26,20 @@ PRECONDITION = Step(None, "precondition", "Preconditions")
 GLOBAL_INIT = Step(1, "global-init", "Global initialization", Leaf.TDH_SYS_INIT)
 CPU_INIT = Step(2, "cpu-init", "Per-CPU initialization", Leaf.TDH_SYS_LP_INIT)
 ENUMERATE = Step(3, "enumerate", "Enumerate module and CMRs", Leaf.TDH_SYS_INFO)
+ENUMERATE_METADATA = Step(3, "enumerate", "Enumerate module", Leaf.TDH_SYS_RD)
 CONFIGURE = Step(4, "configure", "Configure memory and global KeyID", Leaf.TDH_SYS_CONFIG)
 KEY_CONFIG = Step(5, "key-config", "Configure key per package", Leaf.TDH_SYS_KEY_CONFIG)
 MEMORY_INIT = Step(6, "memory-init", "Initialize memory", Leaf.TDH_SYS_TDMR_INIT)
 SHUTDOWN = Step(None, "shutdown", "Shut the module down", Leaf.TDH_SYS_LP_SHUTDOWN)
 
+#: The six of the architecture, as v5 and as later kernels take them.
 SIX_STEPS = (GLOBAL_INIT, CPU_INIT, ENUMERATE, CONFIGURE, KEY_CONFIG, MEMORY_INIT)
+SIX_STEPS_6_8 = (
+    *(GLOBAL_INIT, CPU_INIT, ENUMERATE_METADATA),
+    *(CONFIGURE, KEY_CONFIG, MEMORY_INIT),
+)
 
-#: Sub-steps of CONFIGURE: (name, title), in order.
+#: Sub-steps of CONFIGURE: (name, title), in order; the first is v5's alone.
 SUBSTEPS = (
     ("convertible-memory", "Check that memory is convertible"),
     ("create-tdmrs", "Cover memory with TDMRs"),
@@ -41,6 +47,7 @@ SUBSTEPS = (
     ("reserved-areas", "Set up reserved areas"),
     ("sys-config", "Hand the TDMRs to the module"),
 )
+SUBSTEPS_6_8 = SUBSTEPS[1:]
 
 
 class KernelErrno(Exception):
@@ -92,10 +99,14 @@ class _Running:
 
 
 class StepRecorder:
-    """Collects the steps of one attempt."""
+    """Collects the steps of one attempt, of the six and the sub-steps that the kernel has."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(
+        self, journal: Journal, six: tuple[Step, ...], substeps: tuple[tuple[str, str], ...]
+    ) -> None:
         self._journal = journal
+        self._six = six
+        self._substeps = substeps
         self._steps: list[_Running] = []
         self.failed_step: str | None = None
 
@@ -122,7 +133,7 @@ class StepRecorder:
     @contextmanager
     def substep(self, name: str) -> Iterator[None]:
         """A sub-step of the running CONFIGURE step."""
-        running, title = self._steps[-1], dict(SUBSTEPS)[name]
+        running, title = self._steps[-1], dict(self._substeps)[name]
         outcome = "passed"
         try:
             yield
@@ -148,30 +159,30 @@ class StepRecorder:
         if not self._steps:
             return ()
         ran = {running.step.name: running for running in self._steps}
-        order = (PRECONDITION, *SIX_STEPS, SHUTDOWN)
+        order = (PRECONDITION, *self._six, SHUTDOWN)
         return tuple(
-            _result(step, ran.get(step.name))
+            self._result(step, ran.get(step.name))
             for step in order
-            if step.name in ran or step in SIX_STEPS
+            if step.name in ran or step in self._six
         )
 
-
-def _result(step: Step, running: _Running | None) -> StepResult:
-    leaf = step.leaf.title if step.leaf is not None else None
-    if running is None:
-        return StepResult(step.number, step.name, step.title, "skipped", leaf)
-    substeps: tuple[SubStep, ...] = ()
-    if step is CONFIGURE:
-        substeps = tuple(
-            running.substeps.get(name, SubStep(name, title, "skipped")) for name, title in SUBSTEPS
+    def _result(self, step: Step, running: _Running | None) -> StepResult:
+        leaf = step.leaf.title if step.leaf is not None else None
+        if running is None:
+            return StepResult(step.number, step.name, step.title, "skipped", leaf)
+        substeps: tuple[SubStep, ...] = ()
+        if step is CONFIGURE:
+            substeps = tuple(
+                running.substeps.get(name, SubStep(name, title, "skipped"))
+                for name, title in self._substeps
+            )
+        return StepResult(
+            number=step.number,
+            name=step.name,
+            title=step.title,
+            outcome=running.outcome,
+            leaf=leaf,
+            seamcalls=running.seamcalls,
+            detail=running.detail,
+            substeps=substeps,
         )
-    return StepResult(
-        number=step.number,
-        name=step.name,
-        title=step.title,
-        outcome=running.outcome,
-        leaf=leaf,
-        seamcalls=running.seamcalls,
-        detail=running.detail,
-        substeps=substeps,
-    )

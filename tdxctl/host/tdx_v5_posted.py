@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from tdxctl.errnos import Errno
 from tdxctl.errors import NotModelledError
-from tdxctl.events import Journal
+from tdxctl.events import Journal, LogLine, Wbinvd
 from tdxctl.host import steps
 from tdxctl.host.construct import TdmrConstruction
 from tdxctl.host.kernel import Hardware
@@ -27,6 +27,10 @@ from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import Registers
 from tdxctl.seam.status import Status, base_status
 from tdxctl.units import U32_MASK, counted, format_cpulist, format_size, round_up
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tdxctl.host.seamldr import UpdateImage
 
 Uint64s = npt.NDArray[np.uint64]
 
@@ -243,6 +247,41 @@ class KernelV5Posted(TdmrConstruction):
             self.steps.begin()
             self._shutdown_tdx_module()
         return 0
+
+    def update_module(self, image: UpdateImage, *, force: bool) -> int:  # noqa: ARG002
+        """By hand: "after a runtime update the module is initialised again". No v5 function."""
+        with self._tdx_module_lock:
+            if self.status == "INITIALIZED":
+                self._wbinvd_on_all_cpus()
+                self._tdmrs_free_pamt_all()
+            self._set_status("UNKNOWN")
+        return 0
+
+    def kexec(self) -> int:
+        """WBINVD in stop_this_cpu() wherever BIOS enabled TDX; the module is left as it is."""
+        if self.platform_tdx_enabled():
+            for cpu in self.cpus.online():
+                self._journal.record(Wbinvd(cpu))
+        return 0
+
+    def hotplug_refused(self, what: str, start: int = 0, end: int = 0) -> int:
+        """Everything, where BIOS enabled TDX."""
+        if not self.platform_tdx_enabled():
+            return 0
+        if what == "add-memory":
+            # From mm/init_64.c, which defines no pr_fmt.
+            text = f"Unable to add memory [{start:#x}, {end:#x}) on TDX enabled platform."
+            self._journal.record(LogLine("err", text))
+            return -Errno.EINVAL
+        kind = "CPU" if what.startswith("cpu") else "memory"
+        if what.endswith("remove"):
+            raise NotModelledError(
+                f"this kernel says 'Platform doesn't support ACPI {kind} hotplug. BUG().' and dies",
+            )
+        ignored = " New CPU" if kind == "CPU" else "New memory device"
+        text = f"[BIOS bug]: Platform doesn't support ACPI {kind} hotplug. {ignored} ignored."
+        self._journal.record(LogLine("err", text))
+        return -Errno.EINVAL
 
     def memory_online(self, start: int, end: int) -> int:  # noqa: ARG002
         """Nothing: "v5 has no notifier: onlining memory that is present is not refused"."""
@@ -466,7 +505,9 @@ class KernelV5Posted(TdmrConstruction):
         cpu = self.cpus.online()[0]
         for base, size in zip(tdmrs.bases.tolist(), tdmrs.sizes.tolist(), strict=True):
             # "repeat until RDX >= base+size; TDMRs in order, serial"
-            out = self.call_module_until(cpu, Leaf.TDH_SYS_TDMR_INIT, rcx=base, until=base + size)
+            out, _ = self.call_module_until(
+                cpu, Leaf.TDH_SYS_TDMR_INIT, rcx=base, until=base + size
+            )
             error = self._judge(cpu, Leaf.TDH_SYS_TDMR_INIT, out)
             if error:
                 error.facts["tdmr_base"] = base

@@ -48,3 +48,12 @@ def place(chunk_base: int, sizes: Uint64s) -> Uint64s:
     """
     before = np.concatenate((np.zeros(1, np.uint64), np.cumsum(sizes, dtype=np.uint64)[:-1]))
     return np.uint64(chunk_base) + before
+
+
+def pamt_bitmap_size(tdmr_size: Int64s, entry_bits: int) -> Uint64s:
+    """Bytes of the bitmap that stands for the 4K part with Dynamic PAMT.
+
+    "ceil(entries x bits / 8) rounded up to 4 KB". Elementwise on any shape of tdmr_size (bytes).
+    """
+    bits = (np.asarray(tdmr_size, np.uint64) >> np.uint64(12)) * np.uint64(entry_bits)
+    return _round_up_to_page((bits + np.uint64(7)) >> np.uint64(3))

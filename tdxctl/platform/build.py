@@ -91,6 +91,7 @@ def _cpus(cpus: CpusModel) -> Cpus:
             xsave=features.xsave,
             movdir64b=features.movdir64b,
             self_snoop=features.self_snoop,
+            no_seamret_invd_vmcs=features.no_seamret_invd_vmcs,
         ),
         madt=madt,
         online=tuple(range(enabled)) if cpus.online is None else tuple(sorted(set(cpus.online))),

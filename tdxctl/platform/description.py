@@ -45,6 +45,7 @@ class CpuFeatures:
     xsave: bool = True
     movdir64b: bool = True
     self_snoop: bool = True
+    no_seamret_invd_vmcs: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +354,7 @@ class Platform:
                     "xsave": features.xsave,
                     "movdir64b": features.movdir64b,
                     "self_snoop": features.self_snoop,
+                    "no_seamret_invd_vmcs": features.no_seamret_invd_vmcs,
                 },
                 "madt": [
                     {"apic_id": e.apic_id, "package": e.package, "enabled": e.enabled}

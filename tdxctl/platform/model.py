@@ -73,6 +73,7 @@ class FeaturesModel(Model):
     xsave: Annotated[bool, FLAG] = True
     movdir64b: Annotated[bool, FLAG] = True
     self_snoop: Annotated[bool, FLAG] = True
+    no_seamret_invd_vmcs: Annotated[bool, FLAG] = True
 
 
 class MadtEntryModel(Model):

@@ -37,6 +37,10 @@ def line(event: dict[str, Any]) -> str:
             words = [f"alloc_contig_pages {event['nr_pages']} pages node {event['nid']} -> {got}"]
         case "free_contig_range":
             words = [f"free_contig_range {event['base']} {event['nr_pages']} pages"]
+        case "wbinvd":
+            words = [f"wbinvd cpu {event['cpu']}"]
+        case "movdir64b":
+            words = [f"movdir64b, {event['stores']} stores"]
         case other:
             words = [str(other)]
     if "n" in event:

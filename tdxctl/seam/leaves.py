@@ -63,7 +63,12 @@ class Leaf(IntEnum):
 
 
 def leaf_title(number: int) -> str:
-    """The leaf's name, or its number in hex where it has none."""
+    """The leaf's name, or its number in hex where it has none.
+
+    P-SEAMLDR's leaves also as events have them: 0x80000000 + n.
+    """
+    if number >> 31 == 1:
+        number = number & 0x7FFFFFFF | _P_SEAMLDR
     try:
         return Leaf(number).title
     except ValueError:

@@ -300,9 +300,3 @@ class PSeamldr:
 
     def _is_shared(self, pa: int, alignment: int, size: int) -> bool:
         return self.module.state.is_shared_hpa(pa, alignment, size)
-
-
-def params(scenario: int, sigstruct_pa: int, page_pas: list[int]) -> bytes:
-    """SEAMLDR_PARAMS, 4096 bytes, for at most 496 module pages."""
-    padding = [0] * (MAX_MODULE_PAGES - len(page_pas))
-    return _PARAMS.pack(0, scenario, sigstruct_pa, b"", len(page_pas), *page_pas, *padding)
