@@ -386,13 +386,14 @@ class MachineSummary:
     """What reports say about the machine itself. Memory in bytes.
 
     calls is the number of tdx_init() calls since boot, last the result of the last init;
-    global_keyid is None while TDX is not enabled.
+    global_keyid is None while TDX is not enabled. entry is the kernel function that was called.
     """
 
     machine: str
     description: str
     kernel: str
     kernel_title: str
+    entry: str
     status: str
     calls: int
     last: OpResult | None
@@ -409,6 +410,7 @@ class MachineSummary:
     max_reserved_per_tdmr: int
     tdmrs: tuple[TdmrRow, ...]
     pamt: PamtSummary
+    dynamic_pamt: bool = False
 
     @property
     def memory(self) -> int:

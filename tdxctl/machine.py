@@ -195,7 +195,9 @@ class Machine:
         that is not modelled.
         """
         info = self._image_info(version)
-        return self._locked("module_update", lambda: self._update_module(info, image, force))
+        with self._lock:
+            result = self._operate("module_update", lambda: self._update_module(info, image, force))
+            return replace(result, failure=self._kernel.failure) if result.returned else result
 
     def guest_keyid(self, action: str) -> OpResult:
         """alloc or free: a TD's KeyID, as KVM's calls do; TDs themselves are not modelled."""
@@ -275,6 +277,7 @@ class Machine:
             description=platform.description,
             kernel=self.kernel_id.id,
             kernel_title=self.kernel_id.title,
+            entry=self._kernel.entry,
             status=self.status,
             calls=self._calls,
             last=self._last,
@@ -291,6 +294,7 @@ class Machine:
             max_reserved_per_tdmr=platform.module.max_reserved_per_tdmr,
             tdmrs=self.tdmrs,
             pamt=PamtSummary(self.pamt_bytes, tdmrs.pamt_by_node() if tdmrs else ()),
+            dynamic_pamt=self._kernel.dynamic_pamt,
         )
 
     def init_report(self, result: OpResult, *, with_boot: bool) -> InitReport:

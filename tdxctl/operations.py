@@ -9,6 +9,10 @@ from tdxctl.machine import Machine
 from tdxctl.platform.description import RuntimeFault, fault_from_dict, fault_to_dict
 from tdxctl.seam.port import Registers
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tdxctl.host.seamldr import UpdateImage
+
 Operation = dict[str, object]
 
 _WITHOUT_ARGUMENTS = {
@@ -16,6 +20,7 @@ _WITHOUT_ARGUMENTS = {
     "module_unload": Machine.unload_module,
     "module_shutdown": Machine.shut_down_module,
     "fault_clear": Machine.clear_faults,
+    "kexec": Machine.kexec,
 }
 
 
@@ -34,6 +39,20 @@ def perform(machine: Machine, operation: Operation) -> OpResult:
             return machine.memory_online(start, end)
         case {"op": "fault_set", "fault": dict(fault)}:
             return machine.set_fault(_fault(fault))
+        case {"op": "module_update", "force": bool(force), **more}:
+            image = _image(more["image"]) if "image" in more else None
+            version = str(more["version"]) if "version" in more else None
+            return machine.update_module(version, image=image, force=force)
+        case {"op": "guest_keyid", "action": str(action)}:
+            return machine.guest_keyid(action)
+        case {"op": "hotplug", "what": str(what), "start": int(start), "end": int(end)}:
+            return machine.hotplug(what, start, end)
+        case _:
+            return _behind_the_kernel(machine, operation)
+
+
+def _behind_the_kernel(machine: Machine, operation: Operation) -> OpResult:
+    match operation:
         case {"op": "seamcall", "cpu": int(cpu), "registers": list(words), **more}:
             registers = Registers(*(int(word, 16) for word in words))
             until = int(str(more["until"]), 16) if "until" in more else None
@@ -44,6 +63,16 @@ def perform(machine: Machine, operation: Operation) -> OpResult:
             return machine.read_memory(int(at, 16), length)
         case _:
             raise StateError(f"an operation that this tdxctl does not know: {operation.get('op')}")
+
+
+def _image(image: object) -> UpdateImage:
+    from tdxctl.host.seamldr import UpdateImage
+
+    match image:
+        case {"header": str(header), "size": int(size)}:
+            return UpdateImage(bytes.fromhex(header), size)
+        case _:
+            raise StateError("an update image that this tdxctl does not know")
 
 
 def _fault(fault: dict[str, object]) -> RuntimeFault:

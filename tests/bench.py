@@ -84,6 +84,12 @@ def cases(folder: Path) -> list[Case]:
         Case("init, two sockets, plain", (*init, "spr-2s-512g"), "python -c pass", 22),
         Case("status --format json", (tdxctl, "status", "--format", "json"), "python -c pass", 5),
         Case("status, on a terminal", (tdxctl, "status"), "python -c pass", 8.5, terminal=True),
+        Case(
+            "plan --kernel all, two sockets",
+            (tdxctl, "plan", "--platform", "spr-2s-512g"),
+            "init, two sockets, plain",
+            1.6,
+        ),
         Case("init, 64 GiB", (*init, small), "python -c pass", None),
         Case("init, 64 TiB", (*init, "8s-64t"), "init, 64 GiB", 1.5, most_memory=1.25),
     ]

@@ -65,6 +65,8 @@ ALLOWED = {
     ("init", "--platform", "spr-2s-512g", "--format", "json"): BOOTING | {"sqlite3"},
     ("init", "--platform", "spr-2s-512g", "--format", "dmesg"): BOOTING | {"sqlite3"},
     ("validate", "platforms/spr-2s-512g.yaml"): LOADING,
+    ("plan", "--platform", "spr-2s-512g"): BOOTING,
+    ("kernels",): CLICK,
     ("platforms",): CLICK | YAML,
     ("platforms", "spr-2s-512g"): CLICK,
     ("schema",): LOADING,
@@ -161,12 +163,23 @@ ROOMS: dict[str, set[str]] = {
     "host": {"host", "seam.port", "seam.tdmr_info", "layout", "events"} | LEAVES | SEAM_TABLES,
     "machine": {"platform.description", "hardware", "seam", "host", "events"} | LEAVES,
     "explain": {"explain", "events"} | LEAVES | SEAM_TABLES,
+    "platform.changes": {"platform.cmrs", "platform.description", "errors", "units"},
+    "plan": {"machine", "host.kernels", "platform.description", "events", "errors", "units"},
     "store": {"errors", "units"},
-    "operations": {"machine", "platform.description", "seam.port", "events", "errors"},
+    "operations": {"machine", "platform.description", "seam.port", "host.seamldr"}
+    | {"events", "errors"},
     "lab": {"store", "machine", "operations", "platform.description", "host.kernels", "events"}
     | {"report", "errors"},
     "script": {"operations", "platform.calls", "events", "seam.status", "units"},
-    "report": {"report", "events", "script", "explain", "platform.description", "platform.calls"}
+    "report": {
+        "plan",
+        "report",
+        "events",
+        "script",
+        "explain",
+        "platform.description",
+        "platform.calls",
+    }
     | {"host.kernels"}
     | LEAVES
     | SEAM_TABLES,

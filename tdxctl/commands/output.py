@@ -59,6 +59,12 @@ def write_operations(machine: str, results: list[tuple[str, OpResult]], output_f
         verdict = f"{result.returned} ({errno})" if errno else "ok"
         print_text(f"{machine}: {label}: {verdict}, status {result.status}")
         print_text("\n".join(f"  {line.text}" for line in result.log))
+        if result.failure is not None:
+            from tdxctl.explain.failures import explain_failure
+
+            words = explain_failure(result.failure)
+            where = f" ({result.failure.step})" if result.failure.step else ""
+            print_text(f"  why:    {words.reason}{where}\n  to do:  {words.hint}")
 
 
 def write_status(status: dict[str, Any], output_format: str) -> None:

@@ -11,6 +11,7 @@ from tdxctl.errors import UsageError
 from tdxctl.units import MAX_PHYSICAL_ADDRESS, NAME_PATTERN, parse_cpulist, parse_size, printable
 
 _MAX_CPUS = 8192
+_IMAGE_HEADER = 4096
 
 
 def cpulist(text: str) -> list[int]:
@@ -32,6 +33,39 @@ def words(arguments: tuple[str, ...]) -> list[str]:
     if not any(found):
         raise UsageError("there is nothing to explain", hint="give a code or a name")
     return found
+
+
+def module_operation(
+    action: str, version: str | None, image: str | None, *, force: bool
+) -> dict[str, object]:
+    """The operation of `tdxctl module`. Raises UsageError."""
+    if action != "update":
+        if version is not None or image is not None or force:
+            raise UsageError("--version, --image and --force are for update")
+        return {"op": f"module_{action}"}
+    operation: dict[str, object] = {"op": "module_update", "force": force}
+    if version is not None:
+        from tdxctl.seam.versions import ModuleVersion
+
+        try:
+            ModuleVersion.parse(version)
+        except ValueError as error:
+            hint = "modelled are 1.0, and 1.5.0 and later 1.5 ones"
+            raise UsageError(f"the version '{printable(version)}' {error}", hint=hint) from None
+        operation["version"] = version
+    return operation if image is None else operation | {"image": _uploaded(image)}
+
+
+def _uploaded(path: str) -> dict[str, object]:
+    # The header, without the zeros at its end, and the size: all that is looked at.
+    try:
+        with open(path, "rb") as file:
+            header = file.read(_IMAGE_HEADER).rstrip(b"\0")
+            size = file.seek(0, os.SEEK_END)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"cannot read '{printable(path)}': {reason}") from None
+    return {"header": header.hex(), "size": size}
 
 
 def memory_range(text: str) -> tuple[int, int]:

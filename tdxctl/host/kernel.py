@@ -48,8 +48,6 @@ class Kernel(ABC):
     #: Its steps, and the sub-steps of the fourth.
     SIX_STEPS: tuple[Step, ...] = SIX_STEPS
     SUBSTEPS: tuple[tuple[str, str], ...] = SUBSTEPS
-    #: The function whose return value tdx_init() gives, as its source has it.
-    ENTRY = "tdx_init()"
 
     def __init__(self, hardware: Hardware, journal: Journal) -> None:
         self.cpus = hardware.cpus
@@ -66,6 +64,13 @@ class Kernel(ABC):
         #: The TDMRs last built, kept where the kernel itself has freed its array.
         self.tdmrs: TdmrArray | None = None
         self._status = self.INITIAL_STATUS
+        #: Whether the 4K part of the PAMTs is a bitmap.
+        self.dynamic_pamt = False
+
+    @property
+    def entry(self) -> str:
+        """The function whose return value tdx_init() gave last, as the kernel's source has it."""
+        return "tdx_init()"
 
     @property
     def status(self) -> str:

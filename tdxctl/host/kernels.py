@@ -17,20 +17,70 @@ DEFAULT_KERNEL = "v5"
 
 @dataclass(frozen=True, slots=True)
 class KernelId:
-    """An id for machines to read, a title and a date for people."""
+    """An id for machines to read, a title and a date for people.
+
+    changes: against the one before. validated_by: what shows that it is right.
+    """
 
     id: str
     title: str
     date: str
+    changes: str
+    validated_by: str
 
+
+_EXECUTED = "platforms on which the kernel's own code was executed in user space"
 
 KERNELS = (
-    KernelId("v5", "on-demand series v5 as reviewed, June 2022", "2022-06-22"),
-    KernelId("v5-posted", "series v5 bug for bit", "2022-06-22"),
-    KernelId("6.8", "Linux 6.8", "2024-03-10"),
-    KernelId("6.17", "Linux 6.17", "2025-09-28"),
-    KernelId("cmr-walk", "Linux 6.8 with the CMR walk", "2024-12"),
-    KernelId("2026-06", "mid-2026 tree", "2026-06"),
+    KernelId(
+        "v5",
+        "on-demand series v5 as reviewed, June 2022",
+        "2022-06-22",
+        "against v5-posted: a module that is not loaded ends in NONE, PAMT sizes are computed in "
+        "64 bits",
+        f"624 {_EXECUTED}",
+    ),
+    KernelId(
+        "v5-posted",
+        "series v5 bug for bit",
+        "2022-06-22",
+        "the first of them: tdx_init() on demand, all CPUs online and no MADT slot disabled, every "
+        "errno but -ENODEV becomes -EFAULT and a shutdown",
+        f"624 {_EXECUTED}",
+    ),
+    KernelId(
+        "6.8",
+        "Linux 6.8",
+        "2024-03-10",
+        "KVM's tdx_cpu_enable() and tdx_enable(); metadata by TDH.SYS.RD; retries without entropy; "
+        "CPUs may be offline to the kernel; CMRs are not read; the real errno; memory onlining is "
+        "refused outside a fixed list",
+        f"650 {_EXECUTED}",
+    ),
+    KernelId(
+        "cmr-walk",
+        "Linux 6.8 with the CMR walk",
+        "2024-12",
+        "6.8 with an out-of-tree change: holes are found by walking CMRs, memory outside every CMR "
+        "is refused",
+        "read, not executed; the PAMT that a host with that change printed",
+    ),
+    KernelId(
+        "6.17",
+        "Linux 6.17",
+        "2025-09-28",
+        "against 6.8: all metadata is read first, a module without NO_RBP_MOD is refused, PAMTs "
+        "are reset only with the partial-write erratum",
+        f"671 {_EXECUTED}",
+    ),
+    KernelId(
+        "2026-06",
+        "mid-2026 tree",
+        "2026-06",
+        "one attempt at boot; Dynamic PAMT; update of the module at run time; an online CPU in "
+        "every package while TDs run (alias mainline)",
+        f"713 {_EXECUTED}",
+    ),
 )
 
 #: Other names of kernels.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tdxctl.errnos import Errno
-from tdxctl.events import Journal, StepEvent, Wbinvd
+from tdxctl.events import Failure, Journal, StepEvent, Wbinvd
 from tdxctl.host import steps
 from tdxctl.host.kernel import Hardware, Kernel
 from tdxctl.host.seamldr import UpdateImage, image_pages, seamldr_params
@@ -38,19 +38,23 @@ class Kernel202606(Kernel617):
     """The mid-2026 tree, which KVM finds initialised or not."""
 
     INITIAL_STATUS = "NOT_INITIALIZED"
-    ENTRY = "tdx_enable() at boot"
     MODULE = "TDX-Module"
     PAMT_SIZES_FIRST = True
 
     def __init__(self, hardware: Hardware, journal: Journal) -> None:
         super().__init__(hardware, journal)
         self._version = (0, 0, 0)
-        self._dynamic_pamt = False
         self._features0 = 0
         self._warned_update = False
-        self._boot_returned = 0
+        #: What the one attempt returned, and why.
+        self._boot_outcome: tuple[int, Failure | None] = (0, None)
         #: CPUs that hold a VMX reference, and those of them that made SEAMCALLs.
         self._prepared: list[int] = []
+
+    @property
+    def entry(self) -> str:
+        """A subsys_initcall."""
+        return "tdx_enable(), at boot,"
 
     # Boot: detection, then tdx_enable(), a subsys_initcall
 
@@ -62,14 +66,18 @@ class Kernel202606(Kernel617):
             self._check_platform()
             self._bring_up()
         except KernelErrno as error:
-            self.failure = error.failure(self.steps.failed_step, error.errno)
-            self._boot_returned = -error.errno
-        return self._boot_returned
+            failure = error.failure(self.steps.failed_step, error.errno)
+            self._boot_outcome = (-error.errno, failure)
+        return self._boot_outcome[0]
 
     def tdx_init(self) -> int:
         """Nothing more: what the boot's attempt returned."""
         with self._tdx_module_lock:
-            return self._answered(self._boot_returned)
+            returned, self.failure = self._boot_outcome
+            answer = self._answered(returned)
+            # The steps are told once: a later call made none.
+            self.steps.begin()
+            return answer
 
     def tdx_enable(self) -> int:
         """It is an initcall. Raises UsageError."""
@@ -143,8 +151,8 @@ class Kernel202606(Kernel617):
             self.pr("info", f"Module version: {major}.{minor}.{update:02}")
         sysinfo = super()._get_tdx_sysinfo()
         self._features0 = sysinfo.features0
-        self._dynamic_pamt = bool(sysinfo.features0 & _DYNAMIC_PAMT)
-        if self._dynamic_pamt:
+        self.dynamic_pamt = bool(sysinfo.features0 & _DYNAMIC_PAMT)
+        if self.dynamic_pamt:
             bits = self._read_sys_metadata_field(_PAMT_PAGE_BITMAP_ENTRY_BITS)
             sysinfo = replace(sysinfo, pamt_page_bitmap_entry_bits=bits)
         return sysinfo
@@ -162,18 +170,18 @@ class Kernel202606(Kernel617):
     def _build_tdx_memlist(self) -> None:
         super()._build_tdx_memlist()
         # Before or after the memory list is not known.
-        if self._dynamic_pamt and self.mm.kernel_allocation_fails():
+        if self.dynamic_pamt and self.mm.kernel_allocation_fails():
             raise KernelErrno(Errno.ENOMEM, "kernel-allocation", what="the PAMT refcounts")
 
     def _pamt_sizes(self, tdmr_sizes: Int64s, sysinfo: TdmrSysInfo) -> Uint64s:
         sizes = super()._pamt_sizes(tdmr_sizes, sysinfo)
-        if self._dynamic_pamt:
+        if self.dynamic_pamt:
             # "the 4K part becomes a bitmap"
             sizes[:, 0] = pamt_bitmap_size(tdmr_sizes, sysinfo.pamt_page_bitmap_entry_bits)
         return sizes
 
     def _config_flags(self) -> int:
-        if not self._dynamic_pamt:
+        if not self.dynamic_pamt:
             return 0
         self.pr("info", "Enable Dynamic PAMT")
         return _CONFIG_DYNAMIC_PAMT

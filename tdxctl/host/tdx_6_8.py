@@ -48,6 +48,10 @@ _WITH_CPUID_IN_RCX = frozenset(
     {Status.TDX_INCORRECT_CPUID_VALUE, Status.TDX_INCONSISTENT_CPUID_FIELD}
 )
 
+_BEFORE_TDX_ENABLE = frozenset(
+    {steps.PRECONDITION.name, steps.GLOBAL_INIT.name, steps.CPU_INIT.name}
+)
+
 
 class Kernel68(TdmrConstruction):
     """Linux 6.8 with KVM as the in-kernel user of TDX."""
@@ -56,7 +60,6 @@ class Kernel68(TdmrConstruction):
     INITIAL_STATUS = "UNINITIALIZED"
     SIX_STEPS = SIX_STEPS_6_8
     SUBSTEPS = SUBSTEPS_6_8
-    ENTRY = "tdx_enable()"
     #: What stands before a SEAMCALL's failure and the summary of a failed bring-up.
     MODULE = "module"
 
@@ -74,6 +77,12 @@ class Kernel68(TdmrConstruction):
         self.host_platform = False
         self.pw_mce = False
         self.guest_keyids_in_use = 0
+
+    @property
+    def entry(self) -> str:
+        """Where KVM got no further."""
+        before = self.failure is not None and self.failure.step in _BEFORE_TDX_ENABLE
+        return "tdx_cpu_enable()" if before else "tdx_enable()"
 
     # Boot
 

@@ -142,7 +142,7 @@ def _verdict(report: InitReport) -> str:
     result = report.result
     errno = errno_name(result.returned)
     returned = f"{result.returned} ({errno})" if errno else "0"
-    text = f"tdx_init() returned {returned}; status {result.status}"
+    text = f"{report.summary.entry} returned {returned}; status {result.status}"
     if not result.steps:
         text = f"call {report.call}: already {result.status}, no SEAMCALL made"
         text += f", returned {returned}" if errno else ""

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tdxctl hotplug`."""
+
+from __future__ import annotations
+
+import click
+
+from tdxctl.commands.options import format_option, machine_option
+from tdxctl.commands.output import write_operations
+
+_WHAT = ["cpu-add", "cpu-remove", "memory-add", "memory-remove", "add-memory"]
+
+
+@click.command("hotplug")
+@click.argument("what", type=click.Choice(_WHAT))
+@click.argument("memory", metavar="[RANGE]", required=False)
+@machine_option
+@format_option("text", "json")
+def command(what: str, memory: str | None, machine: str | None, output_format: str) -> int:
+    """Add or remove CPUs or memory of a running machine: what the kernel makes of it.
+
+    \b
+      tdxctl boot --platform small --kernel 6.8 && tdxctl hotplug add-memory 64GiB+1GiB
+      tdxctl boot --platform small --kernel 2026-06 && tdxctl hotplug add-memory 64GiB+1GiB
+
+    add-memory is a driver's, the others come from ACPI. Exit 1 when the kernel refuses. A machine's
+    CPUs are as described: what a kernel does not refuse is not modelled, except that memory is
+    there (`tdxctl memory online` asks for its use).
+    """
+    from tdxctl import lab
+    from tdxctl.commands.parse import memory_range
+    from tdxctl.commands.stored import machine_row
+
+    start, end = memory_range(memory) if memory is not None else (0, 0)
+    name = machine_row(machine).name
+    operation: dict[str, object] = {"op": "hotplug", "what": what, "start": start, "end": end}
+    results = lab.operate(name, [operation])
+    write_operations(name, [(f"hotplug {what}", results[0])], output_format)
+    return 1 if results[0].returned else 0

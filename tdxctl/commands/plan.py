@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tdxctl plan`."""
+
+from __future__ import annotations
+
+import click
+
+from tdxctl.commands.options import format_option, set_option
+from tdxctl.commands.output import print_text
+
+
+@click.command("plan")
+@click.option("--platform", metavar="P", required=True, help="The platform, as of `init`.")
+@click.option("--kernel", metavar="K", default="all", help="A kernel, or all. Default: all.")
+@set_option
+@click.option("--add-memory", metavar="SIZE@NODE", multiple=True, help="More memory. Repeatable.")
+@click.option("--hole", metavar="A-B", multiple=True, help="No memory in [A, B). Repeatable.")
+@format_option("text", "json")
+def command(
+    platform: str,
+    kernel: str,
+    settings: tuple[str, ...],
+    add_memory: tuple[str, ...],
+    hole: tuple[str, ...],
+    output_format: str,
+) -> int:
+    """Say what each kernel would do on a platform, and what it would cost.
+
+    \b
+      tdxctl plan --platform spr-2s-512g
+      tdxctl plan --platform spr-2s-512g --add-memory 64GiB@1 --hole 5GiB-6GiB
+
+    Changes are shown beside the platform as it is. Nothing is stored. Exit 0 when every kernel
+    asked for would initialize it (changed, if it is changed), 1 when one would not.
+    """
+    from tdxctl.commands.planned import planned
+    from tdxctl.report import plans
+
+    before, after = planned(platform, kernel, settings, add_memory, hole)
+    render = plans.to_json if output_format == "json" else plans.to_text
+    print_text(render(before, after))
+    return 0 if all(plan.initializes for plan in (after or before).kernels) else 1

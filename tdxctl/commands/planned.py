@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the options of `plan` to plans of a platform as it is, and changed."""
+
+from __future__ import annotations
+
+from tdxctl.commands.described import described
+from tdxctl.commands.parse import memory_range
+from tdxctl.errors import UsageError
+from tdxctl.host.kernels import KERNELS, find_kernel
+from tdxctl.plan import PlatformPlan, plan
+from tdxctl.platform.changes import with_hole, with_memory_added
+from tdxctl.units import parse_size, printable
+
+_MAX_NODE = 1023
+
+
+def planned(
+    platform: str,
+    kernel: str,
+    settings: tuple[str, ...],
+    add_memory: tuple[str, ...],
+    holes: tuple[str, ...],
+) -> tuple[PlatformPlan, PlatformPlan | None]:
+    """The plan of the platform as it is, and as changed; None where nothing is changed."""
+    kernels = KERNELS if kernel == "all" else (find_kernel(kernel),)
+    if platform == "-" and settings:
+        raise UsageError("--set with a platform from standard input: it can be read only once")
+    unchanged = described(platform, ())
+    changed = described(platform, settings) if settings else unchanged
+    for text in add_memory:
+        changed = with_memory_added(changed, *_size_at_node(text))
+    for text in holes:
+        changed = with_hole(changed, *memory_range(text))
+    before = plan(unchanged, kernels)
+    return before, None if changed == unchanged else plan(changed, kernels)
+
+
+def _size_at_node(text: str) -> tuple[int, int]:
+    size, separator, node = text.partition("@")
+    try:
+        if not separator or not node.isdecimal() or int(node) > _MAX_NODE or not parse_size(size):
+            raise ValueError
+        return parse_size(size), int(node)
+    except ValueError:
+        raise UsageError(
+            f"not more memory: '{printable(text)}'",
+            hint="SIZE@NODE: 512GiB@1, with a node from 0 to 1023",
+        ) from None

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tdxctl plan` as text and as `tdxctl.plan/1`; a changed platform beside the one it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+from tdxctl.errnos import errno_name
+from tdxctl.explain.failures import explain_failure
+from tdxctl.plan import KernelPlan, PlatformPlan
+from tdxctl.report.json_init import failure_dict, pamt_dict
+from tdxctl.units import approximate_size, counted, printable
+
+SCHEMA = "tdxctl.plan/1"
+_ARROW = " -> "
+
+
+def to_text(before: PlatformPlan, after: PlatformPlan | None) -> str:
+    """A row per kernel, why those say no, what the PAMT costs per node, and what is an estimate."""
+    now = before if after is None else after
+    lines = [_heading(before)]
+    if after is not None:
+        lines.append(f"changed: {_size_of(after)}; where the change shows: before{_ARROW}after")
+    lines += ["", *_kernel_rows(before, after), *_reasons(now), *_pamts(before, after)]
+    lines += ["", "reserved: areas used in the tightest TDMR"]
+    lines.append("seconds: an estimate, from hosts that took 2.4 to 4.4 s per TiB")
+    return "\n".join(lines)
+
+
+def _heading(plan: PlatformPlan) -> str:
+    platform = plan.platform
+    described = f": {printable(platform.description)}" if platform.description else ""
+    return f"{printable(platform.name)}{described}\n{_size_of(plan)}"
+
+
+def _size_of(plan: PlatformPlan) -> str:
+    total = sum(size for _, size in plan.by_node)
+    nodes = counted(len(plan.by_node), "NUMA node")
+    lost = f", {approximate_size(plan.lost)} lost below 1 MiB and to alignment" if plan.lost else ""
+    return f"{approximate_size(total)} in {nodes}{lost}"
+
+
+def _verdict(plan: KernelPlan) -> str:
+    if plan.not_modelled is not None:
+        return "not modelled"
+    if plan.initializes:
+        return "yes"
+    return f"no, -{errno_name(plan.returned or 0)}"
+
+
+_COLUMNS: tuple[tuple[str, Callable[[KernelPlan], str]], ...] = (
+    ("kernel", lambda p: p.kernel.id),
+    ("verdict", _verdict),
+    ("TDMRs", lambda p: f"{len(p.tdmrs)}/{p.max_tdmrs}" if p.tdmrs else "-"),
+    ("reserved", lambda p: "-" if p.tightest is None else f"{p.tightest[1]}/{p.max_reserved}"),
+    ("holes left", lambda p: "-" if p.holes_left is None else str(p.holes_left)),
+    ("PAMT", lambda p: approximate_size(p.pamt.total) if p.initializes else "-"),
+    ("SEAMCALLs", lambda p: str(p.seamcalls)),
+    ("seconds", lambda p: "-" if p.seconds is None else f"{p.seconds[0]:g}-{p.seconds[1]:g}"),
+)
+
+
+def _kernel_rows(before: PlatformPlan, after: PlatformPlan | None) -> list[str]:
+    rows = [tuple(name for name, _ in _COLUMNS)]
+    for i, old in enumerate(before.kernels):
+        new = old if after is None else after.kernels[i]
+        rows.append(tuple(_both(show(old), show(new)) for _, show in _COLUMNS))
+    return _aligned(rows, left=2)
+
+
+def _both(old: str, new: str) -> str:
+    return new if old == new else f"{old}{_ARROW}{new}"
+
+
+def _aligned(rows: Sequence[tuple[str, ...]], *, left: int) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            f"{cell:<{width}}" if i < left else f"{cell:>{width}}"
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _reasons(plan: PlatformPlan) -> list[str]:
+    # Kernels that say no for the same reason share their lines.
+    groups: dict[tuple[str, str], list[str]] = {}
+    for kernel in plan.kernels:
+        if kernel.not_modelled is not None:
+            groups.setdefault((kernel.not_modelled, ""), []).append(kernel.kernel.id)
+        elif not kernel.initializes and kernel.failure is not None:
+            words = explain_failure(kernel.failure)
+            groups.setdefault((words.reason, words.hint), []).append(kernel.kernel.id)
+    lines: list[str] = []
+    for (reason, hint), kernels in groups.items():
+        lines += ["", f"{', '.join(kernels)}: {reason}"]
+        if hint:
+            lines.append(f"  to do: {hint}")
+    return lines
+
+
+def _pamts(before: PlatformPlan, after: PlatformPlan | None) -> list[str]:
+    # Kernels whose PAMT is the same share a table.
+    now = before if after is None else after
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for i, kernel in enumerate(now.kernels):
+        if kernel.initializes:
+            key = (kernel.pamt, kernel.dynamic, before.kernels[i].pamt)
+            groups.setdefault(key, []).append(i)
+    lines: list[str] = []
+    for indices in groups.values():
+        new, old = now.kernels[indices[0]], before.kernels[indices[0]]
+        names = ", ".join(now.kernels[i].kernel.id for i in indices)
+        kind = "Dynamic PAMT, static part" if new.dynamic else "PAMT"
+        lines += ["", f"{kind}: {names}"]
+        rows: list[tuple[str, ...]] = [("", "memory", "PAMT", "KiB", "of memory")]
+        nodes = sorted({node for node, _ in (*now.by_node, *new.pamt.by_node)})
+        rows += [_pamt_row(f"node {n}", n, (before, old), (now, new)) for n in nodes]
+        if len(nodes) > 1:
+            rows.append(_pamt_row("total", None, (before, old), (now, new)))
+        lines += ["  " + line for line in _aligned(rows, left=1)]
+        if new.dynamic:
+            lines.append(
+                f"  and 8 KiB per 2 MiB in use, at most {approximate_size(new.pamt_at_most)} in all"
+            )
+    return lines
+
+
+def _pamt_row(
+    label: str,
+    node: int | None,
+    old: tuple[PlatformPlan, KernelPlan],
+    new: tuple[PlatformPlan, KernelPlan],
+) -> tuple[str, str, str, str, str]:
+    cells = []
+    for plan, kernel in (old, new):
+        memory, pamts = dict(plan.by_node), dict(kernel.pamt.by_node)
+        size = sum(memory.values()) if node is None else memory.get(node, 0)
+        pamt = kernel.pamt.total if node is None else pamts.get(node, 0)
+        if not kernel.initializes:
+            cells.append((approximate_size(size), "-", "-", "-"))
+            continue
+        share = f"{100 * pamt / size:.3f} %" if size else "-"
+        cells.append((approximate_size(size), approximate_size(pamt), str(pamt >> 10), share))
+    memory_cell, pamt_cell, kib, share = (_both(a, b) for a, b in zip(*cells, strict=True))
+    return label, memory_cell, pamt_cell, kib, share
+
+
+def to_json(before: PlatformPlan, after: PlatformPlan | None) -> str:
+    """One document; `changed` is null where nothing is."""
+    return json.dumps(
+        {
+            "schema": SCHEMA,
+            "platform": before.platform.name,
+            "plan": _plan(before),
+            "changed": None if after is None else _plan(after),
+        },
+        indent=2,
+    )
+
+
+def _plan(plan: PlatformPlan) -> dict[str, object]:
+    return {
+        "memory": {str(node): size for node, size in plan.by_node},
+        "lost": plan.lost,
+        "kernels": [_kernel(kernel) for kernel in plan.kernels],
+    }
+
+
+def _kernel(plan: KernelPlan) -> dict[str, object]:
+    tightest = None
+    if plan.tightest is not None:
+        tdmr, used = plan.tightest
+        base = hex(plan.tdmrs[tdmr].base) if tdmr < len(plan.tdmrs) else None
+        limits = {"used": used, "max": plan.max_reserved, "holes_left": plan.holes_left}
+        tightest = {"tdmr": tdmr, "base": base} | limits
+    return {
+        "kernel": plan.kernel.id,
+        "initializes": plan.initializes,
+        "returned": plan.returned,
+        "errno": None if plan.returned is None else errno_name(plan.returned),
+        "status": plan.status,
+        "failure": None if plan.failure is None else failure_dict(plan.failure),
+        "not_modelled": plan.not_modelled,
+        "tdmrs": {"used": len(plan.tdmrs), "max": plan.max_tdmrs},
+        "reserved": tightest,
+        "pamt": pamt_dict(plan.pamt),
+        "dynamic_pamt": plan.dynamic,
+        "pamt_at_most": plan.pamt_at_most,
+        "seamcalls": plan.seamcalls,
+        "estimated_seconds": None if plan.seconds is None else list(plan.seconds),
+    }
