@@ -22,6 +22,7 @@ COMMANDS = {
     "hotplug": "Add or remove CPUs or memory of a running machine: what the kernel makes of it.",
     "module": "Load, unload, shut down or update the TDX module of a running machine.",
     "keyid": "Take or give back a guest KeyID, as KVM does for a TD.",
+    "pamt": "Take or give back a page for a TD: Dynamic PAMT's refcounts and page pairs.",
     "kexec": "Boot a running machine's kernel anew by kexec: the TDX module stays as it is.",
     "fault": "Script a fault on a running machine, or clear all of them.",
     "seamcall": "Make the SEAMCALLs of a script, and say what each one answered.",

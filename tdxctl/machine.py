@@ -204,6 +204,11 @@ class Machine:
         call = {"alloc": self._kernel.guest_keyid_alloc, "free": self._kernel.guest_keyid_free}
         return self._locked(f"keyid_{action}", lambda: min(call[action](), 0))
 
+    def pamt(self, action: str, pa: int) -> OpResult:
+        """get or put: a TD takes or gives back the page at pa (Dynamic PAMT's refcounts)."""
+        call = {"get": self._kernel.pamt_get, "put": self._kernel.pamt_put}
+        return self._locked(f"pamt_{action}", lambda: call[action](pa))
+
     def hotplug(self, what: str, start: int = 0, end: int = 0) -> OpResult:
         """A hotplug that the kernel refuses, or not: what as in Kernel.hotplug_refused.
 
@@ -259,6 +264,10 @@ class Machine:
         """The result's one event is a MemoryData with length bytes at physical address pa."""
         return self._locked("memory_read", lambda: self._touch(pa, length))
 
+    def is_online(self, cpu: int) -> bool:
+        """Whether the machine has that logical CPU, and it is online."""
+        return self._cpus.is_online(cpu)
+
     @property
     def sys_state(self) -> str | None:
         """SYS_STATE of the module in place; None where there is none, or it answers no more."""
@@ -289,7 +298,7 @@ class Machine:
             packages=self._cpus.packages,
             memory_by_node=tuple(sorted(by_node.items())),
             module_loaded=self._seamcall.module is not None,
-            module_version=platform.module.version,
+            module_version=self._module_version(),
             max_tdmrs=platform.module.max_tdmrs,
             max_reserved_per_tdmr=platform.module.max_reserved_per_tdmr,
             tdmrs=self.tdmrs,
@@ -351,6 +360,15 @@ class Machine:
                 "is not modelled",
                 hint="remove the msr fault",
             ) from fault
+
+    def _module_version(self) -> str:
+        # As described, or what an update put in place.
+        described = self.platform.module.version
+        module = self._seamcall.module
+        if module is None or module.state.info.version == ModuleVersion.parse(described):
+            return described
+        version = module.state.info.version
+        return f"{version.major}.{version.minor}.{version.update:02}"
 
     def _image_info(self, version: str | None) -> ModuleInfo:
         now = self._seamcall.module.state.info if self._seamcall.module else None

@@ -45,6 +45,8 @@ def perform(machine: Machine, operation: Operation) -> OpResult:
             return machine.update_module(version, image=image, force=force)
         case {"op": "guest_keyid", "action": str(action)}:
             return machine.guest_keyid(action)
+        case {"op": "pamt", "action": str(action), "pa": str(pa)}:
+            return machine.pamt(action, int(pa, 16))
         case {"op": "hotplug", "what": str(what), "start": int(start), "end": int(end)}:
             return machine.hotplug(what, start, end)
         case _:

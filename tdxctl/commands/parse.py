@@ -68,6 +68,17 @@ def _uploaded(path: str) -> dict[str, object]:
     return {"header": header.hex(), "size": size}
 
 
+def address(text: str) -> int:
+    """A physical address. Raises UsageError."""
+    try:
+        value = parse_size(text)
+    except ValueError as error:
+        raise UsageError(f"the address '{printable(text)}' {error}") from None
+    if value >= MAX_PHYSICAL_ADDRESS:
+        raise UsageError(f"the address '{printable(text)}' is beyond 2^52")
+    return value
+
+
 def memory_range(text: str) -> tuple[int, int]:
     """[start, end) from `START-END`, end exclusive, or `START+SIZE`. Raises UsageError."""
     for separator in ("-", "+"):

@@ -138,6 +138,14 @@ class Kernel(ABC):
         """
         raise UsageError("this kernel gives out no guest KeyIDs")
 
+    def pamt_get(self, pa: int) -> int:  # noqa: ARG002
+        """A TD takes the page at pa: tdx_pamt_get(). Raises UsageError without Dynamic PAMT."""
+        raise UsageError("this kernel has no Dynamic PAMT", hint="kernel 2026-06 has")
+
+    def pamt_put(self, pa: int) -> int:
+        """The TD gives it back: tdx_pamt_put(). Raises UsageError without Dynamic PAMT."""
+        return self.pamt_get(pa)
+
     @abstractmethod
     def kexec(self) -> int:
         """Load a kexec image and leave: what the old kernel does to CPUs and module, or why not."""

@@ -111,6 +111,23 @@ class Mm:
         self._taken.remove((pfn, pfn + nr_pages))
         self._journal.record(FreeContigRange(base, nr_pages))
 
+    def alloc_page(self, nid: int) -> int | None:
+        """The physical address of a page, from node nid if it has one; None if none has."""
+        found = self._find_contig_pages(1, nid)
+        if found is None:
+            return None
+        self._taken.append((found[0], found[0] + 1))
+        return found[0] << PAGE_SHIFT
+
+    def free_page(self, pa: int) -> None:
+        """Give back what alloc_page returned."""
+        self._taken.remove((pa >> PAGE_SHIFT, (pa >> PAGE_SHIFT) + 1))
+
+    def node_of(self, pa: int) -> int | None:
+        """The node whose usable memory holds pa, None where none does."""
+        inside = np.flatnonzero((self.starts <= pa) & (pa < self.ends))
+        return int(self.nodes[inside[0]]) if len(inside) else None
+
     def _fails(self, allocation: str) -> bool:
         self._attempts[allocation] += 1
         attempt = self._attempts[allocation]

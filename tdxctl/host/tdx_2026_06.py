@@ -7,6 +7,7 @@ specification linux-host, profile 2026-06.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from tdxctl.errnos import Errno
@@ -21,7 +22,7 @@ from tdxctl.host.tdx_6_17 import Kernel617
 from tdxctl.layout.pamt import pamt_bitmap_size
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.versions import FEATURES0
-from tdxctl.units import SZ_4K
+from tdxctl.units import SZ_4K, round_down
 
 _MINOR_VERSION, _MAJOR_VERSION, _UPDATE_VERSION = (
     *(0x0800000100000003, 0x0800000100000004),
@@ -32,6 +33,10 @@ _MODULE_HV = 0x8900000100000000
 _TD_PRESERVING = 1 << FEATURES0["TD_PRESERVING"]
 _DYNAMIC_PAMT = 1 << FEATURES0["DYNAMIC_PAMT"]
 _CONFIG_DYNAMIC_PAMT = 1 << 16
+_SZ_2M = 1 << 21
+_LEVEL_2M = 1
+#: "pairs = pamt_4k_entry_size*512/4096 pages"
+_PAMT_PAGES = 2
 
 
 class Kernel202606(Kernel617):
@@ -46,6 +51,8 @@ class Kernel202606(Kernel617):
         self._version = (0, 0, 0)
         self._features0 = 0
         self._warned_update = False
+        #: Pages in use by TDs, by 2 MiB range.
+        self._pamt_refcounts: Counter[int] = Counter()
         #: What the one attempt returned, and why.
         self._boot_outcome: tuple[int, Failure | None] = (0, None)
         #: CPUs that hold a VMX reference, and those of them that made SEAMCALLs.
@@ -185,6 +192,54 @@ class Kernel202606(Kernel617):
             return 0
         self.pr("info", "Enable Dynamic PAMT")
         return _CONFIG_DYNAMIC_PAMT
+
+    def pamt_get(self, pa: int) -> int:
+        """The first page of a 2 MiB range that a TD takes needs a page pair for the range."""
+        if not self.dynamic_pamt or self.status != "INITIALIZED":
+            return 0
+        node = self.mm.node_of(pa)
+        if node is None:
+            return -Errno.EINVAL
+        start = round_down(pa, _SZ_2M)
+        if self._pamt_refcounts[start] == 0:
+            pair = [self.mm.alloc_page(node) for _ in range(_PAMT_PAGES)]
+            if None in pair:
+                self._free_pages(pair)
+                return -Errno.ENOMEM
+            first, second = (page or 0 for page in pair)
+            try:
+                self._seamcall(
+                    self.cpus.online()[0],
+                    Leaf.TDH_PHYMEM_PAMT_ADD,
+                    rcx=start | _LEVEL_2M,
+                    rdx=first,
+                    r8=second,
+                )
+            except KernelErrno as error:
+                self._free_pages(pair)
+                return -error.errno
+        self._pamt_refcounts[start] += 1
+        return 0
+
+    def pamt_put(self, pa: int) -> int:
+        """The last page of a 2 MiB range that a TD gives back frees the pair."""
+        start = round_down(pa, _SZ_2M)
+        if self._pamt_refcounts[start] == 0:
+            return 0 if not self.dynamic_pamt else -Errno.EINVAL
+        if self._pamt_refcounts[start] == 1:
+            cpu = self.cpus.online()[0]
+            try:
+                out = self._seamcall(cpu, Leaf.TDH_PHYMEM_PAMT_REMOVE, rcx=start | _LEVEL_2M)
+            except KernelErrno as error:
+                return -error.errno
+            self._free_pages([out.rdx, out.r8])
+        self._pamt_refcounts[start] -= 1
+        return 0
+
+    def _free_pages(self, pages: list[int | None]) -> None:
+        for page in pages:
+            if page is not None:
+                self.mm.free_page(page)
 
     # Afterwards
 

@@ -91,12 +91,13 @@ def test_every_real_log_with_cmrs_and_a_printed_pamt_agrees() -> None:
         assert _pamt_kb(cmrs) == int(printed[1]), log.name
 
 
-def test_every_real_memory_map_gives_the_expected_tdmrs() -> None:
-    """Expect TDMRs, reserved areas and PAMT of each boot log's node ranges, under v5."""
+@pytest.mark.parametrize("kernel", ["v5", "6.8"])
+def test_every_real_memory_map_gives_the_expected_tdmrs(kernel: str) -> None:
+    """Expect TDMRs, reserved areas and PAMT of each boot log's node ranges."""
     folder = _real_data() / "dmesg"
     checked = 0
     for sidecar in sorted(folder.glob("*.json")):
-        expected = json.loads(sidecar.read_text()).get("expect_memory_only", {}).get("v5")
+        expected = json.loads(sidecar.read_text()).get("expect_memory_only", {}).get(kernel)
         if expected is None:
             continue
         text = sidecar.with_suffix(".dmesg.txt").read_text(errors="replace")
@@ -111,7 +112,7 @@ def test_every_real_memory_map_gives_the_expected_tdmrs() -> None:
                 ]
             },
         }
-        machine = Machine.boot(Platform.from_dict(description))
+        machine = Machine.boot(Platform.from_dict(description), kernel=kernel)
         result = machine.tdx_init()
         assert (result.returned, result.status) == (expected["ret"], expected["status"])
         rows = [[hex(row.base), hex(row.size), len(row.reserved)] for row in machine.tdmrs]

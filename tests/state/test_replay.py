@@ -48,6 +48,7 @@ PLATFORMS: dict[str, dict[str, Any]] = {
     "key fails": {"faults": [{"leaf": 31, "call": 2, "status": "TDX_KEY_GENERATION_FAILED"}]},
     "not loaded once": {"faults": [{"leaf": 33, "status": "VMFAILINVALID"}]},
 }
+ALL_KERNELS = ["v5", "v5-posted", "6.8", "cmr-walk", "6.17", "2026-06"]
 FAULTS: list[dict[str, object]] = [
     {"leaf": 35, "cpu": 1, "call": 1, "times": 1, "status": "0x8000020300000000"},
     {"leaf": 36, "call": 300, "times": 1, "status": "0x8000020000000001"},
@@ -117,6 +118,7 @@ class StoredAgainstMemory(RuleBasedStateMachine):
 
     def _boot(self, platform: Platform, kernel: str) -> None:
         self.machine = Machine.boot(platform, kernel=kernel, name="m")
+        self.kernel = kernel
         result = lab.boot(Asked("m", platform, kernel))
         assert shown(result) == shown(self.machine.boot_result)
         self._compare()
@@ -145,13 +147,11 @@ class StoredAgainstMemory(RuleBasedStateMachine):
         assert found == json.loads(json.dumps(expected))
         self._compare()
 
-    @initialize(
-        name=st.sampled_from(sorted(PLATFORMS)), kernel=st.sampled_from(["v5", "v5-posted"])
-    )
+    @initialize(name=st.sampled_from(sorted(PLATFORMS)), kernel=st.sampled_from(ALL_KERNELS))
     def first_boot(self, name: str, kernel: str) -> None:
         self._boot(small(**PLATFORMS[name]), kernel)
 
-    @rule(name=st.sampled_from(sorted(PLATFORMS)), kernel=st.sampled_from(["v5", "v5-posted"]))
+    @rule(name=st.sampled_from(sorted(PLATFORMS)), kernel=st.sampled_from(ALL_KERNELS))
     def boot(self, name: str, kernel: str) -> None:
         self._boot(small(**PLATFORMS[name]), kernel)
 
@@ -169,6 +169,8 @@ class StoredAgainstMemory(RuleBasedStateMachine):
 
     @rule(action=st.sampled_from(["load", "unload", "shutdown"]), elsewhere=st.booleans())
     def module(self, action: str, elsewhere: bool) -> None:
+        if action == "shutdown" and not self.kernel.startswith("v5"):
+            return  # refused: exit 2
         self._do({"op": f"module_{action}"}, elsewhere)
 
     @rule(fault=st.sampled_from(FAULTS), elsewhere=st.booleans())
@@ -178,6 +180,42 @@ class StoredAgainstMemory(RuleBasedStateMachine):
     @rule(elsewhere=st.booleans())
     def clear(self, elsewhere: bool) -> None:
         self._do({"op": "fault_clear"}, elsewhere)
+
+    @rule(
+        version=st.sampled_from(["1.5.01", "1.5.24", "1.5.25"]),
+        force=st.booleans(),
+        elsewhere=st.booleans(),
+    )
+    def update(self, version: str, force: bool, elsewhere: bool) -> None:
+        if self.kernel in ("v5", "v5-posted", "2026-06"):
+            operation: Operation = {"op": "module_update", "version": version, "force": force}
+            self._do(operation, elsewhere)
+
+    @rule(elsewhere=st.booleans())
+    def kexec(self, elsewhere: bool) -> None:
+        if self.kernel != "2026-06":  # whose TDH.SYS.DISABLE is not modelled
+            self._do({"op": "kexec"}, elsewhere)
+
+    @rule(action=st.sampled_from(["alloc", "free"]), elsewhere=st.booleans())
+    def guest_keyid(self, action: str, elsewhere: bool) -> None:
+        if not self.kernel.startswith("v5"):
+            self._do({"op": "guest_keyid", "action": action}, elsewhere)
+
+    @rule(elsewhere=st.booleans())
+    def add_memory(self, elsewhere: bool) -> None:
+        operation: Operation = {"op": "hotplug", "what": "add-memory"}
+        self._do(operation | {"start": 1 << 37, "end": 1 << 38}, elsewhere)
+
+    @rule(
+        cpu=st.integers(0, 3),
+        leaf=st.sampled_from([33, 34, 35, 52, 53, 0x8000000000000000]),
+        elsewhere=st.booleans(),
+    )
+    def seamcall(self, cpu: int, leaf: int, elsewhere: bool) -> None:
+        registers = [hex(leaf), "0x8000", *["0x0"] * 5]
+        operation: Operation = {"op": "seamcall", "cpu": cpu, "registers": registers}
+        if self.machine.is_online(cpu):
+            self._do(operation, elsewhere)
 
     @rule(elsewhere=st.booleans())
     def memory(self, elsewhere: bool) -> None:
