@@ -31,6 +31,8 @@ COMMANDS = {
     "plan": "Say what each kernel would do on a platform, and what it would cost.",
     "kernels": "List the kernels that can be booted: what each changed, and what it is validated "
     "by.",
+    "test": "Run scenarios: platforms, operations and what is expected of them.",
+    "scenario": "Print a scenario whose expectations are what happens today.",
     "explain": "Say what a status, an errno, a SEAMCALL leaf or a metadata field means.",
     "platforms": "List the shipped platforms, or print one.",
     "validate": "Check platform descriptions.",

@@ -67,6 +67,7 @@ ALLOWED = {
     ("validate", "platforms/spr-2s-512g.yaml"): LOADING,
     ("plan", "--platform", "spr-2s-512g"): BOOTING,
     ("kernels",): CLICK,
+    ("test", "tests/data/passes.yaml"): BOOTING,
     ("platforms",): CLICK | YAML,
     ("platforms", "spr-2s-512g"): CLICK,
     ("schema",): LOADING,
@@ -165,22 +166,17 @@ ROOMS: dict[str, set[str]] = {
     "explain": {"explain", "events"} | LEAVES | SEAM_TABLES,
     "platform.changes": {"platform.cmrs", "platform.description", "errors", "units"},
     "plan": {"machine", "host.kernels", "platform.description", "events", "errors", "units"},
+    "scenario": {"scenario", "machine", "operations", "platform", "host.kernels", "host.steps"}
+    | {"events", "errors", "errnos", "units"}
+    | SEAM_TABLES,
     "store": {"errors", "units"},
     "operations": {"machine", "platform.description", "seam.port", "host.seamldr"}
     | {"events", "errors"},
     "lab": {"store", "machine", "operations", "platform.description", "host.kernels", "events"}
     | {"report", "errors"},
     "script": {"operations", "platform.calls", "events", "seam.status", "units"},
-    "report": {
-        "plan",
-        "report",
-        "events",
-        "script",
-        "explain",
-        "platform.description",
-        "platform.calls",
-    }
-    | {"host.kernels"}
+    "report": {"report", "events", "script", "plan", "explain", "host.kernels"}
+    | {"platform.description", "platform.calls", "scenario.description"}
     | LEAVES
     | SEAM_TABLES,
 }
@@ -193,7 +189,7 @@ LAZY_EXCEPTIONS = {
 
 FENCED = {
     "click": {"__main__", "cli", "commands"},
-    "pydantic": {"platform"},
+    "pydantic": {"platform", "scenario"},
     "pydantic_core": {"platform"},
     "yaml": {"platform"},
     "numpy": {
@@ -257,7 +253,11 @@ def _own_imports(module: str, tree: ast.Module) -> set[str]:
         name.removeprefix("tdxctl.")
         for name in _imports(tree)
         if name.startswith("tdxctl.") and name.removeprefix("tdxctl.") in known
-    } - {_parent for _parent in ("platform", "seam", "host", "hardware", "layout") if _parent}
+    } - {
+        _parent
+        for _parent in ("platform", "seam", "host", "hardware", "layout", "scenario")
+        if _parent
+    }
 
 
 def test_arrows_between_the_rooms_point_one_way() -> None:

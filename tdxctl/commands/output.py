@@ -7,9 +7,11 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from tdxctl.events import InitReport, OpResult
+    from tdxctl.scenario.description import Outcome
 
 
 def write_init(report: InitReport, output_format: str) -> None:
@@ -81,6 +83,44 @@ def write_status(status: dict[str, Any], output_format: str) -> None:
         from tdxctl.report.text_status import status_lines
 
         print_text("\n".join(status_lines(status)))
+
+
+def write_outcomes(outcomes: list[Outcome], output_format: str) -> None:
+    """Print what became of scenarios; with github the step summary is appended too."""
+    print_text(_outcomes_renderer(output_format)(outcomes))
+    if output_format == "github":
+        import os
+
+        from tdxctl.report.results import github
+
+        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with open(summary, "a", encoding="utf-8") as file:
+                file.write(github.step_summary(outcomes))
+
+
+def _outcomes_renderer(output_format: str) -> Callable[[list[Outcome]], str]:
+    # Imports only the one that is asked for.
+    match output_format:
+        case "json" | "jsonl":
+            from tdxctl.report.results import as_json
+
+            return as_json.render if output_format == "json" else as_json.render_lines
+        case "junit":
+            from tdxctl.report.results import junit
+
+            return junit.render
+        case "ktap":
+            from tdxctl.report.results import ktap
+
+            return ktap.render
+        case "github":
+            from tdxctl.report.results import github
+
+            return github.render
+        case _:
+            from tdxctl.report.results import text
+
+            return text.render
 
 
 def print_text(text: str) -> None:

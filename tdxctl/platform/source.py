@@ -31,6 +31,18 @@ class Unreadable:
 UNREADABLE = Unreadable()
 
 
+class WrittenFloat(float):
+    """A number with a point, and how it was written: 6.10 is not 6.1 to everyone."""
+
+    text: str
+
+    def __new__(cls, text: str) -> WrittenFloat:
+        """The number that text says."""
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+
 @dataclass(slots=True)
 class Source:
     """A parsed document: its data, where everything stands, and problems found while reading."""

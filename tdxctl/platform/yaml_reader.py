@@ -23,6 +23,7 @@ from tdxctl.platform.source import (
     Path,
     Source,
     Unreadable,
+    WrittenFloat,
     end_of,
     fatal,
     shortened,
@@ -235,7 +236,7 @@ class YamlReader:
                 self._source.notations[path] = text
                 return int(text.replace("_", ""), 16)
             case "float" if _PLAIN_FLOAT.fullmatch(text):
-                number = float(text)
+                number = WrittenFloat(text)
                 if math.isinf(number):
                     return self._no_number(event, path, "is too large for a number")
                 return number

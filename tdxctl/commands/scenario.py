@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tdxctl scenario`."""
+
+from __future__ import annotations
+
+import click
+
+from tdxctl.commands.options import set_option
+from tdxctl.commands.output import print_text
+
+
+@click.command("scenario")
+@click.argument("action", type=click.Choice(["new"]))
+@click.option("--platform", metavar="P", required=True, help="The platform, as of `init`.")
+@click.option("--kernel", metavar="K", default="v5", help="The kernel. Default: v5.")
+@set_option
+def command(action: str, platform: str, kernel: str, settings: tuple[str, ...]) -> int:  # noqa: ARG001
+    """Print a scenario whose expectations are what happens today.
+
+    \b
+      tdxctl scenario new --platform small > small.yaml
+      tdxctl scenario new --platform spr-2s-512g --kernel 6.8
+
+    Commented, to be cut down to what matters; `tdxctl test` runs it.
+    """
+    from tdxctl.commands.described import described
+    from tdxctl.host.kernels import find_kernel
+    from tdxctl.scenario.new import new_scenario
+
+    description = described(platform, settings)
+    print_text(new_scenario(description, platform, settings, find_kernel(kernel).id))
+    return 0

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tdxctl test`."""
+
+from __future__ import annotations
+
+import click
+
+from tdxctl.commands.options import format_option
+
+
+@click.command("test")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option("-k", "expression", metavar="EXPR", help="Only names that match: 'v5 and not numa'.")
+@click.option(
+    "-j",
+    "jobs",
+    metavar="N",
+    type=click.IntRange(1, 64),
+    default=1,
+    help="So many processes. Default: 1.",
+)
+@click.option("--fail-fast", is_flag=True, help="Stop at the first that fails.")
+@format_option("text", "json", "jsonl", "junit", "ktap", "github")
+def command(
+    paths: tuple[str, ...],
+    expression: str | None,
+    jobs: int,
+    fail_fast: bool,
+    output_format: str,
+) -> int:
+    """Run scenarios: platforms, operations and what is expected of them.
+
+    \b
+      tdxctl test scenarios
+      tdxctl test scenarios -k 'offline and not v5' --format junit > report.xml
+
+    PATH is a scenario's file, or a folder with scenarios in it at any depth. No stored machine is
+    touched. Exit 0 when all is as expected, 1 when an expectation failed, 3 when a scenario is
+    wrong; no scenario at all is an error.
+    """
+    from tdxctl.commands.output import write_outcomes
+    from tdxctl.scenario.run import cases_of, run_cases
+
+    outcomes = run_cases(cases_of(paths, expression), jobs=jobs, fail_fast=fail_fast)
+    write_outcomes(outcomes, output_format)
+    return 1 if any(outcome.is_bad for outcome in outcomes) else 0

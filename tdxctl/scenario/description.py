@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A scenario's cases, frozen, and what became of each. No third party here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tdxctl.operations import Operation
+from tdxctl.platform.description import Platform
+
+SCHEMA = "tdxctl.scenario/1"
+
+PASSED, FAILED, WAIVED, UNEXPECTED = "passed", "failed", "waived", "unexpectedly passed"
+#: Outcomes that make the whole run a failure.
+BAD = frozenset({FAILED, UNEXPECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A number exactly, or from at_least to at_most; None is no bound."""
+
+    at_least: int | None
+    at_most: int | None
+
+    def holds(self, value: int) -> bool:
+        """Whether value is within."""
+        low, high = self.at_least, self.at_most
+        return (low is None or low <= value) and (high is None or value <= high)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One expectation: key as in the file (`calls.TDH.SYS.RD`), value as the runner compares it."""
+
+    key: str
+    value: object
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """operations are performed in order, the last one's result is what is expected of."""
+
+    label: str
+    line: int
+    operations: tuple[Operation, ...]
+    expected: tuple[Expected, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One run: a platform, a kernel, steps. waived: why it may fail, None where it may not."""
+
+    file: str
+    line: int
+    name: str
+    description: str
+    platform: Platform
+    kernel: str
+    steps: tuple[Step, ...]
+    waived: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An expectation that did not hold."""
+
+    line: int
+    step: str
+    key: str
+    expected: str
+    got: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a case. reason: of a waiver, or why no answer could be had."""
+
+    file: str
+    line: int
+    name: str
+    kernel: str
+    outcome: str
+    differences: tuple[Difference, ...] = ()
+    reason: str | None = None
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether it makes the run fail."""
+        return self.outcome in BAD

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From scenario files to cases, or to every problem in them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+from pathlib import PurePath
+from typing import Any
+
+from pydantic import ValidationError
+
+from tdxctl.errors import DescriptionError, Diagnostic, UsageError
+from tdxctl.host.kernels import ALIASES, KERNELS, find_kernel
+from tdxctl.operations import Operation, set_fault
+from tdxctl.platform.build import fault_of
+from tdxctl.platform.description import Platform, RuntimeFault
+from tdxctl.platform.load import load_file, platform_of, read_bytes
+from tdxctl.platform.model import FAULT_KEYS
+from tdxctl.platform.problems import Shape, model_problems
+from tdxctl.platform.reading import read
+from tdxctl.platform.settings import with_settings
+from tdxctl.platform.shipped import resolve
+from tdxctl.platform.source import Path, Source, got
+from tdxctl.scenario.description import SCHEMA, Case, Expected, Step
+from tdxctl.scenario.model import (
+    MAX_MATRIX,
+    OPERATIONS,
+    ExpectModel,
+    ScenarioModel,
+    StepModel,
+    kernel_text,
+)
+from tdxctl.units import format_cpulist, printable
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def scenario_files(paths: tuple[str, ...]) -> list[str]:
+    """The files that paths name: files, and in folders all scenarios, sorted, each once.
+
+    Raises UsageError for a path that is not there.
+    """
+    found: set[str] = set()
+    for path in paths:
+        if os.path.isdir(path):
+            found |= set(_in_folder(path))
+        elif os.path.exists(path):
+            found.add(os.path.normpath(path))
+        else:
+            raise UsageError(f"no such file or folder: '{printable(path)}'")
+    return sorted(found)
+
+
+def _in_folder(folder: str) -> Iterator[str]:
+    for parent, folders, files in os.walk(folder):
+        folders.sort()
+        for name in files:
+            path = os.path.normpath(os.path.join(parent, name))
+            if name.endswith(_SUFFIXES) and is_scenario(path):
+                yield path
+
+
+def is_scenario(path: str) -> bool:
+    """Whether the file says that it is one; a platform beside it is none."""
+    try:
+        with open(path, "rb") as file:
+            return b"tdxctl.scenario/" in file.read(4096)
+    except OSError:
+        return False
+
+
+def load_cases(path: str) -> list[Case]:
+    """The cases of the scenario at path. Raises DescriptionError with every problem."""
+    document = read(read_bytes(path), path, is_json=path.lower().endswith(".json"))
+    problems = list(document.problems)
+    if not isinstance(document.data, dict):
+        problems.append(document.problem((), f"must be a mapping ({got(document.data)})"))
+        raise DescriptionError(tuple(problems))
+    model: ScenarioModel | None = None
+    try:
+        model = ScenarioModel.model_validate(document.data)
+    except ValidationError as error:
+        problems += model_problems(document, error, _SHAPE)
+    problems += _cross_checks(document)
+    if problems or model is None:
+        raise DescriptionError(tuple(sorted(problems, key=lambda d: (d.line or 0, d.column or 0))))
+    return list(_cases(document, model, path))
+
+
+@cache
+def _json_schema() -> dict[str, Any]:
+    return ScenarioModel.model_json_schema()
+
+
+_SHAPE = Shape(_json_schema, lambda _: FAULT_KEYS)
+
+
+def _cross_checks(document: Source) -> Iterator[Diagnostic]:
+    data: Any = document.data
+    steps = data.get("steps")
+    for i, step in enumerate(steps if isinstance(steps, list) else []):
+        if not isinstance(step, dict):
+            continue
+        asked = [name for name in OPERATIONS if name in step]
+        if len(asked) != 1:
+            what = "must have one operation" if not asked else f"has {len(asked)} operations"
+            hint = f"one of: {', '.join(OPERATIONS)}"
+            yield document.problem(("steps", i), what, hint=hint)
+        on = step.get("expect_on")
+        for kernel in on if isinstance(on, dict) else ():
+            if ALIASES.get(kernel, kernel) not in {known.id for known in KERNELS}:
+                known_ids = ", ".join(known.id for known in KERNELS)
+                yield document.problem(
+                    ("steps", i, "expect_on", kernel),
+                    "is not a kernel",
+                    hint=f"kernels: {known_ids}",
+                    at_key=True,
+                )
+        fault = step.get("fault")
+        if isinstance(fault, dict) and {"boot", "msr"} & fault.keys():
+            yield document.problem(
+                ("steps", i, "fault"),
+                "is one of the boot, which is over",
+                hint="put it into the platform's faults",
+            )
+    matrix = data.get("matrix")
+    if isinstance(matrix, dict):
+        size = 1
+        for name, values in matrix.items():
+            if isinstance(values, list):
+                size *= len(values)
+                if not values:
+                    yield document.problem(("matrix", name), "must not be empty")
+        if size > MAX_MATRIX:
+            yield document.problem(("matrix",), f"makes more than {MAX_MATRIX} cases")
+
+
+def _cases(document: Source, model: ScenarioModel, path: str) -> Iterator[Case]:
+    name = model.name or PurePath(path).stem
+    matrix = dict(model.matrix)
+    kernels = [kernel_text(k) for k in matrix.pop("kernel")] if "kernel" in matrix else model.kernel
+    waived, line = model.expect_failure, document.value_marks.get((), (1, 1))[0]
+    for values in product(*matrix.values()):
+        varied = dict(zip(matrix, values, strict=True))
+        platform = _platform(document, model, path, model.set_ | varied)
+        for kernel in kernels:
+            known = _known_kernel(document, kernel)
+            labels = [f"{key}={_text(value)}" for key, value in varied.items()]
+            if len(kernels) > 1:
+                labels.insert(0, kernel)
+            yield Case(
+                file=path,
+                line=line,
+                name=f"{name}[{','.join(labels)}]" if labels else name,
+                description=model.description,
+                platform=platform,
+                kernel=known,
+                steps=tuple(_step(document, step, i, known) for i, step in enumerate(model.steps)),
+                waived=waived,
+            )
+
+
+def _known_kernel(document: Source, kernel: str) -> str:
+    try:
+        return find_kernel(kernel).id
+    except UsageError as error:
+        what = document.problem(("matrix", "kernel"), error.message, hint=error.hint)
+        raise DescriptionError((what,)) from None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _platform(
+    document: Source, model: ScenarioModel, path: str, settings: dict[str, Any]
+) -> Platform:
+    texts = tuple(f"{key}={json.dumps(value)}" for key, value in settings.items())
+    try:
+        if isinstance(model.platform, str):
+            return _described(_relative(model.platform, path), texts)
+        inline = Source(file=None, data=copy.deepcopy(model.platform))
+        return platform_of(with_settings(inline, texts), default_name="inline")
+    except (DescriptionError, UsageError) as error:
+        where: Path = ("platform",)
+        raise DescriptionError(
+            tuple(
+                document.problem(
+                    where,
+                    f"{problem.path or ''} {problem.summary}".strip(),
+                    detail=problem.detail,
+                    hint=problem.hint,
+                )
+                for problem in error.diagnostics()
+            )
+        ) from None
+
+
+def _relative(platform: str, path: str) -> str:
+    # "a platform by name, by file relative to the scenario"
+    is_file = "/" in platform or platform.endswith(_SUFFIXES)
+    return os.path.join(os.path.dirname(path), platform) if is_file else resolve(platform)
+
+
+@cache
+def _described(path: str, settings: tuple[str, ...]) -> Platform:
+    # A thousand scenarios on one platform read it once.
+    return load_file(path, settings)
+
+
+def _step(document: Source, model: StepModel, i: int, kernel: str) -> Step:
+    name = next(name for name in OPERATIONS if getattr(model, name) is not None)
+    operations, label = _operations(name, model)
+    expected = dict(_expected(document, model.expect, ("steps", i, "expect")))
+    for asked, on in model.expect_on.items():
+        if ALIASES.get(asked, asked) == kernel:
+            expected |= _expected(document, on, ("steps", i, "expect_on", asked))
+    line = document.value_marks.get(("steps", i), (1, 1))[0]
+    return Step(label, line, operations, tuple(expected.values()))
+
+
+def _operations(name: str, model: StepModel) -> tuple[tuple[Operation, ...], str]:
+    value: Any = getattr(model, name)
+    match name:
+        case "init":
+            return ({"op": "init", "callers": value},), "init"
+        case "boot":
+            return ({"op": "boot", "kernel": None if value == "same" else value},), "boot"
+        case "cpu_online" | "cpu_offline":
+            each = tuple({"op": name, "cpu": cpu} for cpu in value)
+            return each, f"{name} {format_cpulist(value)}"
+        case "memory_online":
+            start, end = value
+            operation: Operation = {"op": name, "start": start, "end": end}
+            return (operation,), f"{name} {start:#x}-{end:#x}"
+        case "module":
+            return ({"op": f"module_{value}"},), f"module {value}"
+        case "update":
+            update: Operation = {"op": "module_update", "force": value.force}
+            if value.version is not None:
+                update["version"] = value.version
+            return (update,), "update"
+        case "fault" if value == "clear":
+            return ({"op": "fault_clear"},), "fault clear"
+        case "fault":
+            fault = fault_of(value)
+            assert isinstance(fault, RuntimeFault)
+            return (set_fault(fault),), "fault"
+        case "keyid":
+            return ({"op": "guest_keyid", "action": value},), f"keyid {value}"
+        case _:
+            return ({"op": name},), name
+
+
+def _expected(document: Source, model: ExpectModel, path: Path) -> Iterator[tuple[str, Expected]]:
+    for key in ExpectModel.model_fields:
+        if key not in model.model_fields_set:
+            continue
+        value = getattr(model, key)
+        mark = document.key_marks.get((*path, key)) or document.value_marks.get(path, (1, 1))
+        if key in ("log", "no_log"):
+            for n, text in enumerate(value):
+                at = document.value_marks.get((*path, key, n), mark)
+                yield f"{key}.{n}", Expected(key, text, at[0])
+        elif key == "calls":
+            for leaf, bound in value.items():
+                yield f"calls.{leaf}", Expected(f"calls.{leaf}", bound, mark[0])
+        else:
+            yield key, Expected(key, value, mark[0])
+
+
+def json_schema() -> str:
+    """JSON Schema, draft 2020-12, of tdxctl.scenario/1."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA}
+    return json.dumps(head | _json_schema() | {"title": SCHEMA}, indent=2)

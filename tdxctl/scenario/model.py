@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pydantic model of a scenario: types, limits, JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field, Tag
+
+from tdxctl.errnos import Errno
+from tdxctl.errors import UsageError
+from tdxctl.host.kernels import KERNELS, find_kernel
+from tdxctl.host.steps import PRECONDITION, SHUTDOWN, SIX_STEPS
+from tdxctl.platform.fields import (
+    BRANCH_MARK,
+    FLAG,
+    MAX_CPUS,
+    NAME,
+    TEXT,
+    Checked,
+    count,
+    named,
+    one_of,
+    parse_text,
+    parse_version,
+)
+from tdxctl.platform.model import FaultModel, Model
+from tdxctl.platform.source import WrittenFloat
+from tdxctl.scenario.description import SCHEMA, Bound
+from tdxctl.seam.leaves import Leaf
+from tdxctl.seam.status import Status
+from tdxctl.units import MAX_PHYSICAL_ADDRESS, parse_cpulist, parse_size
+
+MAX_STEPS = 1000
+MAX_MATRIX = 1000
+STATUSES = (
+    *("UNKNOWN", "NONE", "INITIALIZED", "SHUTDOWN"),
+    *("UNINITIALIZED", "ERROR", "NOT_INITIALIZED"),
+)
+_KERNEL_IDS = [kernel.id for kernel in KERNELS]
+
+
+def kernel_text(value: object) -> str:
+    """A kernel's id as it was written: 6.10 is not 6.1."""
+    if isinstance(value, WrittenFloat):
+        return value.text
+    return str(value) if isinstance(value, float) else parse_text(value)
+
+
+def _kernels(value: object) -> list[str]:
+    if value == "all":
+        return list(_KERNEL_IDS)
+    entries = value if isinstance(value, list) else [value]
+    if not entries:
+        raise ValueError("must name at least one kernel")
+    return [_kernel(entry) for entry in entries]
+
+
+def _kernel(value: object) -> str:
+    try:
+        return find_kernel(kernel_text(value)).id
+    except UsageError as error:
+        raise ValueError("is not a kernel", error.hint) from None
+
+
+def _bound(parse: Any) -> Any:
+    def check(value: object) -> Bound:
+        if isinstance(value, dict):
+            wrong = set(value) - {"at_least", "at_most"}
+            if wrong or not value:
+                raise ValueError("must be a number, or {at_least, at_most}")
+            low, high = value.get("at_least"), value.get("at_most")
+            return Bound(None if low is None else parse(low), None if high is None else parse(high))
+        number = parse(value)
+        return Bound(number, number)
+
+    return check
+
+
+def _number(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError("must be a whole number, or {at_least, at_most}")
+    return value
+
+
+def _size(value: object) -> int:
+    return parse_size(value) if isinstance(value, str) else _number(value)
+
+
+def _calls(value: object) -> dict[str, Bound]:
+    if not isinstance(value, dict):
+        raise ValueError("must be a mapping of leaves to numbers of calls")
+    found = {}
+    for leaf, number in value.items():
+        try:
+            title = Leaf.parse(leaf).title
+        except ValueError as error:
+            raise ValueError(f"'{leaf}' {error}") from None
+        found[title] = _bound(_number)(number)
+    return found
+
+
+def _returned(value: int | str) -> int:
+    return 0 if value in (0, "0") else -Errno.parse(value)
+
+
+def _status_of_call(value: int | str) -> tuple[int, bool]:
+    by_name = isinstance(value, str) and not value.strip()[:1].isdigit()
+    return Status.parse(value), not by_name
+
+
+def _cpus(value: object) -> list[int]:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_CPUS:
+        return [value]
+    cpus = parse_cpulist(parse_text(value), limit=MAX_CPUS)
+    if not cpus:
+        raise ValueError("must name at least one CPU")
+    return cpus
+
+
+def _range(value: object) -> tuple[int, int]:
+    text = parse_text(value)
+    for separator in ("-", "+"):
+        first, found, second = text.partition(separator)
+        if found:
+            start, other = parse_size(first), parse_size(second)
+            end = other if separator == "-" else start + other
+            if start < end <= MAX_PHYSICAL_ADDRESS:
+                return start, end
+            break
+    raise ValueError("must be START-END, end exclusive, or START+SIZE")
+
+
+def _lines(value: object) -> list[str]:
+    entries = value if isinstance(value, list) else [value]
+    return [parse_text(entry) for entry in entries]
+
+
+_BOUND_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": ["integer", "string"]},
+        {
+            "type": "object",
+            "properties": {
+                "at_least": {"type": ["integer", "string"]},
+                "at_most": {"type": ["integer", "string"]},
+            },
+            "additionalProperties": False,
+            "minProperties": 1,
+        },
+    ]
+}
+_TEXTS: dict[str, Any] = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+}
+_STEP_NAMES = [step.name for step in (PRECONDITION, *SIX_STEPS, SHUTDOWN)]
+
+
+class ExpectModel(Model):
+    """What holds after a step; what is not named is not looked at."""
+
+    returned: Annotated[int | None, named(_returned, "0, or an errno's name or number")] = None
+    status: Annotated[str | None, one_of(*STATUSES)] = None
+    step: Annotated[str | None, one_of("none", *_STEP_NAMES)] = None
+    seamcall: Annotated[Leaf | None, named(Leaf.parse, "a SEAMCALL leaf's name or number")] = None
+    seamcall_status: Annotated[
+        tuple[int, bool] | None, named(_status_of_call, "a status's name or number")
+    ] = None
+    pamt: Annotated[Bound | None, Checked(_bound(_size), _BOUND_SCHEMA)] = None
+    tdmrs: Annotated[Bound | None, Checked(_bound(_number), _BOUND_SCHEMA)] = None
+    reserved: Annotated[Bound | None, Checked(_bound(_number), _BOUND_SCHEMA)] = None
+    log: Annotated[list[str] | None, Checked(_lines, _TEXTS)] = None
+    no_log: Annotated[list[str] | None, Checked(_lines, _TEXTS)] = None
+    calls: Annotated[dict[str, Bound] | None, Checked(_calls, {"type": "object"})] = None
+
+
+class UpdateModel(Model):
+    """A runtime update of the module."""
+
+    version: Annotated[str | None, Checked(parse_version, {"type": "string"})] = None
+    force: Annotated[bool, FLAG] = False
+
+
+def _fault_branch(value: object) -> str:
+    return BRANCH_MARK + ("fault" if isinstance(value, dict) else "clear")
+
+
+class StepModel(Model):
+    """One operation, and what is expected after it."""
+
+    init: Annotated[int | None, count(1, 1000)] = None
+    enable: Annotated[bool | None, FLAG] = None
+    boot: Annotated[str | None, Checked(lambda v: "same" if v == "same" else _kernel(v), {})] = None
+    cpu_online: Annotated[list[int] | None, Checked(_cpus, {"type": ["integer", "string"]})] = None
+    cpu_offline: Annotated[list[int] | None, Checked(_cpus, {"type": ["integer", "string"]})] = None
+    memory_online: Annotated[tuple[int, int] | None, Checked(_range, {"type": "string"})] = None
+    module: Annotated[str | None, one_of("load", "unload", "shutdown")] = None
+    update: UpdateModel | None = None
+    fault: (
+        Annotated[
+            Annotated[FaultModel, Tag(BRANCH_MARK + "fault")]
+            | Annotated[str, one_of("clear"), Tag(BRANCH_MARK + "clear")],
+            Discriminator(_fault_branch),
+        ]
+        | None
+    ) = None
+    keyid: Annotated[str | None, one_of("alloc", "free")] = None
+    kexec: Annotated[bool | None, FLAG] = None
+    expect: ExpectModel = Field(default_factory=ExpectModel)
+    expect_on: dict[str, ExpectModel] = Field(default_factory=dict)
+
+
+OPERATIONS = tuple(name for name in StepModel.model_fields if not name.startswith("expect"))
+
+
+def _the_schema(value: object) -> str:
+    if value != SCHEMA:
+        raise ValueError("is not a schema that this tdxctl reads", f"it reads {SCHEMA}")
+    return SCHEMA
+
+
+def _platform(value: object) -> object:
+    if isinstance(value, dict | str):
+        return value
+    raise ValueError("must be a shipped platform's name, a file's path, or a description")
+
+
+class ScenarioModel(Model):
+    """A scenario."""
+
+    schema_: Annotated[str, Checked(_the_schema, {"const": SCHEMA})] = Field(alias="schema")
+    name: Annotated[str | None, NAME] = None
+    description: Annotated[str, TEXT] = ""
+    platform: Annotated[Any, Checked(_platform, {"type": ["string", "object"]})]
+    set_: dict[str, Any] = Field(default_factory=dict, alias="set")
+    kernel: Annotated[list[str], Checked(_kernels, {})] = Field(default_factory=lambda: ["v5"])
+    matrix: dict[str, list[Any]] = Field(default_factory=dict)
+    steps: list[StepModel] = Field(min_length=1, max_length=MAX_STEPS, strict=True)
+    expect_failure: Annotated[str | None, TEXT] = None

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All cases of many files, in one process or in several: the same outcomes in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from tdxctl.errors import DescriptionError, Diagnostic, UsageError
+from tdxctl.scenario.description import Case, Outcome
+from tdxctl.scenario.load import load_cases, scenario_files
+from tdxctl.scenario.runner import run_case
+from tdxctl.scenario.select import selector
+
+_CHUNK = 8
+
+
+def cases_of(paths: tuple[str, ...], expression: str | None) -> list[Case]:
+    """The cases that paths name and expression selects, sorted by file.
+
+    Raises DescriptionError with the problems of all files, UsageError where nothing is selected.
+    """
+    cases: list[Case] = []
+    problems: list[Diagnostic] = []
+    for path in scenario_files(paths):
+        try:
+            cases += load_cases(path)
+        except DescriptionError as error:
+            problems += error.diagnostics()
+    if problems:
+        raise DescriptionError(tuple(problems))
+    if expression is not None:
+        chosen = selector(expression)
+        cases = [case for case in cases if chosen(case.name)]
+    if not cases:
+        raise UsageError(
+            "there is no scenario to run",
+            hint="name files, or folders with files that say `schema: tdxctl.scenario/1`",
+        )
+    return cases
+
+
+def run_cases(cases: list[Case], *, jobs: int, fail_fast: bool) -> list[Outcome]:
+    """What became of cases, in their order; fail_fast: none after the first that is bad."""
+    outcomes: list[Outcome] = []
+    for outcome in _in_order(cases, jobs):
+        outcomes.append(outcome)
+        if fail_fast and outcome.is_bad:
+            break
+    return outcomes
+
+
+def _in_order(cases: list[Case], jobs: int) -> Iterator[Outcome]:
+    if jobs == 1 or len(cases) == 1:
+        yield from map(run_case, cases)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(jobs) as pool:
+        # Not all at once: a run that is given up has not much left to finish.
+        chunks = (pool.submit(_run_chunk, chunk) for chunk in _chunks(cases))
+        ahead = list(islice(chunks, 2 * jobs))
+        try:
+            while ahead:
+                yield from ahead.pop(0).result()
+                ahead += islice(chunks, 1)
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _run_chunk(cases: list[Case]) -> list[Outcome]:
+    return [run_case(case) for case in cases]
+
+
+def _chunks(cases: Iterable[Case]) -> Iterator[list[Case]]:
+    rest = iter(cases)
+    while chunk := list(islice(rest, _CHUNK)):
+        yield chunk

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs cases on machines of their own, and compares what came with what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tdxctl.errnos import errno_name
+from tdxctl.errors import TdxctlError
+from tdxctl.events import OpResult, Seamcall
+from tdxctl.machine import Machine
+from tdxctl.operations import perform
+from tdxctl.scenario.description import (
+    FAILED,
+    PASSED,
+    UNEXPECTED,
+    WAIVED,
+    Bound,
+    Case,
+    Difference,
+    Expected,
+    Outcome,
+    Step,
+)
+from tdxctl.seam.leaves import Leaf, leaf_title
+from tdxctl.seam.status import base_status, status_name
+
+
+def run_case(case: Case) -> Outcome:
+    """Boot the case's machine, perform its steps, compare."""
+    try:
+        differences = tuple(_run(case))
+    except TdxctlError as error:
+        return _outcome(case, (), error.message)
+    return _outcome(case, differences, None)
+
+
+def _outcome(case: Case, differences: tuple[Difference, ...], error: str | None) -> Outcome:
+    bad = bool(differences) or error is not None
+    outcome = FAILED if bad else PASSED
+    if case.waived is not None:
+        outcome = WAIVED if bad else UNEXPECTED
+    reason = case.waived if error is None else error
+    return Outcome(case.file, case.line, case.name, case.kernel, outcome, differences, reason)
+
+
+def _run(case: Case) -> Iterator[Difference]:
+    machine = Machine.boot(case.platform, case.kernel)
+    for number, step in enumerate(case.steps):
+        result = machine.boot_result
+        for operation in step.operations:
+            if operation["op"] != "boot":
+                result = perform(machine, operation)
+            elif number or operation["kernel"] not in (None, case.kernel):
+                # As the first step it is the boot that has just happened.
+                kernel = operation["kernel"] or machine.kernel_id.id
+                machine = Machine.boot(case.platform, str(kernel))
+                result = machine.boot_result
+        if not number and result is not machine.boot_result:
+            # What the boot printed and called is part of the first operation.
+            result = replace(result, events=machine.boot_result.events + result.events)
+        for expected in step.expected:
+            difference = _compare(step, expected, machine, result)
+            if difference is not None:
+                yield difference
+
+
+def _compare(
+    step: Step, expected: Expected, machine: Machine, result: OpResult
+) -> Difference | None:
+    key, value = expected.key, expected.value
+    holds, shown, got = True, str(value), ""
+    failure = result.failure
+    match key:
+        case "returned":
+            holds, shown, got = result.returned == value, _errno(value), _errno(result.returned)
+        case "status":
+            holds, got = result.status == value, result.status
+        case "step":
+            got = (failure.step if failure is not None else None) or "none"
+            holds = got == value
+        case "seamcall":
+            leaf = failure.leaf if failure is not None else None
+            assert isinstance(value, Leaf)
+            holds, shown = leaf == value, value.title
+            got = "none" if leaf is None else leaf_title(leaf)
+        case "seamcall_status":
+            status = failure.status if failure is not None else None
+            holds, shown = _is_status(status, value)
+            got = "none" if status is None else f"{status:#x} {status_name(status)}"
+        case "log" | "no_log":
+            lines = [line.text for line in result.log]
+            there = any(str(value) in line for line in lines)
+            holds = there == (key == "log")
+            shown = f"{'a' if key == 'log' else 'no'} line with {str(value)!r}"
+            got = "\n".join(lines) or "no line"
+        case _:
+            number = _number(key, machine, result)
+            assert isinstance(value, Bound)
+            holds, shown, got = value.holds(number), _bound(value), str(number)
+    return None if holds else Difference(expected.line, step.label, key, shown, got)
+
+
+def _number(key: str, machine: Machine, result: OpResult) -> int:
+    match key:
+        case "pamt":
+            return machine.pamt_bytes
+        case "tdmrs":
+            return len(machine.tdmrs)
+        case "reserved":
+            return max((len(tdmr.reserved) for tdmr in machine.tdmrs), default=0)
+        case _:
+            title = key.removeprefix("calls.")
+            calls = (event for event in result.trace if isinstance(event, Seamcall))
+            return sum(call.n for call in calls if leaf_title(call.leaf) == title)
+
+
+def _errno(returned: object) -> str:
+    assert isinstance(returned, int)
+    name = errno_name(returned)
+    return f"-{name}" if name else str(returned)
+
+
+def _is_status(status: int | None, wanted: object) -> tuple[bool, str]:
+    assert isinstance(wanted, tuple)
+    value, exact = wanted
+    shown = hex(value) if exact else status_name(value)
+    if status is None or exact:
+        return status == value, shown
+    return base_status(status) == base_status(value), shown
+
+
+def _bound(bound: Bound) -> str:
+    if bound.at_least == bound.at_most:
+        return str(bound.at_least)
+    low = [] if bound.at_least is None else [f"at least {bound.at_least}"]
+    high = [] if bound.at_most is None else [f"at most {bound.at_most}"]
+    return ", ".join(low + high)
