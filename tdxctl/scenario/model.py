@@ -29,7 +29,7 @@ from tdxctl.platform.source import WrittenFloat
 from tdxctl.scenario.description import SCHEMA, Bound
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Status
-from tdxctl.units import MAX_PHYSICAL_ADDRESS, parse_cpulist, parse_size
+from tdxctl.units import MAX_PHYSICAL_ADDRESS, parse_cpulist, parse_size, printable
 
 MAX_STEPS = 1000
 MAX_MATRIX = 1000
@@ -57,10 +57,11 @@ def _kernels(value: object) -> list[str]:
 
 
 def _kernel(value: object) -> str:
+    text = kernel_text(value)
     try:
-        return find_kernel(kernel_text(value)).id
+        return find_kernel(text).id
     except UsageError as error:
-        raise ValueError("is not a kernel", error.hint) from None
+        raise ValueError(f"names no kernel: '{printable(text)}'", error.hint) from None
 
 
 def _bound(parse: Any) -> Any:

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scenarios: the shipped ones pass, a wrong one is told where, the order changes nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tdxctl.errors import UsageError
+from tdxctl.host.kernels import KERNELS
+from tdxctl.platform.shipped import names
+from tdxctl.report.results import as_json
+from tdxctl.scenario.load import load_cases, scenario_files
+from tdxctl.scenario.run import cases_of, run_cases
+from tdxctl.scenario.select import selector
+from tests.cli.runner import ROOT, tdxctl
+
+SHIPPED = ROOT / "tests" / "scenarios"
+
+
+def scenario(folder: Path, text: str, name: str = "x.yaml") -> str:
+    """A scenario's file."""
+    path = folder / name
+    path.write_text("schema: tdxctl.scenario/1\n" + text)
+    return str(path)
+
+
+def test_the_shipped_scenarios_tell_the_story_of_every_kernel() -> None:
+    """At least 25 files; each kernel has its part in them; nothing is unexpected."""
+    files = scenario_files((str(SHIPPED),))
+    assert len(files) >= 25
+    cases = cases_of((str(SHIPPED),), None)
+    assert {case.kernel for case in cases} == {kernel.id for kernel in KERNELS}
+    outcomes = run_cases(cases, jobs=1, fail_fast=False)
+    assert [(o.name, o.differences, o.reason) for o in outcomes if o.is_bad] == []
+    assert sum(outcome.outcome == "waived" for outcome in outcomes) == 2
+    assert all(case.description for case in cases)
+
+
+def test_the_report_is_the_same_whatever_the_order_and_the_processes() -> None:
+    files = [str(path) for path in SHIPPED.iterdir()]
+    expected = as_json.render(run_cases(cases_of((str(SHIPPED),), None), jobs=1, fail_fast=False))
+    for seed in range(3):
+        random.Random(seed).shuffle(files)
+        outcomes = run_cases(cases_of(tuple(files), None), jobs=2, fail_fast=False)
+        # Paths differ as they were given: relative to nothing but themselves.
+        assert as_json.render(outcomes) == expected
+
+
+def test_fail_fast_stops_at_the_first_in_order(tmp_path: Path) -> None:
+    for i in range(30):
+        wrong = "SHUTDOWN" if i in (11, 20) else "INITIALIZED"
+        text = f"platform: small\nsteps: [{{init: 1, expect: {{status: {wrong}}}}}]\n"
+        scenario(tmp_path, text, f"{i:02}.yaml")
+    for jobs in (1, 3):
+        outcomes = run_cases(cases_of((str(tmp_path),), None), jobs=jobs, fail_fast=True)
+        assert [outcome.name for outcome in outcomes] == [f"{i:02}" for i in range(12)]
+        assert [outcome.is_bad for outcome in outcomes].count(True) == 1
+
+
+def test_a_matrix_makes_many_of_one(tmp_path: Path) -> None:
+    path = scenario(
+        tmp_path,
+        "name: m\nplatform: small\nkernel: [v5, 6.8]\n"
+        "matrix: {module.max_tdmrs: [1, 64], module.version: ['1.5.01', '1.5.25']}\n"
+        "steps: [{init: 1, expect_on: {6.8: {tdmrs: {at_most: 2}}}}]\n",
+    )
+    assert [case.name for case in load_cases(path)] == [
+        "m[v5,module.max_tdmrs=1,module.version=1.5.01]",
+        "m[6.8,module.max_tdmrs=1,module.version=1.5.01]",
+        "m[v5,module.max_tdmrs=1,module.version=1.5.25]",
+        "m[6.8,module.max_tdmrs=1,module.version=1.5.25]",
+        "m[v5,module.max_tdmrs=64,module.version=1.5.01]",
+        "m[6.8,module.max_tdmrs=64,module.version=1.5.01]",
+        "m[v5,module.max_tdmrs=64,module.version=1.5.25]",
+        "m[6.8,module.max_tdmrs=64,module.version=1.5.25]",
+    ]
+
+
+def test_a_platform_by_file_is_relative_to_the_scenario_and_one_may_stand_inline(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "p").mkdir()
+    small = "cpus: {madt: [{apic_id: 0-1}]}\nmemory: {ranges: [{start: 1MiB, end: 2GiB}]}\n"
+    (tmp_path / "p" / "mine.yaml").write_text(small)
+    steps = "steps: [{init: 1, expect: {returned: 0, calls: {TDH.SYS.LP.INIT: 2}}}]\n"
+    by_file = scenario(tmp_path, f"platform: p/mine.yaml\n{steps}", "a.yaml")
+    inline = "platform:\n  " + small.replace("\nm", "\n  m") + steps
+    outcomes = run_cases(
+        cases_of((by_file, scenario(tmp_path, inline, "b.yaml")), None), jobs=1, fail_fast=False
+    )
+    assert [outcome.outcome for outcome in outcomes] == ["passed", "passed"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "chosen"),
+    [
+        ("v5", {"offline[v5]", "map[v5]"}),
+        ("not v5", {"map[6.8]"}),
+        ("map and not 6.8", {"map[v5]"}),
+        ("(offline or 6.8) and not nothing", {"offline[v5]", "map[6.8]"}),
+        ("not (map or offline)", set()),
+        ("MAP", {"map[v5]", "map[6.8]"}),
+    ],
+)
+def test_k_selects_by_name(expression: str, chosen: set[str]) -> None:
+    known = ("offline[v5]", "map[v5]", "map[6.8]")
+    assert {name for name in known if selector(expression)(name)} == chosen
+
+
+@pytest.mark.parametrize("expression", ["", "and", "a and", "(a", "a)", "not", "a b", "or a"])
+def test_k_that_cannot_be_read(expression: str) -> None:
+    with pytest.raises(UsageError, match="-k cannot read"):
+        selector(expression)
+
+
+def test_a_waiver_holds_until_it_is_not_needed(tmp_path: Path) -> None:
+    text = "platform: small\nexpect_failure: bug 7\nsteps: [{init: 1, expect: {status: %s}}]\n"
+    scenario(tmp_path, text % "ERROR", "a.yaml")
+    scenario(tmp_path, text % "INITIALIZED", "b.yaml")
+    scenario(tmp_path, text % "INITIALIZED" + "set: {cpus.features.vmx: false}\n", "c.yaml")
+    done = tdxctl("test", str(tmp_path))
+    assert done.returncode == 1
+    assert [line.partition(" (")[0] for line in done.stdout.splitlines() if "(" in line] == [
+        *("WAIVED a", "UNEXPECTEDLY PASSED b", "WAIVED c")
+    ]
+
+
+WRONG = """\
+name: _x
+platform: nowhere
+kernel: [6.10, v5]
+set: 5
+matrix: {kernel: []}
+steps:
+  - {init: 0}
+  - {}
+  - {init: 1, boot: same}
+  - {cpu_online: 5-3, expect: {status: READY}}
+  - {memory_online: 5GiB-4GiB}
+  - {fault: {msr: 0x87}}
+  - {init: 1, expect: {returned: -ENOTHING, pamt: 1GB, tdmrs: {atmost: 1}, calls: {TDH.NO: 1}}}
+  - {init: 1, expect: {seamcall_status: TDX_NO, stpe: none}, expect_on: {6.9: {status: ERROR}}}
+  - {reboot: true}
+expected: 1
+"""
+
+
+def test_a_wrong_scenario_is_told_where(tmp_path: Path) -> None:
+    """Everything at once, exit 3, and nothing is run."""
+    path = scenario(tmp_path, WRONG)
+    done = tdxctl("test", path)
+    assert (done.returncode, done.stdout) == (3, "")
+    found = [line.replace(path, "x.yaml") for line in done.stderr.splitlines()]
+    one_of = (
+        "  hint: one of: init, enable, boot, cpu_online, cpu_offline, memory_online, module, "
+        "update, fault, keyid, kexec"
+    )
+    kernels = "  hint: kernels: v5, v5-posted, 6.8, cmr-walk, 6.17, 2026-06"
+    assert found == [
+        "x.yaml:2:7: name: must be 1 to 64 letters, digits, dots, underscores or hyphens, the "
+        'first a letter or digit (got "_x")',
+        "x.yaml:4:9: kernel: names no kernel: '6.10' (got a list)",
+        kernels,
+        "x.yaml:5:6: set: must be a mapping (got 5)",
+        "x.yaml:6:18: matrix.kernel: must not be empty",
+        "x.yaml:8:12: steps.0.init: must be at least 1 (got 0)",
+        "x.yaml:9:5: steps.1: must have one operation",
+        one_of,
+        "x.yaml:10:5: steps.2: has 2 operations",
+        one_of,
+        'x.yaml:11:18: steps.3.cpu_online: has a range that runs backwards (5-3) (got "5-3")',
+        "x.yaml:11:40: steps.3.expect.status: must be UNKNOWN or NONE or INITIALIZED or SHUTDOWN "
+        'or UNINITIALIZED or ERROR or NOT_INITIALIZED (got "READY")',
+        "x.yaml:12:21: steps.4.memory_online: must be START-END, end exclusive, or START+SIZE "
+        '(got "5GiB-4GiB")',
+        "x.yaml:13:13: steps.5.fault: is one of the boot, which is over",
+        "  hint: put it into the platform's faults",
+        'x.yaml:14:34: steps.6.expect.returned: is not the name of an errno (got "-ENOTHING")',
+        "x.yaml:14:51: steps.6.expect.pamt: must be bytes, 0x... hex, or a whole number of KiB, "
+        'MiB, GiB or TiB (got "1GB")',
+        "x.yaml:14:63: steps.6.expect.tdmrs: must be a number, or {at_least, at_most} (got a "
+        "mapping)",
+        "x.yaml:14:83: steps.6.expect.calls: 'TDH.NO' is not the name of a SEAMCALL leaf (got a "
+        "mapping)",
+        "x.yaml:15:41: steps.7.expect.seamcall_status: is not the name of a SEAMCALL status (got "
+        '"TDX_NO")',
+        "x.yaml:15:49: steps.7.expect.stpe: unknown key",
+        "  hint: did you mean step?",
+        "x.yaml:15:74: steps.7.expect_on.6.9: is not a kernel",
+        kernels,
+        "x.yaml:16:5: steps.8: must have one operation",
+        one_of,
+        "x.yaml:16:6: steps.8.reboot: unknown key",
+        "  hint: did you mean boot?",
+        "x.yaml:17:1: expected: unknown key",
+        "  hint: did you mean expect_failure?",
+    ]
+
+
+def test_a_platform_that_is_wrong_is_told_at_the_scenario(tmp_path: Path) -> None:
+    for text, message in (
+        ("platform: nowhere\n", "platform: no such platform: 'nowhere'"),
+        ("platform: ./none.yaml\n", "platform: cannot read"),
+        ("platform: {cpus: {}}\n", "platform: cpus.madt is required"),
+        ("platform: small\nset: {cpus.onlin: 1}\n", "platform: cpus.onlin unknown key"),
+        ("platform: small\nmatrix: {kernel: [6.10]}\n", "matrix.kernel: no such kernel: '6.10'"),
+    ):
+        done = tdxctl("test", scenario(tmp_path, text + "steps: [{init: 1}]\n"))
+        assert done.returncode == 3
+        assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("empty",), 2, "error: there is no scenario to run"),
+        (("nowhere",), 2, "error: no such file or folder: 'nowhere'"),
+        (("x.yaml", "-k", "nobody"), 2, "error: there is no scenario to run"),
+        (("x.yaml", "-k", "a and"), 2, "error: -k cannot read 'a and'"),
+        (("x.yaml", "-j", "0"), 2, "error: Invalid value for '-j'"),
+    ],
+)
+def test_nothing_to_run_is_an_error(
+    words: tuple[str, ...], code: int, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "platform.yaml").write_text("schema: tdxctl.platform/1\n")
+    scenario(tmp_path, "platform: small\nsteps: [{init: 1}]\n")
+    done = tdxctl("test", *words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith(message)
+
+
+def test_a_broken_pipe_and_a_github_summary(tmp_path: Path) -> None:
+    path = scenario(tmp_path, "platform: small\nsteps: [{init: 1, expect: {status: NONE}}]\n")
+    shell = (
+        f'"{sys.executable}" -m tdxctl test {path} --format json | true; echo ${{PIPESTATUS[0]}}'
+    )
+    done = subprocess.run(
+        ["bash", "-c", shell], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout.strip() in ("141", "1")  # written before the reader was gone, or not
+    summary = tmp_path / "summary.md"
+    done = tdxctl(
+        "test", path, "--format", "github", environment={"GITHUB_STEP_SUMMARY": str(summary)}
+    )
+    assert done.returncode == 1
+    assert summary.read_text().startswith("### tdxctl: 1 scenario: 1 failed\n")
+
+
+@pytest.mark.parametrize("kernel", ["v5", "6.8", "2026-06"])
+def test_a_new_scenario_passes_as_it_is_printed(kernel: str, tmp_path: Path) -> None:
+    """For every shipped platform: what happens today is what is expected."""
+    from tdxctl.platform.description import Platform
+    from tdxctl.platform.shipped import path_of
+    from tdxctl.scenario.new import new_scenario
+
+    for name in names():
+        platform = Platform.load(path_of(name))
+        (tmp_path / f"{name}.yaml").write_text(new_scenario(platform, name, (), kernel))
+    outcomes = run_cases(cases_of((str(tmp_path),), None), jobs=1, fail_fast=False)
+    assert [(o.name, o.differences) for o in outcomes if o.is_bad] == []
+    assert len(outcomes) == len(names())
+
+
+def test_a_new_scenario_keeps_what_was_set(tmp_path: Path) -> None:
+    words = ("scenario", "new", "--platform", "small", "--set", "cpus.online=0-2")
+    done = tdxctl(*words, "--set", "module.version=1.5.01")
+    assert 'set:\n  cpus.online: "0-2"\n  module.version: "1.5.01"\n' in done.stdout
+    (tmp_path / "x.yaml").write_text(done.stdout)
+    assert tdxctl("test", str(tmp_path / "x.yaml")).returncode == 0
+
+
+def test_json_is_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    steps = [{"init": 1, "expect": {"returned": "ENODEV", "status": "NONE"}}]
+    path.write_text(
+        json.dumps({"schema": "tdxctl.scenario/1", "platform": "no-module", "steps": steps})
+    )
+    assert tdxctl("test", str(path)).returncode == 0
