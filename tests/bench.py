@@ -25,6 +25,7 @@ ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".bench"
 RUNS = 15
 CONFIG_MOST = 40  # times a TDH.SYS.CONFIG of 4 TDMRs, one of 64
+SCENARIOS_MOST = 11
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,27 @@ def measure_config(runs: int) -> dict[int, float]:
     return {tdmrs: min(taken) for tdmrs, taken in samples.items()}
 
 
+def measure_scenarios() -> tuple[float, float]:
+    """Seconds for 100 and for 1,000 scenarios on two sockets, a file each, in this process."""
+    from tdxctl.scenario.run import cases_of, run_cases
+
+    seconds = []
+    for number in (100, 1000):
+        folder = HOME / f"scenarios-{number}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for i in range(number):
+            (folder / f"{i:04}.yaml").write_text(
+                "schema: tdxctl.scenario/1\nplatform: spr-2s-512g\n"
+                "steps: [{init: 1, expect: {status: INITIALIZED, pamt: 2101260KiB}}]\n"
+            )
+        start = time.perf_counter()
+        outcomes = run_cases(cases_of((str(folder),), None), jobs=1, fail_fast=False)
+        seconds.append(time.perf_counter() - start)
+        if [o.outcome for o in outcomes] != ["passed"] * number:
+            raise RuntimeError("a scenario of the benchmark did not pass")
+    return seconds[0], seconds[1]
+
+
 def main() -> int:
     """Measure, print, and exit 1 where a bound is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -197,6 +219,13 @@ def main() -> int:
     print(f"{name:<26} {1000 * config[64]:6.1f} ms  {ratio:5.2f}  {bound:<7} {against}")
     if ratio > CONFIG_MOST:
         exceeded.append(f"{name}: {ratio:.2f} > {CONFIG_MOST}")
+    hundred, thousand = measure_scenarios()
+    ratio, bound = thousand / hundred, f"<= {SCENARIOS_MOST}"
+    name, against = "1,000 scenarios", f"100, {1000 * hundred:.0f} ms"
+    print(f"{name:<26} {1000 * thousand:6.0f} ms  {ratio:5.2f}  {bound:<7} {against}")
+    print(f"  {1000 / thousand:.0f} scenarios per second in one process")
+    if ratio > SCENARIOS_MOST:
+        exceeded.append(f"{name}: {ratio:.2f} > {SCENARIOS_MOST}")
     for text in exceeded:
         print(f"exceeded: {text}")
     return 1 if exceeded else 0

@@ -180,7 +180,7 @@ ROOMS: dict[str, set[str]] = {
     | LEAVES
     | SEAM_TABLES,
 }
-FREE = {"__init__", "__main__", "cli", "commands"}  # everything, lazily
+FREE = {"__init__", "__main__", "cli", "commands", "pytest_plugin"}  # everything, lazily
 # `load()` and `from_dict()` of the description import their reader when they are called.
 LAZY_EXCEPTIONS = {
     ("platform.description", "platform"),
@@ -188,6 +188,7 @@ LAZY_EXCEPTIONS = {
 }
 
 FENCED = {
+    "pytest": {"pytest_plugin"},
     "click": {"__main__", "cli", "commands"},
     "pydantic": {"platform", "scenario"},
     "pydantic_core": {"platform"},

@@ -27,6 +27,7 @@ from tdxctl.platform.settings import with_settings
 from tdxctl.platform.shipped import resolve
 from tdxctl.platform.source import Path, Source, got
 from tdxctl.scenario.description import SCHEMA, Case, Expected, Step
+from tdxctl.scenario.find import SUFFIXES
 from tdxctl.scenario.model import (
     MAX_MATRIX,
     OPERATIONS,
@@ -35,43 +36,7 @@ from tdxctl.scenario.model import (
     StepModel,
     kernel_text,
 )
-from tdxctl.units import format_cpulist, printable
-
-_SUFFIXES = (".yaml", ".yml", ".json")
-
-
-def scenario_files(paths: tuple[str, ...]) -> list[str]:
-    """The files that paths name: files, and in folders all scenarios, sorted, each once.
-
-    Raises UsageError for a path that is not there.
-    """
-    found: set[str] = set()
-    for path in paths:
-        if os.path.isdir(path):
-            found |= set(_in_folder(path))
-        elif os.path.exists(path):
-            found.add(os.path.normpath(path))
-        else:
-            raise UsageError(f"no such file or folder: '{printable(path)}'")
-    return sorted(found)
-
-
-def _in_folder(folder: str) -> Iterator[str]:
-    for parent, folders, files in os.walk(folder):
-        folders.sort()
-        for name in files:
-            path = os.path.normpath(os.path.join(parent, name))
-            if name.endswith(_SUFFIXES) and is_scenario(path):
-                yield path
-
-
-def is_scenario(path: str) -> bool:
-    """Whether the file says that it is one; a platform beside it is none."""
-    try:
-        with open(path, "rb") as file:
-            return b"tdxctl.scenario/" in file.read(4096)
-    except OSError:
-        return False
+from tdxctl.units import format_cpulist
 
 
 def load_cases(path: str) -> list[Case]:
@@ -203,7 +168,7 @@ def _platform(
 
 def _relative(platform: str, path: str) -> str:
     # "a platform by name, by file relative to the scenario"
-    is_file = "/" in platform or platform.endswith(_SUFFIXES)
+    is_file = "/" in platform or platform.endswith(SUFFIXES)
     return os.path.join(os.path.dirname(path), platform) if is_file else resolve(platform)
 
 

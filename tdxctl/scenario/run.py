@@ -8,7 +8,8 @@ from itertools import islice
 
 from tdxctl.errors import DescriptionError, Diagnostic, UsageError
 from tdxctl.scenario.description import Case, Outcome
-from tdxctl.scenario.load import load_cases, scenario_files
+from tdxctl.scenario.find import scenario_files
+from tdxctl.scenario.load import load_cases
 from tdxctl.scenario.runner import run_case
 from tdxctl.scenario.select import selector
 

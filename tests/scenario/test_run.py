@@ -15,7 +15,8 @@ from tdxctl.errors import UsageError
 from tdxctl.host.kernels import KERNELS
 from tdxctl.platform.shipped import names
 from tdxctl.report.results import as_json
-from tdxctl.scenario.load import load_cases, scenario_files
+from tdxctl.scenario.find import scenario_files
+from tdxctl.scenario.load import load_cases
 from tdxctl.scenario.run import cases_of, run_cases
 from tdxctl.scenario.select import selector
 from tests.cli.runner import ROOT, tdxctl

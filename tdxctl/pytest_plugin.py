@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pytest collects scenarios as tests, and boots platforms with the fixture `tdx_machine`.
+
+Found through an entry point: nothing of tdxctl is imported before a scenario or the fixture is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from tdxctl.machine import Machine
+    from tdxctl.platform.description import Platform
+    from tdxctl.scenario.description import Case, Outcome
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """A file that says that it is a scenario is a file of tests."""
+    if file_path.suffix not in _SUFFIXES:
+        return None
+    from tdxctl.scenario.find import is_scenario
+
+    if not is_scenario(str(file_path)):
+        return None
+    found: pytest.Collector = ScenarioFile.from_parent(parent, path=file_path)
+    return found
+
+
+class ScenarioFile(pytest.File):
+    """A scenario's file: a test for each of its cases."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Load it; what is wrong in it is a collection error."""
+        from tdxctl.errors import DescriptionError
+        from tdxctl.scenario.load import load_cases
+
+        try:
+            cases = load_cases(str(self.path))
+        except DescriptionError as error:
+            raise self.CollectError(error.message) from None
+        for case in cases:
+            yield ScenarioItem.from_parent(self, name=case.name, case=case)
+
+
+class ScenarioFailed(Exception):
+    """An expectation of a scenario did not hold."""
+
+
+class ScenarioItem(pytest.Item):
+    """One case."""
+
+    def __init__(self, *, case: Case, **more: Any) -> None:
+        super().__init__(**more)
+        self._case = case
+
+    def runtest(self) -> None:
+        """Run it. A waiver is an expected failure, and one that is not needed fails."""
+        from tdxctl.scenario.description import WAIVED
+        from tdxctl.scenario.runner import run_case
+
+        outcome = run_case(self._case)
+        if outcome.outcome == WAIVED:
+            pytest.xfail(outcome.reason or "")
+        if outcome.is_bad:
+            raise ScenarioFailed(_shown(outcome))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
+        """The differences, without a traceback."""
+        if isinstance(excinfo.value, ScenarioFailed):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """File, line and name."""
+        return self.path, self._case.line - 1, self.name
+
+
+def _shown(outcome: Outcome) -> str:
+    from tdxctl.report.results import text
+
+    return text.render([outcome]).rpartition("\n\n")[0]
+
+
+@pytest.fixture
+def tdx_machine() -> Callable[..., Machine]:
+    """What boots a machine.
+
+    `tdx_machine("spr-2s-512g", kernel="6.8", set={"cpus.online": "0-3"})`; the platform is a
+    shipped one's name, a file's path, a description as a dict, or a Platform.
+    """
+
+    def boot(
+        platform: str | Mapping[str, object] | Platform = "small",
+        kernel: str = "v5",
+        set: Mapping[str, object] | None = None,  # noqa: A002  # as in a scenario
+    ) -> Machine:
+        import json
+
+        from tdxctl.machine import Machine
+        from tdxctl.platform.description import Platform
+        from tdxctl.platform.load import load_file, platform_of
+        from tdxctl.platform.settings import with_settings
+        from tdxctl.platform.shipped import resolve
+        from tdxctl.platform.source import Source
+
+        if isinstance(platform, Platform):
+            return Machine.boot(platform, kernel)
+        settings = tuple(f"{key}={json.dumps(value)}" for key, value in (set or {}).items())
+        if isinstance(platform, str):
+            return Machine.boot(load_file(resolve(platform), settings), kernel)
+        document = with_settings(Source(file=None, data=dict(platform)), settings)
+        return Machine.boot(platform_of(document, default_name="platform"), kernel)
+
+    return boot
