@@ -7,12 +7,15 @@ import click
 
 from tdxctl.commands.options import set_option
 from tdxctl.commands.output import print_text
+from tdxctl.host.kernels import DEFAULT_KERNEL
 
 
 @click.command("scenario")
 @click.argument("action", type=click.Choice(["new"]))
 @click.option("--platform", metavar="P", required=True, help="The platform, as of `init`.")
-@click.option("--kernel", metavar="K", default="v5", help="The kernel. Default: v5.")
+@click.option(
+    "--kernel", metavar="K", default=DEFAULT_KERNEL, help=f"The kernel. Default: {DEFAULT_KERNEL}."
+)
 @set_option
 def command(action: str, platform: str, kernel: str, settings: tuple[str, ...]) -> int:  # noqa: ARG001
     """Print a scenario whose expectations are what happens today.

@@ -7,19 +7,32 @@ import click
 
 from tdxctl.commands.output import print_text
 
+_NAMES = ("platform", "scenario", "init", "status", "plan", "test", "error")
+
 
 @click.command("schema")
-@click.argument("name", type=click.Choice(["platform"]), default="platform")
+@click.argument("name", type=click.Choice(_NAMES), default="platform")
 def command(name: str) -> int:
     """Print a JSON Schema, for editors and other tools.
 
     \b
       tdxctl schema platform
-      tdxctl schema platform > platform-1.schema.json
+      tdxctl schema scenario > scenario-1.schema.json
 
-    platform is the schema of a platform description (tdxctl.platform/1).
+    platform and scenario are what one writes, the others what --format json prints; error is
+    printed at any exit above 1.
     """
-    from tdxctl.platform.schema import platform_schema
+    match name:
+        case "platform":
+            from tdxctl.platform.schema import platform_schema
 
-    print_text({"platform": platform_schema}[name]())
+            print_text(platform_schema())
+        case "scenario":
+            from tdxctl.scenario.load import json_schema
+
+            print_text(json_schema())
+        case _:
+            from tdxctl.report.schemas import output_schema
+
+            print_text(output_schema(name))
     return 0

@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag
 
 from tdxctl.errnos import Errno
 from tdxctl.errors import UsageError
-from tdxctl.host.kernels import KERNELS, find_kernel
+from tdxctl.host.kernels import DEFAULT_KERNEL, KERNELS, find_kernel
 from tdxctl.host.steps import PRECONDITION, SHUTDOWN, SIX_STEPS
 from tdxctl.platform.fields import (
     BRANCH_MARK,
@@ -154,6 +154,10 @@ _BOUND_SCHEMA: dict[str, Any] = {
 _TEXTS: dict[str, Any] = {
     "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
 }
+_KERNEL_SCHEMA: dict[str, Any] = {"type": ["string", "number"]}
+_KERNELS_SCHEMA: dict[str, Any] = {
+    "anyOf": [_KERNEL_SCHEMA, {"type": "array", "items": _KERNEL_SCHEMA, "minItems": 1}]
+}
 _STEP_NAMES = [step.name for step in (PRECONDITION, *SIX_STEPS, SHUTDOWN)]
 
 
@@ -186,12 +190,16 @@ def _fault_branch(value: object) -> str:
     return BRANCH_MARK + ("fault" if isinstance(value, dict) else "clear")
 
 
+def _boot(value: object) -> str:
+    return "same" if value == "same" else _kernel(value)
+
+
 class StepModel(Model):
     """One operation, and what is expected after it."""
 
     init: Annotated[int | None, count(1, 1000)] = None
     enable: Annotated[bool | None, FLAG] = None
-    boot: Annotated[str | None, Checked(lambda v: "same" if v == "same" else _kernel(v), {})] = None
+    boot: Annotated[str | None, Checked(_boot, _KERNEL_SCHEMA)] = None
     cpu_online: Annotated[list[int] | None, Checked(_cpus, {"type": ["integer", "string"]})] = None
     cpu_offline: Annotated[list[int] | None, Checked(_cpus, {"type": ["integer", "string"]})] = None
     memory_online: Annotated[tuple[int, int] | None, Checked(_range, {"type": "string"})] = None
@@ -234,7 +242,9 @@ class ScenarioModel(Model):
     description: Annotated[str, TEXT] = ""
     platform: Annotated[Any, Checked(_platform, {"type": ["string", "object"]})]
     set_: dict[str, Any] = Field(default_factory=dict, alias="set")
-    kernel: Annotated[list[str], Checked(_kernels, {})] = Field(default_factory=lambda: ["v5"])
+    kernel: Annotated[list[str], Checked(_kernels, _KERNELS_SCHEMA)] = Field(
+        default_factory=lambda: [DEFAULT_KERNEL]
+    )
     matrix: dict[str, list[Any]] = Field(default_factory=dict)
     steps: list[StepModel] = Field(min_length=1, max_length=MAX_STEPS, strict=True)
     expect_failure: Annotated[str | None, TEXT] = None

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from tdxctl.errnos import errno_name
@@ -98,7 +98,8 @@ def _compare(
         case _:
             number = _number(key, machine, result)
             assert isinstance(value, Bound)
-            holds, shown, got = value.holds(number), _bound(value), str(number)
+            show = _size if key == "pamt" else str
+            holds, shown, got = value.holds(number), _bound(value, show), show(number)
     return None if holds else Difference(expected.line, step.label, key, shown, got)
 
 
@@ -131,9 +132,13 @@ def _is_status(status: int | None, wanted: object) -> tuple[bool, str]:
     return base_status(status) == base_status(value), shown
 
 
-def _bound(bound: Bound) -> str:
-    if bound.at_least == bound.at_most:
-        return str(bound.at_least)
-    low = [] if bound.at_least is None else [f"at least {bound.at_least}"]
-    high = [] if bound.at_most is None else [f"at most {bound.at_most}"]
+def _bound(bound: Bound, show: Callable[[int], str]) -> str:
+    if bound.at_least is not None and bound.at_least == bound.at_most:
+        return show(bound.at_least)
+    low = [] if bound.at_least is None else [f"at least {show(bound.at_least)}"]
+    high = [] if bound.at_most is None else [f"at most {show(bound.at_most)}"]
     return ", ".join(low + high)
+
+
+def _size(size: int) -> str:
+    return f"{size} bytes ({size >> 10} KiB)"

@@ -206,6 +206,9 @@ def test_every_commands_help_opens_with_two_examples_that_run(
     platforms.mkdir()
     for file in (ROOT / "platforms").iterdir():
         (platforms / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "scenarios").mkdir()
+    for file in (ROOT / "tests" / "scenarios").iterdir():
+        (tmp_path / "scenarios" / file.name).write_bytes(file.read_bytes())
     calls = (ROOT / "tests" / "data" / "bring-up.yaml").read_bytes()
     (tmp_path / "calls.yaml").write_bytes(calls)
     (tmp_path / "x.yaml").write_bytes((platforms / "spr-2s-512g.yaml").read_bytes())
