@@ -4,11 +4,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-
+from tdxctl.assembly import (
+    allocation_fault,
+    build_hardware,
+    build_mm,
+    build_module,
+    module_info,
+    of_version,
+    seamcall_fault,
+)
 from tdxctl.errors import NotModelledError, UsageError
 from tdxctl.events import (
     DirectSeamcall,
@@ -26,20 +33,16 @@ from tdxctl.events import (
     trace_of,
 )
 from tdxctl.hardware.cpus import CpuSet
-from tdxctl.hardware.firmware import FirmwareRegisters, MsrFault
+from tdxctl.hardware.firmware import MsrFault
 from tdxctl.hardware.memory import SparseMemory
-from tdxctl.host import mm as linux_mm
-from tdxctl.host.kernel import Hardware, Kernel
+from tdxctl.host.kernel import Kernel
 from tdxctl.host.kernels import DEFAULT_KERNEL, find_kernel, kernel_class
 from tdxctl.platform.description import (
     AllocationFault,
-    BootFault,
     BusyCpu,
-    Checks,
     GlobalLock,
     HaltedModule,
     ModuleFault,
-    MsrReadFault,
     PconfigFault,
     Platform,
     RdrandFault,
@@ -48,20 +51,15 @@ from tdxctl.platform.description import (
     TdmrLock,
 )
 from tdxctl.seam import conditions as seam
-from tdxctl.seam.environment import Environment
-from tdxctl.seam.faults import Fault, FaultScript
-from tdxctl.seam.module import ModuleInfo, ModulePlatform, TdxModule
-from tdxctl.seam.msrs import MSRS
+from tdxctl.seam.faults import FaultScript
+from tdxctl.seam.module import ModuleInfo, TdxModule
 from tdxctl.seam.port import Registers
 from tdxctl.seam.seamcall import SeamcallInstruction
-from tdxctl.seam.versions import SAMPLES, ModuleVersion
+from tdxctl.seam.versions import ModuleVersion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tdxctl.host.seamldr import UpdateImage
-
-_SMRR_MSRS = (MSRS["IA32_SMRR_PHYSBASE"], MSRS["IA32_SMRR_PHYSMASK"])
-_SMRR_LOCKED_NOT_VALID = 1 << 10
 
 
 class Machine:
@@ -87,10 +85,10 @@ class Machine:
         self._seamcall = SeamcallInstruction(
             self._fresh_module() if platform.module.loaded else None,
             FaultScript(
-                tuple(_seamcall_fault(f) for f in platform.faults if isinstance(f, SeamcallFault))
+                tuple(seamcall_fault(f) for f in platform.faults if isinstance(f, SeamcallFault))
             ),
         )
-        self._mm = _build_mm(platform, self._journal)
+        self._mm = build_mm(platform, self._journal)
         for fault in platform.faults:
             if isinstance(fault, ModuleFault):
                 self._script(fault)
@@ -194,7 +192,7 @@ class Machine:
         initialised again. Raises UsageError for a kernel that cannot, ValueError for a version
         that is not modelled.
         """
-        info = self._image_info(version)
+        info = self._image_of(version)
         with self._lock:
             result = self._operate("module_update", lambda: self._update_module(info, image, force))
             return replace(result, failure=self._kernel.failure) if result.returned else result
@@ -370,21 +368,10 @@ class Machine:
         version = module.state.info.version
         return f"{version.major}.{version.minor}.{version.update:02}"
 
-    def _image_info(self, version: str | None) -> ModuleInfo:
-        now = self._seamcall.module.state.info if self._seamcall.module else None
-        described = now if now is not None else self._module_info()
-        if version is None:
-            return described
-        parsed = ModuleVersion.parse(version)
-        sample = SAMPLES[parsed.behaviour]
-        same = parsed.behaviour is described.version.behaviour
-        return replace(
-            described,
-            version=parsed,
-            build_date=sample.build_date,
-            build_num=sample.build_num,
-            features0=described.features0 if same else sample.features0,
-        )
+    def _image_of(self, version: str | None) -> ModuleInfo:
+        module = self._seamcall.module
+        now = module.state.info if module is not None else module_info(self.platform.module)
+        return now if version is None else of_version(now, version)
 
     def _update_module(self, info: ModuleInfo, image: UpdateImage | None, force: bool) -> int:
         from tdxctl.host.seamldr import SAMPLE_IMAGE
@@ -411,27 +398,30 @@ class Machine:
     def _kexec(self) -> int:
         returned = self._kernel.kexec()
         if returned == 0:
-            self._mm = _build_mm(self.platform, self._journal)
+            self._mm = build_mm(self.platform, self._journal)
             self._kernel = self._new_kernel()
             self._calls, self._last = 0, None
             self._boot()
         return returned
 
     def _new_kernel(self) -> Kernel:
-        platform = self.platform
-        hardware = Hardware(
+        hardware = build_hardware(
+            self.platform,
             cpus=self._cpus,
-            msrs=FirmwareRegisters(
-                platform.firmware,
-                faulting=frozenset(f.msr for f in platform.faults if isinstance(f, MsrReadFault)),
-            ),
             memory=self._memory,
             port=self._seamcall,
             mm=self._mm,
-            hibernation=platform.kernel.hibernation,
-            notifier_errno=next((f.errno for f in platform.faults if isinstance(f, BootFault)), 0),
         )
         return kernel_class(self.kernel_id)(hardware, self._journal)
+
+    def _fresh_module(self, info: ModuleInfo | None = None) -> TdxModule:
+        return build_module(
+            self.platform,
+            info if info is not None else module_info(self.platform.module),
+            cpus=self._cpus,
+            memory=self._memory,
+            conditions=self._conditions,
+        )
 
     def _load_module(self) -> int:
         self._seamcall.load(self._fresh_module())
@@ -443,9 +433,9 @@ class Machine:
 
     def _set_fault(self, fault: RuntimeFault) -> int:
         if isinstance(fault, SeamcallFault):
-            self._seamcall.faults.set((*self._seamcall.faults.faults, _seamcall_fault(fault)))
+            self._seamcall.faults.set((*self._seamcall.faults.faults, seamcall_fault(fault)))
         elif isinstance(fault, AllocationFault):
-            self._mm.faults += (_allocation_fault(fault),)
+            self._mm.faults += (allocation_fault(fault),)
         else:
             self._script(fault)
         return 0
@@ -495,84 +485,3 @@ class Machine:
             raise UsageError(
                 f"no such CPU: {cpu}", hint=f"the machine has CPUs 0-{self._cpus.present - 1}"
             )
-
-    def _module_info(self) -> ModuleInfo:
-        module = self.platform.module
-        return ModuleInfo(
-            version=ModuleVersion.parse(module.version),
-            build_date=module.build_date,
-            build_num=module.build_num,
-            features0=module.features,
-            num_cpuid_config=module.num_cpuid_config,
-            vendor_id=module.vendor_id,
-            max_tdmrs=module.max_tdmrs,
-            max_reserved_per_tdmr=module.max_reserved_per_tdmr,
-            pamt_entry_sizes=module.pamt_entry_size,
-            pamt_page_bitmap_entry_bits=module.pamt_page_bitmap_entry_bits,
-            sysinfo_cmr_entries=module.sysinfo_cmr_entries,
-            strict=module.checks is Checks.STRICT,
-        )
-
-    def _fresh_module(self, info: ModuleInfo | None = None) -> TdxModule:
-        platform = self.platform
-        return TdxModule(
-            ModulePlatform(
-                lps=self._cpus.present,
-                packages=self._cpus.packages,
-                keyid_bits=platform.firmware.keyid_bits,
-                mktme_keyids=platform.firmware.mktme_keyids,
-                tdx_keyids=platform.firmware.tdx_keyids,
-                cmrs=platform.memory.cmrs,
-                seamrr=(platform.firmware.seamrr_base, platform.firmware.seamrr_size),
-                x2apic_ids=self._cpus.apic_ids,
-                package_ids=self._cpus.package_ids,
-            ),
-            info=self._module_info() if info is None else info,
-            memory=self._memory,
-            conditions=self._conditions,
-            environment=_environment(platform),
-        )
-
-
-def _environment(platform: Platform) -> Environment:
-    environment = Environment(without_integrity=platform.firmware.tdx_without_integrity)
-    for seamops in platform.cpus.seamops:
-        environment.set_seamops(seamops.cpu, seamops.value)
-    for msr in platform.firmware.msrs:
-        environment.set_msr(msr.cpu, msr.msr, msr.value)
-    for cpuid in platform.cpus.cpuid:
-        environment.set_cpuid(cpuid.cpu, cpuid.leaf, cpuid.subleaf, cpuid.register, cpuid.value)
-    smrr_is_described = any(
-        msr.msr in _SMRR_MSRS and msr.cpu is None for msr in platform.firmware.msrs
-    )
-    if not environment.is_baseline and not smrr_is_described:
-        # Where firmware put its SMRR nobody said: nowhere, rather than in convertible memory.
-        environment.set_msr(None, MSRS["IA32_SMRR_PHYSMASK"], _SMRR_LOCKED_NOT_VALID)
-    return environment
-
-
-def _seamcall_fault(fault: SeamcallFault) -> Fault:
-    return Fault(fault.leaf, fault.status, fault.cpu, fault.call, fault.times)
-
-
-def _allocation_fault(fault: AllocationFault) -> linux_mm.AllocationFault:
-    return linux_mm.AllocationFault(fault.allocation, fault.call, fault.times)
-
-
-def _build_mm(platform: Platform, journal: Journal) -> linux_mm.Mm:
-    ranges, firmware = platform.memory.ranges, platform.firmware
-    return linux_mm.Mm(
-        _int64s(r.start for r in ranges),
-        _int64s(r.end for r in ranges),
-        _int64s(r.node for r in ranges),
-        reserved=platform.memory.reserved,
-        kernel_avoid=(firmware.seamrr_base, firmware.seamrr_size),
-        faults=tuple(
-            _allocation_fault(f) for f in platform.faults if isinstance(f, AllocationFault)
-        ),
-        journal=journal,
-    )
-
-
-def _int64s(values: Iterable[int]) -> linux_mm.Int64s:
-    return np.fromiter(values, np.int64)

@@ -162,7 +162,8 @@ ROOMS: dict[str, set[str]] = {
     "hardware.memory": {"units"},
     "hardware": {"hardware", "platform.description", "errors", "units"},
     "host": {"host", "seam.port", "seam.tdmr_info", "layout", "events"} | LEAVES | SEAM_TABLES,
-    "machine": {"platform.description", "hardware", "seam", "host", "events"} | LEAVES,
+    "assembly": {"platform.description", "hardware", "seam", "host", "events"},
+    "machine": {"assembly", "platform.description", "hardware", "seam", "host", "events"} | LEAVES,
     "explain": {"explain", "events"} | LEAVES | SEAM_TABLES,
     "platform.changes": {"platform.cmrs", "platform.description", "errors", "units"},
     "plan": {"machine", "host.kernels", "platform.description", "events", "errors", "units"},
@@ -204,7 +205,7 @@ FENCED = {
         "host.tdx_cmr_walk",
         "host.tdx_v5",
         "host.tdx_v5_posted",
-        "machine",
+        "assembly",
     },
     "rich": {"report.terminal", "report.terminal_status"},
 }

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from tdxctl.errnos import Errno
 from tdxctl.events import WbinvdOnAllCpus
+from tdxctl.host import steps
 from tdxctl.host.kernel import Kernel
 from tdxctl.host.steps import KernelErrno
 from tdxctl.host.tdmr import PamtChunk, TdmrArray, tdmr_stride
@@ -31,6 +32,18 @@ class TdmrConstruction(Kernel):
 
     #: Whether a TDMR has its PAMT sizes before the chunk for them is obtained.
     PAMT_SIZES_FIRST = False
+    #: What the boot found wrong, where TDX is off.
+    _boot_failure: KernelErrno | None = None
+
+    def _not_enabled(self) -> int:
+        try:
+            with self.steps.step(steps.PRECONDITION):
+                self.steps.detail("TDX was not enabled at boot")
+                assert self._boot_failure is not None, "TDX is off only where the boot found so"
+                raise self._boot_failure
+        except KernelErrno as error:
+            self.failure = error.failure(self.steps.failed_step, Errno.ENODEV)
+        return -Errno.ENODEV
 
     def _cover_memory(self, limit: int, exhausted: Errno) -> None:
         # Fills the TDMR array, with as many as there is room for.

@@ -67,7 +67,6 @@ class Kernel68(TdmrConstruction):
         super().__init__(hardware, journal)
         self._tdx_module_lock = threading.Lock()
         self._tdx_keyids = (0, 0)  # start, number
-        self._boot_failure: KernelErrno | None = None
         #: None until TDH.SYS.INIT was tried; then its result for ever.
         self._sysinit: KernelErrno | bool | None = None
         self._lp_initialized: set[int] = set()
@@ -153,16 +152,6 @@ class Kernel68(TdmrConstruction):
             if not self.host_platform:
                 return self._answered(self._not_enabled())
             return self._answered(self._enable())
-
-    def _not_enabled(self) -> int:
-        try:
-            with self.steps.step(steps.PRECONDITION):
-                self.steps.detail("TDX was not enabled at boot")
-                assert self._boot_failure is not None, "TDX is off only where the boot found so"
-                raise self._boot_failure
-        except KernelErrno as error:
-            self.failure = error.failure(self.steps.failed_step, Errno.ENODEV)
-        return -Errno.ENODEV
 
     def _enable_cpus(self) -> None:
         # "each online CPU, ascending, stopping at the first error"

@@ -92,7 +92,6 @@ class KernelV5Posted(TdmrConstruction):
         self._tdx_module_lock = threading.Lock()
         self._tdx_keyid_start = 0
         self._tdx_keyid_num = 0
-        self._boot_failure: KernelErrno | None = None
         self._warned_once: set[str] = set()
         self._cmr_num = 0
         self._tdsysinfo_pa = self.mm.kernel_alloc(_TDSYSINFO_SIZE)
@@ -168,16 +167,6 @@ class KernelV5Posted(TdmrConstruction):
                     return self._answered(0)
                 case _:
                     return self._answered(self._already(Errno.EFAULT, "module-was-shut-down"))
-
-    def _not_enabled(self) -> int:
-        try:
-            with self.steps.step(steps.PRECONDITION):
-                self.steps.detail("TDX was not enabled at boot")
-                assert self._boot_failure is not None, "TDX is off only where the boot found so"
-                raise self._boot_failure
-        except KernelErrno as error:
-            self.failure = error.failure(self.steps.failed_step, Errno.ENODEV)
-        return -Errno.ENODEV
 
     def _already(self, errno: Errno, cause: str) -> int:
         self.failure = KernelErrno(errno, cause).failure(None, errno)

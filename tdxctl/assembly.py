@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a description to the parts of a machine: module, memory management, registers, faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from tdxctl.events import Journal
+from tdxctl.hardware.cpus import CpuSet
+from tdxctl.hardware.firmware import FirmwareRegisters
+from tdxctl.hardware.memory import SparseMemory
+from tdxctl.host import mm as linux_mm
+from tdxctl.host.kernel import Hardware
+from tdxctl.platform.description import (
+    AllocationFault,
+    BootFault,
+    Checks,
+    Module,
+    MsrReadFault,
+    Platform,
+    SeamcallFault,
+)
+from tdxctl.seam.conditions import Conditions
+from tdxctl.seam.environment import Environment
+from tdxctl.seam.faults import Fault
+from tdxctl.seam.module import ModuleInfo, ModulePlatform, TdxModule
+from tdxctl.seam.msrs import MSRS
+from tdxctl.seam.port import SeamcallPort
+from tdxctl.seam.versions import SAMPLES, ModuleVersion
+
+_SMRR_MSRS = (MSRS["IA32_SMRR_PHYSBASE"], MSRS["IA32_SMRR_PHYSMASK"])
+_SMRR_LOCKED_NOT_VALID = 1 << 10
+
+
+def module_info(module: Module) -> ModuleInfo:
+    """What a described module image is and reports."""
+    return ModuleInfo(
+        version=ModuleVersion.parse(module.version),
+        build_date=module.build_date,
+        build_num=module.build_num,
+        features0=module.features,
+        num_cpuid_config=module.num_cpuid_config,
+        vendor_id=module.vendor_id,
+        max_tdmrs=module.max_tdmrs,
+        max_reserved_per_tdmr=module.max_reserved_per_tdmr,
+        pamt_entry_sizes=module.pamt_entry_size,
+        pamt_page_bitmap_entry_bits=module.pamt_page_bitmap_entry_bits,
+        sysinfo_cmr_entries=module.sysinfo_cmr_entries,
+        strict=module.checks is Checks.STRICT,
+    )
+
+
+def of_version(now: ModuleInfo, version: str) -> ModuleInfo:
+    """The image of another version, else like the one that is there.
+
+    Raises ValueError for a version that is not modelled.
+    """
+    parsed = ModuleVersion.parse(version)
+    sample = SAMPLES[parsed.behaviour]
+    same = parsed.behaviour is now.version.behaviour
+    return replace(
+        now,
+        version=parsed,
+        build_date=sample.build_date,
+        build_num=sample.build_num,
+        features0=now.features0 if same else sample.features0,
+    )
+
+
+def build_module(
+    platform: Platform,
+    info: ModuleInfo,
+    *,
+    cpus: CpuSet,
+    memory: SparseMemory,
+    conditions: Conditions,
+) -> TdxModule:
+    """A fresh module image on the described platform."""
+    firmware = platform.firmware
+    return TdxModule(
+        ModulePlatform(
+            lps=cpus.present,
+            packages=cpus.packages,
+            keyid_bits=firmware.keyid_bits,
+            mktme_keyids=firmware.mktme_keyids,
+            tdx_keyids=firmware.tdx_keyids,
+            cmrs=platform.memory.cmrs,
+            seamrr=(firmware.seamrr_base, firmware.seamrr_size),
+            x2apic_ids=cpus.apic_ids,
+            package_ids=cpus.package_ids,
+        ),
+        info=info,
+        memory=memory,
+        conditions=conditions,
+        environment=_environment(platform),
+    )
+
+
+def build_hardware(
+    platform: Platform,
+    *,
+    cpus: CpuSet,
+    memory: SparseMemory,
+    port: SeamcallPort,
+    mm: linux_mm.Mm,
+) -> Hardware:
+    """What a kernel is booted on, and how it was built and started."""
+    faulting = frozenset(f.msr for f in platform.faults if isinstance(f, MsrReadFault))
+    return Hardware(
+        cpus=cpus,
+        msrs=FirmwareRegisters(platform.firmware, faulting=faulting),
+        memory=memory,
+        port=port,
+        mm=mm,
+        hibernation=platform.kernel.hibernation,
+        notifier_errno=next((f.errno for f in platform.faults if isinstance(f, BootFault)), 0),
+    )
+
+
+def seamcall_fault(fault: SeamcallFault) -> Fault:
+    """A described fault as the SEAMCALL instruction has it."""
+    return Fault(fault.leaf, fault.status, fault.cpu, fault.call, fault.times)
+
+
+def allocation_fault(fault: AllocationFault) -> linux_mm.AllocationFault:
+    """A described fault as Linux mm has it."""
+    return linux_mm.AllocationFault(fault.allocation, fault.call, fault.times)
+
+
+def build_mm(platform: Platform, journal: Journal) -> linux_mm.Mm:
+    """memblock and the page allocator of a kernel that was just booted."""
+    ranges, firmware = platform.memory.ranges, platform.firmware
+    return linux_mm.Mm(
+        _int64s(r.start for r in ranges),
+        _int64s(r.end for r in ranges),
+        _int64s(r.node for r in ranges),
+        reserved=platform.memory.reserved,
+        kernel_avoid=(firmware.seamrr_base, firmware.seamrr_size),
+        faults=tuple(
+            allocation_fault(f) for f in platform.faults if isinstance(f, AllocationFault)
+        ),
+        journal=journal,
+    )
+
+
+def _environment(platform: Platform) -> Environment:
+    environment = Environment(without_integrity=platform.firmware.tdx_without_integrity)
+    for seamops in platform.cpus.seamops:
+        environment.set_seamops(seamops.cpu, seamops.value)
+    for msr in platform.firmware.msrs:
+        environment.set_msr(msr.cpu, msr.msr, msr.value)
+    for cpuid in platform.cpus.cpuid:
+        environment.set_cpuid(cpuid.cpu, cpuid.leaf, cpuid.subleaf, cpuid.register, cpuid.value)
+    smrr_is_described = any(
+        msr.msr in _SMRR_MSRS and msr.cpu is None for msr in platform.firmware.msrs
+    )
+    if not environment.is_baseline and not smrr_is_described:
+        # Where firmware put its SMRR nobody said: nowhere, rather than in convertible memory.
+        environment.set_msr(None, MSRS["IA32_SMRR_PHYSMASK"], _SMRR_LOCKED_NOT_VALID)
+    return environment
+
+
+def _int64s(values: Iterable[int]) -> linux_mm.Int64s:
+    return np.fromiter(values, np.int64)
