@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from tdxctl.errors import Diagnostic
 from tdxctl.platform.fields import BRANCH_MARK
 from tdxctl.platform.source import UNREADABLE, Path, Source, dotted
+from tdxctl.units import printable
 
 _AUTO_OR_LIST = ("memory", "cmrs")
 
@@ -95,7 +96,7 @@ def _did_you_mean(path: Path, location: Path, schema: dict[str, Any]) -> str | N
     near = difflib.get_close_matches(str(path[-1]), keys, n=1)
     if near:
         return f"did you mean {near[0]}?"
-    where = f"keys of {dotted(path[:-1])}" if len(path) > 1 else "keys here"
+    where = f"keys of {printable(dotted(path[:-1]))}" if len(path) > 1 else "keys here"
     return f"{where}: {', '.join(keys)}"
 
 

@@ -7,6 +7,7 @@ import copy
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import PurePath
@@ -25,7 +26,7 @@ from tdxctl.platform.problems import Shape, model_problems
 from tdxctl.platform.reading import read
 from tdxctl.platform.settings import with_settings
 from tdxctl.platform.shipped import resolve
-from tdxctl.platform.source import Path, Source, got
+from tdxctl.platform.source import Mark, Path, Source, got
 from tdxctl.scenario.description import SCHEMA, Case, Expected, Step
 from tdxctl.scenario.find import SUFFIXES
 from tdxctl.scenario.model import (
@@ -36,7 +37,7 @@ from tdxctl.scenario.model import (
     StepModel,
     kernel_text,
 )
-from tdxctl.units import format_cpulist
+from tdxctl.units import format_cpulist, printable
 
 
 def load_cases(path: str) -> list[Case]:
@@ -55,6 +56,9 @@ def load_cases(path: str) -> list[Case]:
     if problems or model is None:
         raise DescriptionError(tuple(sorted(problems, key=lambda d: (d.line or 0, d.column or 0))))
     return list(_cases(document, model, path))
+
+
+_PLATFORM: Path = ("platform",)
 
 
 @cache
@@ -76,6 +80,8 @@ def _cross_checks(document: Source) -> Iterator[Diagnostic]:
             what = "must have one operation" if not asked else f"has {len(asked)} operations"
             hint = f"one of: {', '.join(OPERATIONS)}"
             yield document.problem(("steps", i), what, hint=hint)
+        elif step[asked[0]] is None:
+            yield document.problem(("steps", i, asked[0]), "must not be empty")
         on = step.get("expect_on")
         for kernel in on if isinstance(on, dict) else ():
             if ALIASES.get(kernel, kernel) not in {known.id for known in KERNELS}:
@@ -149,21 +155,34 @@ def _platform(
     try:
         if isinstance(model.platform, str):
             return _described(_relative(model.platform, path), texts)
-        inline = Source(file=None, data=copy.deepcopy(model.platform))
-        return platform_of(with_settings(inline, texts), default_name="inline")
+        inline = with_settings(_inline(document, model.platform), texts)
+        return platform_of(inline, default_name="inline")
     except (DescriptionError, UsageError) as error:
-        where: Path = ("platform",)
-        raise DescriptionError(
-            tuple(
-                document.problem(
-                    where,
-                    f"{problem.path or ''} {problem.summary}".strip(),
-                    detail=problem.detail,
-                    hint=problem.hint,
-                )
-                for problem in error.diagnostics()
-            )
-        ) from None
+        problems = [_at_the_scenario(document, problem) for problem in error.diagnostics()]
+        raise DescriptionError(tuple(problems)) from None
+
+
+def _inline(document: Source, data: Any) -> Source:
+    # A description in place, which keeps its lines.
+    def inside(marks: dict[Path, Mark]) -> dict[Path, Mark]:
+        return {path[1:]: mark for path, mark in marks.items() if path[:1] == _PLATFORM}
+
+    return Source(
+        file=document.file,
+        data=copy.deepcopy(data),
+        value_marks=inside(document.value_marks),
+        key_marks=inside(document.key_marks),
+    )
+
+
+def _at_the_scenario(document: Source, problem: Diagnostic) -> Diagnostic:
+    # What is wrong in place has its line already; what is elsewhere is said of the platform.
+    if problem.file == document.file and problem.line is not None:
+        return replace(problem, path=f"platform.{problem.path}" if problem.path else "platform")
+    where = f"{printable(problem.path)} " if problem.path else ""
+    return document.problem(
+        _PLATFORM, where + problem.summary, detail=problem.detail, hint=problem.hint
+    )
 
 
 def _relative(platform: str, path: str) -> str:

@@ -96,7 +96,7 @@ def _calls(value: object) -> dict[str, Bound]:
         try:
             title = Leaf.parse(leaf).title
         except ValueError as error:
-            raise ValueError(f"'{leaf}' {error}") from None
+            raise ValueError(f"'{printable(str(leaf))}' {error}") from None
         found[title] = _bound(_number)(number)
     return found
 

@@ -208,7 +208,7 @@ def test_a_platform_that_is_wrong_is_told_at_the_scenario(tmp_path: Path) -> Non
     for text, message in (
         ("platform: nowhere\n", "platform: no such platform: 'nowhere'"),
         ("platform: ./none.yaml\n", "platform: cannot read"),
-        ("platform: {cpus: {}}\n", "platform: cpus.madt is required"),
+        ("platform: {cpus: {}}\n", "x.yaml:2:18: platform.cpus.madt: is required"),
         ("platform: small\nset: {cpus.onlin: 1}\n", "platform: cpus.onlin unknown key"),
         ("platform: small\nmatrix: {kernel: [6.10]}\n", "matrix.kernel: no such kernel: '6.10'"),
     ):
