@@ -387,6 +387,7 @@ class MachineSummary:
 
     calls is the number of tdx_init() calls since boot, last the result of the last init;
     global_keyid is None while TDX is not enabled. entry is the kernel function that was called.
+    boot_failure: of the bring-up at boot, on a kernel that has one there.
     """
 
     machine: str
@@ -411,6 +412,7 @@ class MachineSummary:
     tdmrs: tuple[TdmrRow, ...]
     pamt: PamtSummary
     dynamic_pamt: bool = False
+    boot_failure: Failure | None = None
 
     @property
     def memory(self) -> int:

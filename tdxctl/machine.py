@@ -302,6 +302,7 @@ class Machine:
             tdmrs=self.tdmrs,
             pamt=PamtSummary(self.pamt_bytes, tdmrs.pamt_by_node() if tdmrs else ()),
             dynamic_pamt=self._kernel.dynamic_pamt,
+            boot_failure=self._kernel.boot_failure,
         )
 
     def init_report(self, result: OpResult, *, with_boot: bool) -> InitReport:

@@ -73,6 +73,11 @@ class Kernel(ABC):
         return "tdx_init()"
 
     @property
+    def boot_failure(self) -> Failure | None:
+        """Why the bring-up at boot failed, on a kernel that has one there."""
+        return None
+
+    @property
     def status(self) -> str:
         """The state of the TDX module as this kernel knows it."""
         return self._status

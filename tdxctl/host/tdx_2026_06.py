@@ -55,13 +55,18 @@ class Kernel202606(Kernel617):
         self._pamt_refcounts: Counter[int] = Counter()
         #: What the one attempt returned, and why.
         self._boot_outcome: tuple[int, Failure | None] = (0, None)
-        #: CPUs that hold a VMX reference, and those of them that made SEAMCALLs.
+        #: CPUs that the callback prepared: they hold a VMX reference and made SEAMCALLs.
         self._prepared: list[int] = []
 
     @property
     def entry(self) -> str:
         """A subsys_initcall."""
         return "tdx_enable(), at boot,"
+
+    @property
+    def boot_failure(self) -> Failure | None:
+        """Why the one attempt failed."""
+        return self._boot_outcome[1]
 
     # Boot: detection, then tdx_enable(), a subsys_initcall
 

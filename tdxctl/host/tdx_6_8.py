@@ -60,7 +60,7 @@ class Kernel68(TdmrConstruction):
     INITIAL_STATUS = "UNINITIALIZED"
     SIX_STEPS = SIX_STEPS_6_8
     SUBSTEPS = SUBSTEPS_6_8
-    #: What stands before a SEAMCALL's failure and the summary of a failed bring-up.
+    #: What the summary lines call the module.
     MODULE = "module"
 
     def __init__(self, hardware: Hardware, journal: Journal) -> None:

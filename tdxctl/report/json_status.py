@@ -13,7 +13,7 @@ SCHEMA = "tdxctl.status/1"
 def to_dict(summary: MachineSummary, tdxctl: str) -> dict[str, object]:
     """The summary as tdxctl.status/1 has it; tdxctl is the version that booted the machine."""
     last = summary.last
-    failure = last.failure if last is not None else None
+    failure = last.failure if last is not None else summary.boot_failure
     return {
         "schema": SCHEMA,
         "tdxctl": tdxctl,

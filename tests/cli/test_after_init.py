@@ -255,3 +255,13 @@ def test_a_page_that_no_node_has_and_a_pair_that_the_module_refuses(tmp_path: Pa
         "  virt/tdx: SEAMCALL (0x000000000000003a) failed: 0x8000020000000000\n",
     )
     assert m("pamt", "get", "8GiB")[0] == 0
+
+
+def test_the_status_says_why_the_boot_failed(tmp_path: Path) -> None:
+    """2026-06 makes its one attempt at boot: nobody needs to call init to be told."""
+    m = Session(tmp_path, "2026-06")
+    m.run("boot", "--machine", "m", "--set", "module.max_tdmrs=1")
+    code, out = m("status", "--check")
+    assert code == 1
+    assert "NOT_INITIALIZED" in out
+    assert "memory needs 2 TDMRs, the module has 1" in out
