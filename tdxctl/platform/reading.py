@@ -3,15 +3,28 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
+from tdxctl.errors import DescriptionError
 from tdxctl.platform.json_reader import JsonReader
 from tdxctl.platform.source import MAX_FILE_SIZE, Source, end_of, fatal
 from tdxctl.platform.yaml_reader import YamlReader
+
+# A line with a time since boot, or one that every boot log begins with.
+_KERNEL_LOG = re.compile(r"^(?:.*kernel: )?\[ *[0-9]+\.[0-9]{6}\] |BIOS-e820: ", re.MULTILINE)
 
 
 def read(data: bytes, file: str | None, *, is_json: bool) -> Source:
     """Parse data as JSON or YAML. Raises DescriptionError where it is neither."""
     text = _text(data, file)
-    return JsonReader(text, file).read() if is_json else YamlReader(text, file).read()
+    try:
+        return JsonReader(text, file).read() if is_json else YamlReader(text, file).read()
+    except DescriptionError as error:
+        if _KERNEL_LOG.search(text) is None:
+            raise
+        hint = "this looks like a kernel's log, not like a description of a machine"
+        raise DescriptionError(tuple(replace(p, hint=hint) for p in error.problems)) from None
 
 
 def read_lines(data: bytes, file: str | None) -> Source:

@@ -1306,6 +1306,13 @@ ROWS = [
         "bad.yaml:10:49: faults.6.fault: must be true or false (got 1)",
     ),
     broken(
+        "a kernel's log",
+        "dmesg.yaml",
+        "[    0.000000] Linux version 6.8.0\n[    0.000000] BIOS-e820: [mem 0x0-0x9ffff] usable\n",
+        "dmesg.yaml:1:16: is not valid YAML: did not find expected <document start>",
+        "  hint: this looks like a kernel's log, not like a description of a machine",
+    ),
+    broken(
         "faults of the module",
         "bad.yaml",
         VALID + "faults:\n"
