@@ -18,7 +18,6 @@ from tdxctl.platform.calls import (
     TableEntry,
     WriteEntry,
 )
-from tdxctl.seam.status import base_status
 from tdxctl.units import round_up
 
 # Below 1 MiB, which no kernel gives to the TDX module: the array of pointers to TDMR_INFO
@@ -42,11 +41,7 @@ class Done:
         if not isinstance(self.entry, CallEntry) or not isinstance(self.event, DirectSeamcall):
             return True
         status, wanted = self.event.after[0], self.entry.expect
-        if wanted is None:
-            return not status & _ERROR
-        return status == wanted.status or (
-            not wanted.exact and base_status(status) == base_status(wanted.status)
-        )
+        return not status & _ERROR if wanted is None else wanted.is_met_by(status)
 
 
 def operations(script: Script) -> list[list[Operation]]:

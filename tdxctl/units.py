@@ -61,6 +61,26 @@ def parse_size(text: str) -> int:
     raise ValueError("must be bytes, 0x... hex, or a whole number of KiB, MiB, GiB or TiB")
 
 
+def parse_range(text: str) -> tuple[int, int]:
+    """[start, end) in bytes from `START-END`, end exclusive, or `START+SIZE`.
+
+    Raises ValueError with the reason, without the text itself.
+    """
+    for separator in ("-", "+"):
+        first, found, second = text.partition(separator)
+        if not found:
+            continue
+        try:
+            start, other = parse_size(first), parse_size(second)
+        except ValueError as error:
+            raise ValueError(f"has an end that {error}") from None
+        end = other if separator == "-" else start + other
+        if not start < end <= MAX_PHYSICAL_ADDRESS:
+            raise ValueError("is empty or ends beyond 2^52")
+        return start, end
+    raise ValueError("must be START-END, end exclusive, or START+SIZE")
+
+
 def format_size(size: int) -> str:
     """size in the largest binary unit that shows it exactly: `4 GiB`, `1783 MiB`, `17 B`."""
     for suffix in ("TiB", "GiB", "MiB", "KiB"):

@@ -148,7 +148,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": {"units"},
     "events": {"units"},
     "platform.description": LEAVES,
-    "platform.calls": {"platform.description"},
+    "platform.calls": {"platform.description", "seam.status"},
     "platform": {"platform"} | LEAVES | SEAM_TABLES,
     "seam.leaves": {"units"},
     "seam.msrs": set(),
@@ -175,7 +175,7 @@ ROOMS: dict[str, set[str]] = {
     | {"events", "errors"},
     "lab": {"store", "machine", "operations", "platform.description", "host.kernels", "events"}
     | {"report", "errors"},
-    "script": {"operations", "platform.calls", "events", "seam.status", "units"},
+    "script": {"operations", "platform.calls", "events", "units"},
     "report": {"report", "events", "script", "plan", "explain", "host.kernels"}
     | {"platform.description", "platform.calls", "scenario.description"}
     | LEAVES

@@ -8,7 +8,14 @@ import re
 import sys
 
 from tdxctl.errors import UsageError
-from tdxctl.units import MAX_PHYSICAL_ADDRESS, NAME_PATTERN, parse_cpulist, parse_size, printable
+from tdxctl.units import (
+    MAX_PHYSICAL_ADDRESS,
+    NAME_PATTERN,
+    parse_cpulist,
+    parse_range,
+    parse_size,
+    printable,
+)
 
 _MAX_CPUS = 8192
 _IMAGE_HEADER = 4096
@@ -81,22 +88,15 @@ def address(text: str) -> int:
 
 def memory_range(text: str) -> tuple[int, int]:
     """[start, end) from `START-END`, end exclusive, or `START+SIZE`. Raises UsageError."""
-    for separator in ("-", "+"):
-        first, found, second = text.partition(separator)
-        if not found:
-            continue
-        try:
-            start, other = parse_size(first), parse_size(second)
-        except ValueError as error:
-            raise UsageError(f"the range '{printable(text)}': an end {error}") from None
-        end = other if separator == "-" else start + other
-        if not start < end <= MAX_PHYSICAL_ADDRESS:
-            raise UsageError(f"the range '{printable(text)}' is empty or ends beyond 2^52")
-        return start, end
-    raise UsageError(
-        f"not a memory range: '{printable(text)}'",
-        hint="START-END, end exclusive, or START+SIZE: 4GiB-5GiB, 0x100000000+1GiB",
-    )
+    if not {"-", "+"} & set(text):
+        raise UsageError(
+            f"not a memory range: '{printable(text)}'",
+            hint="START-END, end exclusive, or START+SIZE: 4GiB-5GiB, 0x100000000+1GiB",
+        )
+    try:
+        return parse_range(text)
+    except ValueError as error:
+        raise UsageError(f"the range '{printable(text)}' {error}") from None
 
 
 def named(name: str | None) -> str | None:

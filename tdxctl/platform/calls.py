@@ -6,14 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tdxctl.platform.description import RuntimeFault
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """A completion status: the whole of it, or any that begins with the base code."""
-
-    status: int
-    exact: bool
+from tdxctl.seam.status import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +28,7 @@ class CallEntry:
     r11: int = 0
     until: int | None = None
     tdmrs: tuple[str, ...] | None = None
-    expect: Expectation | None = None
+    expect: Wanted | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from tdxctl.platform.build import fault_of
 from tdxctl.platform.calls import (
     CallEntry,
     Entry,
-    Expectation,
     FaultEntry,
     ReadEntry,
     Script,
@@ -41,7 +40,7 @@ from tdxctl.platform.problems import Shape, model_problems
 from tdxctl.platform.reading import read, read_lines
 from tdxctl.platform.source import UNREADABLE, Source, got
 from tdxctl.seam.leaves import Leaf
-from tdxctl.seam.status import Status
+from tdxctl.seam.status import Wanted, parse_wanted
 from tdxctl.units import U64_MASK, parse_size
 
 MAX_ENTRIES = 1000
@@ -62,11 +61,6 @@ def _rax(value: int | str) -> int:
     if not 0 <= value <= U64_MASK:
         raise ValueError("is not a 64-bit number")
     return value
-
-
-def _expectation(value: int | str) -> Expectation:
-    by_name = isinstance(value, str) and not value.strip()[:1].isdigit()
-    return Expectation(Status.parse(value), exact=not by_name)
 
 
 def _hex(value: object) -> bytes:
@@ -111,7 +105,7 @@ class CallModel(Model):
     r11: Annotated[int, _WORD] = 0
     until: Annotated[int | None, _WORD] = None
     tdmrs: list[Annotated[str, NAME]] | None = Field(None, max_length=_MAX_LIST, strict=True)
-    expect: Annotated[Expectation | None, named(_expectation, "a status's name or number")] = None
+    expect: Annotated[Wanted | None, named(parse_wanted, "a status's name or number")] = None
 
 
 class TableModel(Model):

@@ -74,7 +74,7 @@ def _wanted(done: Done) -> str:
     expect = done.entry.expect if isinstance(done.entry, CallEntry) else None
     if expect is None:
         return "an error"
-    return f"not {hex(expect.status) if expect.exact else status_name(expect.status)}"
+    return f"not {expect}"
 
 
 def _title(rax: int) -> str:

@@ -28,8 +28,8 @@ from tdxctl.platform.model import FaultModel, Model
 from tdxctl.platform.source import WrittenFloat
 from tdxctl.scenario.description import SCHEMA, Bound
 from tdxctl.seam.leaves import Leaf
-from tdxctl.seam.status import Status
-from tdxctl.units import MAX_PHYSICAL_ADDRESS, parse_cpulist, parse_size, printable
+from tdxctl.seam.status import Wanted, parse_wanted
+from tdxctl.units import parse_cpulist, parse_range, parse_size, printable
 
 MAX_STEPS = 1000
 MAX_MATRIX = 1000
@@ -105,11 +105,6 @@ def _returned(value: int | str) -> int:
     return 0 if value in (0, "0") else -Errno.parse(value)
 
 
-def _status_of_call(value: int | str) -> tuple[int, bool]:
-    by_name = isinstance(value, str) and not value.strip()[:1].isdigit()
-    return Status.parse(value), not by_name
-
-
 def _cpus(value: object) -> list[int]:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_CPUS:
         return [value]
@@ -120,16 +115,7 @@ def _cpus(value: object) -> list[int]:
 
 
 def _range(value: object) -> tuple[int, int]:
-    text = parse_text(value)
-    for separator in ("-", "+"):
-        first, found, second = text.partition(separator)
-        if found:
-            start, other = parse_size(first), parse_size(second)
-            end = other if separator == "-" else start + other
-            if start < end <= MAX_PHYSICAL_ADDRESS:
-                return start, end
-            break
-    raise ValueError("must be START-END, end exclusive, or START+SIZE")
+    return parse_range(parse_text(value))
 
 
 def _lines(value: object) -> list[str]:
@@ -168,9 +154,9 @@ class ExpectModel(Model):
     status: Annotated[str | None, one_of(*STATUSES)] = None
     step: Annotated[str | None, one_of("none", *_STEP_NAMES)] = None
     seamcall: Annotated[Leaf | None, named(Leaf.parse, "a SEAMCALL leaf's name or number")] = None
-    seamcall_status: Annotated[
-        tuple[int, bool] | None, named(_status_of_call, "a status's name or number")
-    ] = None
+    seamcall_status: Annotated[Wanted | None, named(parse_wanted, "a status's name or number")] = (
+        None
+    )
     pamt: Annotated[Bound | None, Checked(_bound(_size), _BOUND_SCHEMA)] = None
     tdmrs: Annotated[Bound | None, Checked(_bound(_number), _BOUND_SCHEMA)] = None
     reserved: Annotated[Bound | None, Checked(_bound(_number), _BOUND_SCHEMA)] = None

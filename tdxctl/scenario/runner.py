@@ -24,7 +24,7 @@ from tdxctl.scenario.description import (
     Step,
 )
 from tdxctl.seam.leaves import Leaf, leaf_title
-from tdxctl.seam.status import base_status, status_name
+from tdxctl.seam.status import Wanted, status_name
 
 
 def run_case(case: Case) -> Outcome:
@@ -87,7 +87,8 @@ def _compare(
             got = "none" if leaf is None else leaf_title(leaf)
         case "seamcall_status":
             status = failure.status if failure is not None else None
-            holds, shown = _is_status(status, value)
+            assert isinstance(value, Wanted)
+            holds, shown = status is not None and value.is_met_by(status), str(value)
             got = "none" if status is None else f"{status:#x} {status_name(status)}"
         case "log" | "no_log":
             lines = [line.text for line in result.log]
@@ -121,15 +122,6 @@ def _errno(returned: object) -> str:
     assert isinstance(returned, int)
     name = errno_name(returned)
     return f"-{name}" if name else str(returned)
-
-
-def _is_status(status: int | None, wanted: object) -> tuple[bool, str]:
-    assert isinstance(wanted, tuple)
-    value, exact = wanted
-    shown = hex(value) if exact else status_name(value)
-    if status is None or exact:
-        return status == value, shown
-    return base_status(status) == base_status(value), shown
 
 
 def _bound(bound: Bound, show: Callable[[int], str]) -> str:

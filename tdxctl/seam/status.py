@@ -9,6 +9,7 @@ NON_RECOVERABLE, 61 FATAL, 60 HOST_RECOVERABILITY_HINT, 47:40 CLASS, 39:32 DETAI
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import NamedTuple
 
 _BASE_MASK = ~0xFFFFFFFF & ((1 << 64) - 1)
 
@@ -159,6 +160,29 @@ def base_status(status: int) -> Status | None:
             continue
         return base if base == status or base is not Status.SEAMLDR_EBADPARAM else None
     return None
+
+
+class Wanted(NamedTuple):
+    """A status that is looked for: the whole of it, or any with the same base code."""
+
+    status: int
+    exact: bool
+
+    def is_met_by(self, status: int) -> bool:
+        """Whether status is the one."""
+        if self.exact or status == self.status:
+            return status == self.status
+        return base_status(status) == base_status(self.status)
+
+    def __str__(self) -> str:
+        """The whole of it in hex, or the name."""
+        return hex(self.status) if self.exact else status_name(self.status)
+
+
+def parse_wanted(value: int | str) -> Wanted:
+    """A status by name, details ignored, or by number, all of it. Raises ValueError."""
+    by_name = isinstance(value, str) and not value.strip()[:1].isdigit()
+    return Wanted(Status.parse(value), exact=not by_name)
 
 
 def status_name(status: int) -> str:
