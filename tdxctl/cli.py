@@ -28,6 +28,7 @@ COMMANDS = {
     "seamcall": "Make the SEAMCALLs of a script, and say what each one answered.",
     "machines": "List the machines, or print one as JSON that reproduces it.",
     "forget": "Delete a machine and all that happened on it.",
+    "capture": "Make a platform description from what a real machine shows.",
     "plan": "Say what each kernel would do on a platform, and what it would cost.",
     "kernels": "List the kernels that can be booted: what each changed, and what it is validated "
     "by.",

@@ -92,6 +92,46 @@ class DescriptionError(TdxctlError):
         return self.problems
 
 
+class FirmwareDataError(TdxctlError):
+    """A log, a firmware table or a kernel's file cannot be parsed: what, where, what was found."""
+
+    exit_code = 4
+
+    def __init__(
+        self, message: str, *, file: str, detail: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint)
+        self.file = file
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _firmware_data_error, (self.message, self.file, self.detail, self.hint)
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """What is wrong with the file."""
+        return (Diagnostic(self.message, self.detail, self.hint, self.file),)
+
+
+def _firmware_data_error(
+    message: str, file: str, detail: str | None, hint: str | None
+) -> FirmwareDataError:
+    return FirmwareDataError(message, file=file, detail=detail, hint=hint)
+
+
+class OutputError(TdxctlError):
+    """A file that was asked for cannot be written."""
+
+    exit_code = 74
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"cannot write '{printable(path)}': {reason}")
+        self.path = path
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[OutputError], tuple[str, str]]:
+        return type(self), (self.path, self.reason)
+
+
 class StateError(TdxctlError):
     """Stored state: busy, corrupt, of another version, not writable, booted from another text."""
 

@@ -65,6 +65,7 @@ ALLOWED = {
     ("init", "--platform", "spr-2s-512g", "--format", "json"): BOOTING | {"sqlite3"},
     ("init", "--platform", "spr-2s-512g", "--format", "dmesg"): BOOTING | {"sqlite3"},
     ("validate", "platforms/spr-2s-512g.yaml"): LOADING,
+    ("capture", "--dmesg", "tests/data/boot.log"): LOADING,
     ("plan", "--platform", "spr-2s-512g"): BOOTING,
     ("kernels",): CLICK,
     ("test", "tests/data/passes.yaml"): BOOTING,
@@ -166,6 +167,7 @@ ROOMS: dict[str, set[str]] = {
     "machine": {"assembly", "platform.description", "hardware", "seam", "host", "events"} | LEAVES,
     "explain": {"explain", "events"} | LEAVES | SEAM_TABLES,
     "platform.changes": {"platform.cmrs", "platform.description", "errors", "units"},
+    "capture": {"capture", "platform.description", "seam.versions", "errors", "units"},
     "plan": {"machine", "host.kernels", "platform.description", "events", "errors", "units"},
     "scenario": {"scenario", "machine", "operations", "platform", "host.kernels", "host.steps"}
     | {"events", "errors", "errnos", "units"}

@@ -40,6 +40,11 @@ def load_file(path: str, settings: tuple[str, ...] = ()) -> Platform:
     return platform_of(with_settings(document, settings), default_name=stem)
 
 
+def load_text(text: str) -> Platform:
+    """The description in a YAML text of tdxctl's own making."""
+    return platform_of(read(text.encode(), "<text>", is_json=False), default_name="text")
+
+
 def from_canonical(data: dict[str, Any], settings: tuple[str, ...]) -> Platform:
     """A stored description with `PATH=VALUE` changes on top."""
     return platform_of(with_settings(Source(file=None, data=data), settings), default_name="")

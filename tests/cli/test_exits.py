@@ -211,6 +211,8 @@ def test_every_commands_help_opens_with_two_examples_that_run(
         (tmp_path / "scenarios" / file.name).write_bytes(file.read_bytes())
     calls = (ROOT / "tests" / "data" / "bring-up.yaml").read_bytes()
     (tmp_path / "calls.yaml").write_bytes(calls)
+    log = (ROOT / "tests" / "data" / "boot.log").read_bytes()
+    (tmp_path / "boot.log").write_bytes(log)
     (tmp_path / "x.yaml").write_bytes((platforms / "spr-2s-512g.yaml").read_bytes())
     if name != "init":
         for machine in ("spr-2s-512g", "offline-cpu", "no-module"):

@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What several sources show, made one: each fills what those before it lack.
+
+Nothing is invented: where no source shows something, that is what the description says beside
+the value that stands there instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from tdxctl.capture.findings import Block, Findings, LocalApic, ModuleShown
+from tdxctl.capture.memblock import with_nodes
+from tdxctl.errors import FirmwareDataError
+from tdxctl.platform.description import Seamrr
+from tdxctl.units import counted
+
+#: As many as a description may have.
+MAX_RANGES, MAX_CPUS, MAX_CMRS = 4096, 8192, 32
+_LARGEST_NODE, _LARGEST_PACKAGE = 1023, 31
+_ASSUMED_MKTME, _ASSUMED_TDX = 31, 32
+
+
+@dataclass(frozen=True, slots=True)
+class CpuSlot:
+    """A local APIC of the description."""
+
+    apic_id: int
+    package: int
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A platform as captured. origins: part -> where it is from, in a sentence's words.
+
+    disabled_cpus: None where it is the number of slots that are not enabled. online: None is
+    all. warnings: what whoever uses the description should know, conflicts first.
+    """
+
+    slots: tuple[CpuSlot, ...]
+    disabled_cpus: int | None
+    online: tuple[int, ...] | None
+    cpu: tuple[int, int] | None
+    ranges: tuple[Block, ...]
+    cmrs: tuple[tuple[int, int], ...] | None
+    seamrr: Seamrr
+    mktme_keyids: int
+    tdx_keyids: int
+    module: ModuleShown | None
+    hibernation: bool
+    kernel: str | None
+    origins: dict[str, str]
+    warnings: tuple[str, ...]
+
+
+# In words; the others are not compared, or not shown twice.
+_COMPARED = {
+    "blocks": "memory ranges",
+    "present": "number of CPUs",
+    "keyids": "TDX KeyIDs",
+    "cpu": "CPU models",
+    "cmrs": "CMRs",
+}
+
+
+def merge(findings: list[Findings], *, assume_tdx: bool) -> Captured:
+    """One platform of what the sources show, the first of them first.
+
+    Raises FirmwareDataError where they show no part of a platform, or one too large.
+    """
+    merged = _Merged(findings)
+    if not any(merged.shown(part) for part in _PARTS):
+        raise FirmwareDataError(
+            "shows no part of a platform",
+            file=merged.name,
+            detail="no memory, no CPUs, no KeyIDs, no TDX module",
+            hint="a whole log is best: dmesg from boot on",
+        )
+    slots, disabled = _cpus(merged)
+    ranges = _memory(merged)
+    _firmware(merged, assume_tdx=assume_tdx)
+    module = _module(merged)
+    cmrs = _cmrs(merged)
+    seamrr, mktme, tdx = merged.firmware
+    return Captured(
+        slots=slots,
+        disabled_cpus=disabled,
+        online=_online(merged, sum(slot.enabled for slot in slots)),
+        cpu=merged.value("cpu"),
+        ranges=ranges,
+        cmrs=cmrs,
+        seamrr=seamrr,
+        mktme_keyids=mktme,
+        tdx_keyids=tdx,
+        module=module,
+        hibernation=bool(merged.value("hibernation")),
+        kernel=merged.value("kernel"),
+        origins=merged.origins,
+        warnings=tuple(dict.fromkeys([*merged.conflicts, *merged.warnings])),
+    )
+
+
+_PARTS = (
+    "blocks",
+    "usable",
+    "affinity",
+    "cmrs",
+    "apics",
+    "cpu_nodes",
+    "present",
+    "keyids",
+    "tdx_keyids",
+    "seamrr",
+    "module",
+    "hibernation",
+    "mktme_keyids",
+)
+
+
+class _Merged:
+    # The first value of each field, and who shows it.
+
+    def __init__(self, findings: list[Findings]) -> None:
+        self._values: dict[str, Any] = {}
+        self._sources: dict[str, str] = {}
+        self.name = findings[0].source if findings else "nothing"
+        names = {found.source for found in findings}
+        self.only = self.name if len(names) == 1 else None
+        self.conflicts: list[str] = []
+        self.warnings: list[str] = []
+        self.origins: dict[str, str] = {}
+        self.firmware = (Seamrr.ABSENT, 0, 0)
+        for found in findings:
+            self.warnings += found.warnings
+            for field in fields(found):
+                if field.name not in ("source", "warnings"):
+                    self._take(field.name, getattr(found, field.name), found.source)
+
+    def _take(self, name: str, value: Any, source: str) -> None:
+        if value is None or value == ():
+            return
+        if name not in self._values:
+            self._values[name], self._sources[name] = value, source
+        elif name in _COMPARED and value != self._values[name]:
+            self.conflicts.append(
+                f"{self._sources[name]} and {source} show different {_COMPARED[name]}: "
+                f"{self._sources[name]} is taken"
+            )
+
+    def shown(self, name: str) -> bool:
+        """Whether a source shows it."""
+        return name in self._values
+
+    def value(self, name: str) -> Any:
+        """What the first source shows, or None, or the empty tuple."""
+        return self._values.get(name)
+
+    def source(self, name: str) -> str:
+        """Who shows it."""
+        return self._sources[name]
+
+
+def _cpus(merged: _Merged) -> tuple[tuple[CpuSlot, ...], int | None]:
+    # The slots of the MADT, and the number of disabled ones where it is not that of the slots.
+    apics = _apics(merged)
+    listed = sum(not apic.enabled for apic in apics)
+    disabled = merged.value("not_enabled")
+    later = merged.value("not_enabled_later")
+    if disabled is not None:
+        origin = merged.source("not_enabled")
+        text = f"{origin}, as the v5-era kernel counts"
+        if later is not None and later != disabled:
+            text += f"; later kernels count {later}"
+        merged.origins["disabled_cpus"] = text
+    packages = _packages(merged, apics)
+    slots = tuple(
+        CpuSlot(apic.apic_id, package, apic.enabled)
+        for apic, package in zip(apics, packages, strict=True)
+    )
+    return slots, None if disabled in (None, listed) else disabled
+
+
+def _apics(merged: _Merged) -> list[LocalApic]:
+    nodes = dict(merged.value("cpu_nodes") or ())
+    present = merged.value("present")
+    if apics := merged.value("apics"):
+        source = merged.source("apics")
+        merged.origins["madt"] = f"{source}, in table order"
+        enabled = sum(apic.enabled for apic in apics)
+        if present is not None and merged.source("present") != source and present != enabled:
+            merged.conflicts.append(
+                f"{source} has {counted(enabled, 'enabled CPU')}, {merged.source('present')} "
+                f"{present}: {source} is taken"
+            )
+        if not enabled:
+            merged.warnings.append(
+                f"{source} has no CPU that is enabled: the first stands as the boot CPU"
+            )
+            apics = (LocalApic(apics[0].apic_id, enabled=True), *apics[1:])
+        return [LocalApic(a.apic_id, a.enabled, nodes.get(a.apic_id)) for a in apics]
+    if present is not None and not 0 < present <= MAX_CPUS:
+        merged.warnings.append(f"{merged.source('present')} shows {present} CPUs: not taken")
+        present = None
+    if nodes and present in (None, len(nodes)):
+        source = merged.source("cpu_nodes")
+        merged.origins["madt"] = source if source == "the SRAT" else f"{source}: its SRAT lines"
+        if present is None:
+            merged.warnings.append(
+                f"no source shows how many CPUs there are: {counted(len(nodes), 'APIC id')} of "
+                "the SRAT stand for them"
+            )
+        return [LocalApic(apic_id, True, node) for apic_id, node in nodes.items()]
+    if present is not None:
+        merged.origins["madt"] = f"{merged.source('present')}: how many, not which APIC ids"
+        return [LocalApic(number, enabled=True) for number in range(present)]
+    merged.origins["madt"] = "no source shows the CPUs: one stands here"
+    merged.warnings.append(
+        "no source shows the CPUs: one stands in the description (--acpi or --sysfs shows them)"
+    )
+    return [LocalApic(0, enabled=True)]
+
+
+def _packages(merged: _Merged, apics: list[LocalApic]) -> list[int]:
+    # The package of each slot.
+    package_of = merged.value("package_of") or ()
+    enabled = [apic for apic in apics if apic.enabled]
+    if len(package_of) == len(enabled) and max(package_of) <= _LARGEST_PACKAGE:
+        merged.origins["package"] = merged.source("package_of")
+        numbers = iter(package_of)
+        known = [next(numbers) if apic.enabled else None for apic in apics]
+        return [package or 0 for package in known]
+    count = merged.value("packages")
+    if count == 1:
+        merged.origins["package"] = f"{merged.source('packages')}: there is one"
+        return [0] * len(apics)
+    if count is not None and 1 < count <= _LARGEST_PACKAGE + 1:
+        ids = sorted(apic.apic_id for apic in enabled)
+        shift = next((s for s in range(32) if len({i >> s for i in ids}) == count), None)
+        if shift is not None and merged.shown("apics") | merged.shown("cpu_nodes"):
+            merged.origins["package"] = (
+                f"{merged.source('packages')}: {count}, told apart by APIC ids"
+            )
+            numbers_of = {high: i for i, high in enumerate(sorted({i >> shift for i in ids}))}
+            return [numbers_of.get(apic.apic_id >> shift, 0) for apic in apics]
+        merged.origins["package"] = f"{merged.source('packages')}: {count}, which is not shown"
+        return [index * count // len(apics) for index in range(len(apics))]
+    nodes = [apic.node for apic in apics if apic.enabled]
+    if nodes and all(node is not None and node <= _LARGEST_PACKAGE for node in nodes):
+        merged.origins["package"] = "not shown: a NUMA node with CPUs is taken for one"
+        return [apic.node or 0 for apic in apics]
+    merged.origins["package"] = "not shown: all CPUs are in one"
+    return [0] * len(apics)
+
+
+def _online(merged: _Merged, enabled: int) -> tuple[int, ...] | None:
+    online = merged.value("online")
+    if online is not None and merged.value("present") == enabled:
+        merged.origins["online"] = f"{merged.source('online')}: present and online"
+        return None if len(online) in (0, enabled) else tuple(online)
+    brought_up = merged.value("brought_up")
+    if brought_up is not None and 0 < brought_up < enabled:
+        merged.origins["online"] = (
+            f"{merged.source('brought_up')}: {brought_up} of {enabled} brought up, taken for the "
+            "first"
+        )
+        return tuple(range(brought_up))
+    if brought_up is not None:
+        merged.origins["online"] = f"{merged.source('brought_up')}: all brought up"
+    return None
+
+
+def _memory(merged: _Merged) -> tuple[Block, ...]:
+    """The memory ranges, from the best source there is."""
+    if merged.shown("blocks"):
+        merged.origins["ranges"] = f"{merged.source('blocks')}: early memory node ranges (memblock)"
+        blocks = list(merged.value("blocks"))
+    elif merged.shown("usable"):
+        blocks, odd = with_nodes(merged.value("usable"), merged.value("affinity") or ())
+        origin = f"{merged.source('usable')}: usable RAM as the kernel cuts it"
+        if merged.shown("affinity"):
+            origin += f", nodes from {merged.source('affinity')}'s SRAT"
+        merged.origins["ranges"] = origin.replace("the SRAT's SRAT", "the SRAT")
+        if odd is not None:
+            merged.warnings.append(odd)
+    elif merged.shown("cmrs"):
+        blocks = [
+            Block(start, end, _node_of(merged, start))
+            for start, end in sorted(merged.value("cmrs"))
+        ]
+        blocks = [b for a, b in zip([None, *blocks], blocks, strict=False) if not _overlap(a, b)]
+        merged.origins["ranges"] = (
+            f"{merged.source('cmrs')}: its CMRs; no source shows the memory ranges"
+        )
+        merged.warnings.append(
+            "the memory ranges are the CMRs: TDMRs and reserved areas may differ from the machine's"
+        )
+    else:
+        blocks = []
+        merged.origins["ranges"] = "no source shows the memory"
+        merged.warnings.append("no source shows the memory: the description has none")
+    if len(blocks) > MAX_RANGES or any(block.node > _LARGEST_NODE for block in blocks):
+        raise FirmwareDataError(
+            "shows more memory ranges than a description may have",
+            file=merged.name,
+            detail=f"expected at most {MAX_RANGES} and nodes up to {_LARGEST_NODE}, "
+            f"got {len(blocks)}",
+        )
+    return tuple(blocks)
+
+
+def _overlap(before: Block | None, block: Block) -> bool:
+    return before is not None and block.start < before.end
+
+
+def _node_of(merged: _Merged, address: int) -> int:
+    # A CMR above 4 GiB that begins where no other ends is most often another node's; which is
+    # not shown, so the SRAT says or node 0 it is.
+    for block in merged.value("affinity") or ():
+        if block.start <= address < block.end:
+            return int(block.node)
+    return 0
+
+
+def _firmware(merged: _Merged, *, assume_tdx: bool) -> None:
+    seamrr = merged.value("seamrr")
+    keyids = merged.value("keyids")
+    if assume_tdx and not (seamrr is Seamrr.ENABLED and keyids):
+        merged.origins["firmware"] = "assumed (--assume-tdx), not shown"
+        merged.firmware = (Seamrr.ENABLED, _ASSUMED_MKTME, _ASSUMED_TDX)
+        return
+    if keyids is not None and 0 < keyids[0] <= keyids[1]:
+        start, end = keyids
+        merged.origins["firmware"] = f"{merged.source('keyids')}: private KeyID range"
+        merged.firmware = (Seamrr.ENABLED, start - 1, end - start)
+        return
+    if seamrr is not None:
+        shown = merged.value("tdx_keyids") or 0
+        merged.origins["firmware"] = f"{merged.source('seamrr')}: SEAMRR and the number of KeyIDs"
+        total = merged.value("mktme_keyids")
+        mktme = max(total - shown, 0) if total is not None else (_ASSUMED_MKTME if shown else 0)
+        if total is None and shown:
+            merged.origins["firmware"] += "; those of MKTME are not shown"
+        merged.firmware = (seamrr, mktme, shown)
+        return
+    total = merged.value("mktme_keyids")
+    where = merged.source("mktme_keyids") if total is not None else None
+    if where is not None:
+        merged.origins["firmware"] = f"{where} shows {total} KeyIDs, none of them TDX's"
+    elif merged.only is not None:
+        merged.origins["firmware"] = f"{merged.only} shows no TDX"
+    else:
+        merged.origins["firmware"] = "no source shows TDX"
+    merged.firmware = (Seamrr.ABSENT, total or 0, 0)
+
+
+def _module(merged: _Merged) -> ModuleShown | None:
+    module = merged.value("module")
+    if module is None:
+        merged.origins["module"] = "no source shows the TDX module: the default stands"
+        return None
+    merged.origins["module"] = merged.source("module")
+    assert isinstance(module, ModuleShown)
+    return module
+
+
+def _cmrs(merged: _Merged) -> tuple[tuple[int, int], ...] | None:
+    cmrs = merged.value("cmrs")
+    if not cmrs:
+        return None
+    merged.origins["cmrs"] = merged.source("cmrs")
+    return tuple(cmrs[:MAX_CMRS])

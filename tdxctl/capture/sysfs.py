@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/sys, live or copied: CPUs, packages, nodes, and the ACPI tables where they can be read."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+from tdxctl.capture.findings import Findings
+from tdxctl.capture.iomem import read_iomem
+from tdxctl.capture.memblock import as_memblock
+from tdxctl.capture.tables import table_findings
+from tdxctl.errors import FirmwareDataError, UsageError
+from tdxctl.units import MAX_PHYSICAL_ADDRESS, parse_cpulist, printable
+
+_MAX_CPUS = 8192
+_MAX_ENTRIES = 65536
+_LARGEST_VALUE = 1 << 20
+_CPU = re.compile(r"cpu(\d{1,5})", re.ASCII)
+
+
+def read_sysfs(folder: str) -> list[Findings]:
+    """What a /sys, or a copy of it, shows.
+
+    folder is /sys itself or what holds it as `sys`. Raises UsageError where it is not there,
+    FirmwareDataError where it shows no CPUs.
+    """
+    if not os.path.isdir(folder):
+        raise UsageError(
+            f"cannot read '{printable(folder)}': not a folder", hint="/sys, or a copy of it"
+        )
+    root = next(
+        (
+            path
+            for path in (folder, os.path.join(folder, "sys"))
+            if os.path.isdir(os.path.join(path, "devices", "system", "cpu"))
+        ),
+        None,
+    )
+    if root is None:
+        raise FirmwareDataError(
+            "is not a /sys",
+            file=folder,
+            detail="expected devices/system/cpu in it",
+            hint="/sys, or a copy of it",
+        )
+    found = [_cpus(root), *_memory_map(root)]
+    warnings: list[str] = []
+    for name in ("APIC", "SRAT"):
+        path = os.path.join(root, "firmware", "acpi", "tables", name)
+        if os.path.exists(path):
+            if os.access(path, os.R_OK):
+                found += table_findings(path)
+            else:
+                warnings.append(f"the ACPI table {name} can be read as root only")
+    iomem = os.path.join(folder, "proc", "iomem")
+    if root != folder and os.path.isfile(iomem) and (data := _bytes(iomem)) is not None:
+        found.append(read_iomem(data, iomem))
+    return [*found, Findings(source="/sys", warnings=tuple(warnings))]
+
+
+def _cpus(root: str) -> Findings:
+    base = os.path.join(root, "devices", "system", "cpu")
+    numbers = sorted(
+        int(match[1]) for name in _names(base) if (match := _CPU.fullmatch(name)) is not None
+    )
+    present = _cpulist(base, "present")
+    if present is None:
+        present = numbers
+    if not present:
+        raise FirmwareDataError(
+            "shows no CPUs", file=base, detail="expected `present`, or folders cpu0, cpu1, ..."
+        )
+    if len(present) > _MAX_CPUS or len(numbers) > _MAX_CPUS:
+        raise FirmwareDataError(
+            "shows more CPUs than any machine has",
+            file=base,
+            detail=f"expected at most {_MAX_CPUS}, got {max(len(present), len(numbers))}",
+        )
+    online = _cpulist(base, "online")
+    if online is None:
+        online = [cpu for cpu in present if _value(base, f"cpu{cpu}", "online") != "0"]
+    # "/sys/devices/system/cpu/offline lists possible-but-absent CPUs; really offline = present
+    # minus online."
+    logical = {cpu: index for index, cpu in enumerate(present)}
+    possible = _cpulist(base, "possible")
+    packages = [_number(base, f"cpu{cpu}", "topology", "physical_package_id") for cpu in present]
+    return Findings(
+        source="/sys/devices/system/cpu",
+        present=len(present),
+        online=tuple(sorted(logical[cpu] for cpu in online if cpu in logical)),
+        not_enabled=None if possible is None else max(len(possible) - len(present), 0),
+        package_of=_packages(packages),
+    )
+
+
+def _packages(numbers: list[int | None]) -> tuple[int, ...]:
+    # Of every CPU, or of none: an offline CPU has no topology. Numbered from 0.
+    if any(number is None or number < 0 for number in numbers):
+        return ()
+    known = {number: index for index, number in enumerate(dict.fromkeys(numbers))}
+    return tuple(known[number] for number in numbers)
+
+
+def _memory_map(root: str) -> Iterator[Findings]:
+    # /sys/firmware/memmap/N/{start,end,type}: firmware's map before the kernel changed it.
+    base = os.path.join(root, "firmware", "memmap")
+    usable = []
+    for name in _names(base):
+        start, last = (_number(base, name, key, radix=16) for key in ("start", "end"))
+        if _value(base, name, "type") != "System RAM" or start is None or last is None:
+            continue
+        if 0 <= start <= last < MAX_PHYSICAL_ADDRESS:
+            usable.append((start, last + 1))
+    if usable:
+        yield Findings(source="/sys/firmware/memmap", usable=tuple(as_memblock(usable)))
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))[:_MAX_ENTRIES]
+    except OSError:
+        return []
+
+
+def _bytes(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read(_LARGEST_VALUE)
+    except OSError:
+        return None
+
+
+def _value(*path: str) -> str | None:
+    data = _bytes(os.path.join(*path))
+    return None if data is None else data.decode("utf-8", errors="replace").strip()
+
+
+def _number(*path: str, radix: int = 10) -> int | None:
+    text = _value(*path)
+    try:
+        return None if text is None or len(text) > 20 else int(text, radix)
+    except ValueError:
+        return None
+
+
+def _cpulist(*path: str) -> list[int] | None:
+    text = _value(*path)
+    if not text:
+        return None
+    try:
+        return sorted(set(parse_cpulist(text, limit=_MAX_CPUS)))
+    except ValueError as error:
+        raise FirmwareDataError(
+            f"is not a list of CPUs: it {error}", file=os.path.join(*path)
+        ) from None

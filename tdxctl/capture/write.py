@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A captured platform as the text of a description, with a comment where each part is from.
+
+No text of a source is carried over: what stands here is numbers, and tdxctl's own words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from tdxctl.capture.findings import ModuleShown
+from tdxctl.capture.merge import Captured, CpuSlot
+from tdxctl.platform.description import SCHEMA
+from tdxctl.seam.versions import ModuleVersion
+from tdxctl.units import approximate_size, counted, printable
+
+_WIDTH = 96
+
+
+def write_description(captured: Captured, *, name: str, options: str, source: str | None) -> str:
+    """The description of captured, as YAML.
+
+    options: the options it was captured with, without the names of files. source: what whoever
+    captures says of where the sources are from.
+    """
+    lines = [f"# Captured with: tdxctl capture {options}"]
+    if source is not None:
+        lines += _comment(f"Source: {printable(source)}")
+    for warning in captured.warnings:
+        lines += _comment(f"Note: {printable(warning)}")
+    lines += [
+        f"schema: {SCHEMA}",
+        f"name: {name}",
+        f"description: {_description(captured)}",
+        *_cpus(captured),
+        *_memory(captured),
+        *_firmware(captured),
+        *_module(captured.module, captured.origins["module"]),
+    ]
+    if captured.hibernation:
+        lines.append("kernel: {hibernation: true}  # the log says so")
+    return "\n".join(lines) + "\n"
+
+
+def _comment(text: str) -> Iterator[str]:
+    from textwrap import wrap
+
+    for index, line in enumerate(wrap(text, _WIDTH)):
+        yield f"# {'  ' if index else ''}{line}"
+
+
+def _description(captured: Captured) -> str:
+    enabled = [slot for slot in captured.slots if slot.enabled]
+    memory = sum(block.end - block.start for block in captured.ranges)
+    nodes = len({block.node for block in captured.ranges})
+    packages = len({slot.package for slot in enabled})
+    text = f"{counted(len(enabled), 'CPU')} in {counted(packages, 'package')}"
+    if memory:
+        text += f", {approximate_size(memory)} in {counted(nodes, 'NUMA node')}"
+    return text
+
+
+def _cpus(captured: Captured) -> Iterator[str]:
+    origins = captured.origins
+    yield "cpus:"
+    if captured.kernel is not None:
+        yield f"  # running Linux {captured.kernel} when captured"
+    if captured.cpu is not None:
+        family, model = captured.cpu
+        yield f"  model: {{family: {family:#x}, model: {model:#x}}}"
+    yield f"  madt:  # {origins['madt']}; packages: {origins['package']}"
+    for entry in _madt(captured.slots):
+        yield f"    - {entry}"
+    if captured.online is not None:
+        yield f"  online: {_quoted(_cpulist(captured.online))}  # {origins['online']}"
+    if captured.disabled_cpus is not None:
+        yield f"  disabled_cpus: {captured.disabled_cpus}  # {origins['disabled_cpus']}"
+    elif "disabled_cpus" in origins:
+        yield f"  disabled_cpus: auto  # {origins['disabled_cpus']}"
+
+
+def _madt(slots: tuple[CpuSlot, ...]) -> Iterator[str]:
+    for (package, enabled), group in groupby(slots, lambda slot: (slot.package, slot.enabled)):
+        ids = _cpulist([slot.apic_id for slot in group])
+        tail = "" if enabled else ", enabled: false"
+        yield f"{{apic_id: {_quoted(ids)}, package: {package}{tail}}}"
+
+
+def _quoted(text: str) -> str:
+    # A list of numbers is text in YAML once it has a comma or a colon.
+    return text if text.replace("-", "").isdigit() else f'"{text}"'
+
+
+def _cpulist(numbers: Iterable[int]) -> str:
+    # In the order given: runs of neighbours, `0-63`, and of every second, `0-62:1/2`.
+    numbers = list(numbers)
+    parts = []
+    at = 0
+    while at < len(numbers):
+        step = numbers[at + 1] - numbers[at] if at + 1 < len(numbers) else 0
+        end = at + 1
+        while end < len(numbers) and step > 0 and numbers[end] - numbers[end - 1] == step:
+            end += 1
+        if end - at < 3 and step != 1:
+            end = at + 1
+        first, last = numbers[at], numbers[end - 1]
+        if end == at + 1:
+            parts.append(str(first))
+        else:
+            parts.append(f"{first}-{last}" if step == 1 else f"{first}-{last}:1/{step}")
+        at = end
+    return ",".join(parts)
+
+
+def _memory(captured: Captured) -> Iterator[str]:
+    origins = captured.origins
+    yield "memory:"
+    if captured.ranges:
+        yield f"  ranges:  # {origins['ranges']}"
+        for block in captured.ranges:
+            yield f"    - {{start: {block.start:#x}, end: {block.end:#x}, node: {block.node}}}"
+    else:
+        yield f"  ranges: []  # {origins['ranges']}"
+    if captured.cmrs is None:
+        yield "  cmrs: auto  # no source shows them"
+        return
+    yield f"  cmrs:  # {origins['cmrs']}"
+    for start, end in captured.cmrs:
+        yield f"    - {{base: {start:#x}, size: {end - start:#x}}}"
+
+
+def _firmware(captured: Captured) -> Iterator[str]:
+    yield "firmware:"
+    yield f"  seamrr: {captured.seamrr.value}  # {captured.origins['firmware']}"
+    yield f"  mktme_keyids: {captured.mktme_keyids}"
+    yield f"  tdx_keyids: {captured.tdx_keyids}"
+
+
+def _module(module: ModuleShown | None, origin: str) -> Iterator[str]:
+    if module is None:
+        yield f"# module: {origin}"
+        return
+    if not module.loaded:
+        yield f"module: {{loaded: false}}  # {origin}"
+        return
+    if module.version is None:
+        yield f"module: {{loaded: true}}  # {origin}; its version is not shown"
+        return
+    yield f"module:  # {origin}"
+    yield "  loaded: true"
+    try:
+        version = ModuleVersion.parse(module.version)
+    except ValueError:
+        yield f"  # version {module.version} is not modelled: the default stands"
+        return
+    short = "" if module.version.count(".") > 1 else ", without its update"
+    yield f'  version: "{module.version}"  # as shown{short}; behaves as {version.behaviour.value}'
+    if module.build_date is not None:
+        yield f"  build_date: {module.build_date}"
+    if module.build_num is not None:
+        yield f"  build_num: {module.build_num}"
+    if module.features is not None:
+        yield f"  features: {module.features:#x}"

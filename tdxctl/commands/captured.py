@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the options of `capture` to a description that loads."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+
+from tdxctl.capture.sources import capture
+from tdxctl.errors import DescriptionError, FirmwareDataError, UsageError
+from tdxctl.platform.load import load_text
+from tdxctl.units import NAME_PATTERN, printable
+
+
+def captured(
+    sources: list[tuple[str, str]],
+    name: str | None,
+    output: str,
+    source: str | None,
+    *,
+    assume_tdx: bool,
+) -> tuple[str, list[str]]:
+    """The description's text, and notes to whoever captures. Raises UsageError."""
+    if not sources:
+        raise UsageError(
+            "nothing to capture from",
+            hint="--dmesg FILE, --acpi FILE, --iomem FILE, --sysfs DIR, --system-report FILE or "
+            "--live",
+        )
+    if [path for _, path in sources].count("-") > 1:
+        raise UsageError("standard input can be one source only")
+    if name is None:
+        stem = PurePath(output).stem
+        name = stem if re.fullmatch(NAME_PATTERN, stem, re.ASCII) else "captured"
+    elif not re.fullmatch(NAME_PATTERN, name, re.ASCII):
+        raise UsageError(
+            f"not a platform's name: '{printable(name)}'",
+            hint="1 to 64 letters, digits, dots, underscores and hyphens",
+        )
+    text, warnings = capture(sources, name=name, assume_tdx=assume_tdx, source=source)
+    try:
+        load_text(text)
+    except DescriptionError as error:
+        problem = error.problems[0]
+        raise FirmwareDataError(
+            "shows a platform that cannot be described",
+            file=sources[0][1],
+            detail=f"{problem.path}: {problem.summary}",
+        ) from None
+    return text, [printable(warning) for warning in warnings]

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Logs as people send them: prefixes, boots, escapes, cuts."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from tdxctl.capture.bootlog import read_log
+from tdxctl.errors import FirmwareDataError
+
+TEXT = "virt/tdx: module initialized"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[    1.234567] virt/tdx: module initialized",
+        "[    1.234567][    T1] virt/tdx: module initialized",
+        "[    1.234567] [   T1] virt/tdx: module initialized",
+        "[    1.234567@3] virt/tdx: module initialized",
+        "<6>[    1.234567] virt/tdx: module initialized",
+        "kern  :info  : [    1.234567] virt/tdx: module initialized",
+        "Nov 22 18:56:15 some-host kernel: [    1.234567] virt/tdx: module initialized",
+        "Nov 22 18:56:15 some-host kernel: virt/tdx: module initialized",
+        "Nov 02 08:06:05.123456 some-host kernel: virt/tdx: module initialized",
+        "2024-09-20T12:34:56+0200 some-host kernel: virt/tdx: module initialized",
+        "2024-09-20T12:34:56,123456+02:00 virt/tdx: module initialized",
+        "[    1.234567] some-host kernel: virt/tdx: module initialized",
+        "[Fri Sep 20 12:34:56 2024] virt/tdx: module initialized",
+        "[  +0.000012] virt/tdx: module initialized",
+        "[    1.234567 <    0.000012>] virt/tdx: module initialized",
+        "[..] virt/tdx: module initialized",
+        "12:34:56.789 ttyS0 | [    1.234567] virt/tdx: module initialized\r",
+        "\x1b[32m[    1.234567] \x1b[0m\x1b[33mvirt/tdx: \x1b[0mmodule initialized\x1b[0m",
+        "  virt/tdx: module initialized",
+        "virt/tdx: module initialized",
+    ],
+)
+def test_what_tools_and_consoles_put_before_a_message_is_taken_off(line: str) -> None:
+    [read] = read_log(f"{line}\n".encode(), "t").lines
+    assert read.text.strip() == TEXT
+    assert read.number == 1
+
+
+def test_of_several_boots_the_last_is_kept() -> None:
+    log = read_log(
+        b"[    0.000000] Linux version 6.8.0\n[    1.000000] tdx: one\n"
+        b"[    0.000000] Linux version 6.9.0\n[    1.000000] tdx: two\n",
+        "t",
+    )
+    assert [line.text for line in log.lines] == ["Linux version 6.9.0", "tdx: two"]
+    assert (log.boots, log.begins) == (2, True)
+    assert log.lines[0].number == 3
+
+
+def test_journalctl_separates_boots_itself() -> None:
+    log = read_log(
+        b"Nov 22 18:00:00 h kernel: tdx: one\n-- Reboot --\nNov 22 19:00:00 h kernel: tdx: two\n",
+        "t",
+    )
+    assert [line.text for line in log.lines] == ["tdx: two"]
+    assert log.boots == 2
+
+
+def test_a_filtered_log_of_two_boots_begins_each_with_its_command_line() -> None:
+    one = b"[    0.000000] Command line: a\n[    0.5] Kernel command line: a\n[    1.0] tdx: x\n"
+    log = read_log(one + one, "t")
+    assert (log.boots, len(log.lines), log.begins) == (2, 3, False)
+
+
+def test_what_someone_left_out_is_noticed() -> None:
+    assert read_log(b"[    1.000000] tdx: one\n...\n", "t").elided
+    assert not read_log(b"[    1.000000] tdx: one ...\n", "t").elided
+
+
+def test_other_encodings_are_read() -> None:
+    assert read_log("\ufefftdx: one\n".encode(), "t").lines[0].text == "tdx: one"
+    assert read_log("tdx: one\r\n".encode("utf-16"), "t").lines[0].text == "tdx: one"
+    assert read_log(b"tdx: \xff\xfe one\n", "t").lines[0].text == "tdx: \ufffd\ufffd one"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "t: is not a kernel's log (no line of it is one that a kernel prints)"),
+        (b"dear colleague,\n", "t: is not a kernel's log (no line of it is one that a kernel "),
+        (gzip.compress(b"tdx: one\n"), "t: is compressed with gzip"),
+    ],
+)
+def test_what_is_no_log_is_told(data: bytes, message: str) -> None:
+    with pytest.raises(FirmwareDataError) as caught:
+        read_log(data, "t")
+    assert caught.value.diagnostics()[0].render().startswith(message)

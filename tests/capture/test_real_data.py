@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real logs and tables, where TDXCTL_REALDATA names a folder of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tdxctl import Machine, Platform
+from tdxctl.capture.acpi import AcpiTable, read_tables, tables_of
+from tdxctl.capture.bootlog import read_log
+from tdxctl.capture.dmesg import read_dmesg
+from tdxctl.capture.madt import EntryType, parse_madt
+from tdxctl.capture.memblock import with_nodes
+from tdxctl.capture.sources import capture
+from tdxctl.capture.srat import EntryType as SratEntryType
+from tdxctl.capture.srat import parse_srat
+from tests.capture import acpi_tables as acpi
+
+_FOLDER = os.environ.get("TDXCTL_REALDATA")
+REAL = Path(_FOLDER) if _FOLDER else None
+needs_real_data = pytest.mark.skipif(REAL is None, reason="TDXCTL_REALDATA names no real data")
+
+
+def _files(pattern: str) -> list[Path]:
+    return sorted(REAL.glob(pattern)) if REAL is not None else []
+
+
+def _ids(path: Path) -> str:
+    return path.name
+
+
+LOGS = _files("dmesg/*.dmesg.txt")
+TABLES = _files("acpi/*.bin")
+
+
+def _captured(log: Path, *, assume_tdx: bool = False) -> tuple[dict[str, Any], tuple[str, ...]]:
+    text, warnings = capture(
+        [("--dmesg", str(log))], name="captured", assume_tdx=assume_tdx, source=None
+    )
+    return yaml.safe_load(text), warnings
+
+
+def _sidecar(log: Path) -> dict[str, Any]:
+    loaded = json.loads(Path(str(log).replace(".dmesg.txt", ".json")).read_text())
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+# Of each log: CPUs enabled, slots not enabled, memory ranges, nodes. Read off its lines
+# `Allowing ...` and `Early memory node ranges` by eye; the excerpt has neither.
+COUNTS = {
+    "amd-R6515-7713-512G-50e820": (128, 0, 10, 2),
+    "bdx-ex-brickland-E7-8890v4-4s-512G-192cpu": (192, 0, 8, 4),
+    "clx-S2600BPB-8260L-2s-128G-manyholes": (96, 0, 12, 2),
+    "excerpt-spr-eaglestream-2s-128G": (2, 0, 5, 1),
+    "gnr-dell-genuine0000-86c-1s-32G": (172, 0, 5, 1),
+    "hp-microserver-gen8-E3-60of64hotplug": (4, 60, 3, 1),
+    "icx-8358-2s-128G-a": (128, 0, 5, 2),
+    "ivb-S2600WP-2697v2-2s-112G-120hotplug": (48, 120, 7, 2),
+    "knl-groveport-256cpu-104G-mcdram-2node": (256, 0, 9, 2),
+    "skx-hpe-DL380g10-4110-2s-32G-manyholes": (32, 0, 13, 2),
+    "spr-lkp-spr-2sp4-8480CTDX-2s-512G-TME": (224, 0, 6, 2),
+    "vm-nutanix-icx4314-24of240-216disabled": (24, 216, 5, 1),
+    "wsm-bull-X8DAH-X5650-2s-24G-12hotplug": (12, 12, 4, 2),
+    "xeonw-2135-1s-64G": (12, 0, 5, 1),
+}
+
+
+@needs_real_data
+@pytest.mark.parametrize("log", LOGS, ids=_ids)
+def test_a_real_log_is_captured_without_loss(log: Path) -> None:
+    platform = Platform.from_dict(_captured(log)[0])
+    enabled = sum(entry.enabled for entry in platform.cpus.madt)
+    nodes = {r.node for r in platform.memory.ranges}
+    assert (enabled, platform.cpus.disabled_cpus, len(platform.memory.ranges), len(nodes)) == (
+        COUNTS[log.name.removesuffix(".dmesg.txt")]
+    )
+
+
+@needs_real_data
+@pytest.mark.parametrize("kernel", ["v5", "6.8"])
+@pytest.mark.parametrize("log", LOGS, ids=_ids)
+def test_the_memory_map_alone_ends_as_measured(log: Path, kernel: str) -> None:
+    expected = _sidecar(log)["expect_memory_only"].get(kernel)
+    if expected is None:
+        pytest.skip("nothing was measured for it")
+    data = _captured(log)[0]
+    data["cpus"] |= {"online": "all", "disabled_cpus": 0}
+    data["firmware"] = {"seamrr": "enabled", "mktme_keyids": 31, "tdx_keyids": 32}
+    machine = Machine.boot(Platform.from_dict(data), kernel)
+    assert machine.tdx_init().returned == expected["ret"]
+    assert machine.status == expected["status"]
+    assert len(machine.tdmrs) == expected["nr_tdmrs"]
+    assert machine.pamt_bytes == expected["pamt_kb"] << 10
+    assert [[hex(t.base), hex(t.size), len(t.reserved)] for t in machine.tdmrs] == (
+        expected["tdmrs"]
+    )
+
+
+@needs_real_data
+@pytest.mark.parametrize("log", LOGS, ids=_ids)
+def test_as_captured_no_real_log_shows_tdx(log: Path) -> None:
+    platform = Platform.from_dict(_captured(log)[0])
+    for kernel in ("v5", "6.8"):
+        assert Machine.boot(platform, kernel).tdx_init().returned == -19
+
+
+@needs_real_data
+@pytest.mark.parametrize("log", LOGS, ids=_ids)
+def test_with_tdx_assumed_slots_that_are_not_enabled_stop_v5(log: Path) -> None:
+    """Expect -EINVAL where the log shows some, and nothing in the way elsewhere."""
+    platform = Platform.from_dict(_captured(log, assume_tdx=True)[0])
+    not_enabled = COUNTS[log.name.removesuffix(".dmesg.txt")][1]
+    assert Machine.boot(platform, "v5").tdx_init().returned == (-22 if not_enabled else 0)
+
+
+@needs_real_data
+@pytest.mark.parametrize("log", LOGS, ids=_ids)
+def test_the_e820_map_cut_as_the_kernel_does_gives_the_kernels_own_ranges(log: Path) -> None:
+    found = read_dmesg(read_log(log.read_bytes(), log.name))
+    if not found.blocks:
+        pytest.skip("the log shows no node ranges")
+    assert with_nodes(found.usable, found.affinity)[0] == list(found.blocks)
+
+
+def _madt_counts(table: AcpiTable) -> dict[str, object]:
+    parsed = parse_madt(table)
+    counts: dict[str, object] = {"types": {str(kind): n for kind, n in parsed.types}}
+    for name, kind in (("lapic", EntryType.LAPIC), ("x2apic", EntryType.X2APIC)):
+        entries = [entry for entry in parsed.entries if entry.type is kind]
+        counts |= {
+            name: len(entries),
+            f"{name}_enabled": sum(entry.enabled for entry in entries),
+            f"{name}_disabled": sum(not entry.enabled for entry in entries),
+            f"{name}_online_capable": sum(entry.online_capable for entry in entries),
+        }
+    return counts
+
+
+def _srat_counts(table: AcpiTable) -> dict[str, object]:
+    parsed = parse_srat(table)
+    types = dict(parsed.types)
+    return {
+        "mem": [
+            {
+                "pxm": memory.pxm,
+                "base": hex(memory.base),
+                "end": hex(memory.end),
+                "hotplug": memory.hotplug,
+                "nonvolatile": memory.nonvolatile,
+            }
+            for memory in parsed.memory
+            if memory.enabled
+        ],
+        "cpu": types.pop(SratEntryType.CPU, 0),
+        "x2cpu": types.pop(SratEntryType.X2APIC_CPU, 0),
+        "other": {str(k): n for k, n in types.items() if k != SratEntryType.MEMORY},
+    }
+
+
+@needs_real_data
+@pytest.mark.parametrize("form", ["binary", "acpidump"])
+@pytest.mark.parametrize("file", TABLES, ids=_ids)
+def test_a_real_table_has_the_counts_that_are_known_of_it(file: Path, form: str) -> None:
+    expected = json.loads(Path(f"{file}.json").read_text())["parsed"]
+    if form == "binary":
+        [table] = read_tables(str(file))
+    else:
+        [table] = tables_of(acpi.acpidump(file.read_bytes()).encode(), file.name)
+    counts = (_madt_counts if table.signature == "APIC" else _srat_counts)(table)
+    counts |= {"rev": table.revision, "len": len(table.data)}
+    counts["checksum_ok"] = not table.warnings
+    assert counts == {key: value for key, value in expected.items() if key in counts}
+    assert capture([("--acpi", str(file))], name="t", assume_tdx=False, source=None)
+
+
+@needs_real_data
+@pytest.mark.parametrize("file", _files("sysfs/*.json"), ids=_ids)
+def test_a_real_sysfs_is_captured(file: Path, tmp_path: Path) -> None:
+    files = json.loads(file.read_text()).get("files")
+    if files is None:
+        pytest.skip("beside a file of another kind")
+    for name, text in files.items():
+        if name.startswith("sys/"):
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    if not (tmp_path / "sys" / "devices" / "system" / "cpu").is_dir():
+        pytest.skip("the snapshot has no CPUs")
+    text, _ = capture([("--sysfs", str(tmp_path))], name="t", assume_tdx=False, source=None)
+    platform = Platform.from_dict(yaml.safe_load(text))
+    offline = {
+        "hwloc-offline-cpu0-node0.json": [0, 1, 2, 3, 21, 22, 23],
+        "hwloc-32intel64-2p8co2t_8ve.json": [],
+    }
+    if file.name in offline:
+        present = range(len(platform.cpus.madt))
+        assert [cpu for cpu in present if cpu not in platform.cpus.online] == offline[file.name]
+
+
+@needs_real_data
+def test_a_real_iomem_is_captured() -> None:
+    [file] = _files("sysfs/*iomem.txt")
+    text, _ = capture([("--iomem", str(file))], name="t", assume_tdx=False, source=None)
+    platform = Platform.from_dict(yaml.safe_load(text))
+    assert [(hex(r.start), hex(r.end)) for r in platform.memory.ranges] == [
+        ("0x1000", "0xa0000"),
+        ("0x100000", "0xf6dd6000"),
+        ("0xf6de3000", "0xf6ecc000"),
+        ("0xf6f1b000", "0xf7f9b000"),
+        ("0xf7fff000", "0xf8000000"),
+        ("0x100000000", "0x208000000"),
+    ]
