@@ -66,6 +66,8 @@ ALLOWED = {
     ("init", "--platform", "spr-2s-512g", "--format", "dmesg"): BOOTING | {"sqlite3"},
     ("validate", "platforms/spr-2s-512g.yaml"): LOADING,
     ("capture", "--dmesg", "tests/data/boot.log"): LOADING,
+    ("diagnose", "tests/data/boot.log"): CLICK | {"numpy"},
+    ("diagnose", "tests/data/failed.log"): CLICK,
     ("plan", "--platform", "spr-2s-512g"): BOOTING,
     ("kernels",): CLICK,
     ("test", "tests/data/passes.yaml"): BOOTING,
@@ -168,6 +170,9 @@ ROOMS: dict[str, set[str]] = {
     "explain": {"explain", "events"} | LEAVES | SEAM_TABLES,
     "platform.changes": {"platform.cmrs", "platform.description", "errors", "units"},
     "capture": {"capture", "platform.description", "seam.versions", "errors", "units"},
+    "diagnose": {"diagnose", "capture", "explain", "machine", "platform.description", "events"}
+    | LEAVES
+    | SEAM_TABLES,
     "plan": {"machine", "host.kernels", "platform.description", "events", "errors", "units"},
     "scenario": {"scenario", "machine", "operations", "platform", "host.kernels", "host.steps"}
     | {"events", "errors", "errnos", "units"}
@@ -178,7 +183,7 @@ ROOMS: dict[str, set[str]] = {
     "lab": {"store", "machine", "operations", "platform.description", "host.kernels", "events"}
     | {"report", "errors"},
     "script": {"operations", "platform.calls", "events", "units"},
-    "report": {"report", "events", "script", "plan", "explain", "host.kernels"}
+    "report": {"report", "events", "script", "plan", "explain", "host.kernels", "diagnose.outcome"}
     | {"platform.description", "platform.calls", "scenario.description"}
     | LEAVES
     | SEAM_TABLES,

@@ -53,7 +53,7 @@ class _Seen:
     seamrr: Seamrr | None = None
     tdx_keyids: int | None = None
     hibernation: bool | None = None
-    cmrs: list[tuple[int, int]] = field(default_factory=list)
+    cmrs: dict[tuple[int, int], None] = field(default_factory=dict)
     loaded: bool | None = None
     version: str | None = None
     build_date: int | None = None
@@ -277,8 +277,8 @@ def _hibernation(seen: _Seen, match: re.Match[str]) -> None:
 
 def _cmr(seen: _Seen, match: re.Match[str]) -> None:
     start, end = int(match[1], 16), int(match[2], 16)
-    if start < end <= MAX_PHYSICAL_ADDRESS and (start, end) not in seen.cmrs:
-        seen.cmrs.append((start, end))
+    if start < end <= MAX_PHYSICAL_ADDRESS:
+        seen.cmrs[start, end] = None
 
 
 def _module(seen: _Seen, match: re.Match[str]) -> None:

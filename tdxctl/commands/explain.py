@@ -13,14 +13,14 @@ from tdxctl.commands.output import print_text
 @click.argument("what", nargs=-1, required=True)
 @format_option("text", "json")
 def command(what: tuple[str, ...], output_format: str) -> int:
-    """Say what a status, an errno, a SEAMCALL leaf or a metadata field means.
+    """Say what a status, an errno, a SEAMCALL leaf, a check or a line of a log means.
 
     \b
       tdxctl explain 0xc0000a2100000300
-      tdxctl explain -28 ENODEV TDH.SYS.RD 0x9100000100000008
+      tdxctl explain -28 TDH.SYS.RD reserved-areas "virt/tdx: module not loaded"
 
-    WHAT is a number in hex or decimal, or a name; - reads words from standard input. Exit 1
-    when one of them is unknown.
+    WHAT is a number in hex or decimal, a name, the id of a check, or a quoted line of a kernel's
+    log; - reads standard input. Exit 1 when one of them is unknown.
     """
     from tdxctl.commands.parse import words
     from tdxctl.explain.lookup import look_up

@@ -33,10 +33,15 @@ def cpulist(text: str) -> list[int]:
 
 
 def words(arguments: tuple[str, ...]) -> list[str]:
-    """The arguments, `-` standing for the words on standard input."""
+    """The arguments; `-` stands for standard input: known lines of a log whole, other words."""
+    from tdxctl.explain.loglines import find_line
+
     found: list[str] = []
     for argument in arguments:
-        found += sys.stdin.read().split() if argument == "-" else [argument]
+        for line in sys.stdin.read().splitlines() if argument == "-" else ():
+            found += [line.strip()] if find_line(line) else line.split()
+        if argument != "-":
+            found.append(argument)
     if not any(found):
         raise UsageError("there is nothing to explain", hint="give a code or a name")
     return found

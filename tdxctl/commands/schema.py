@@ -7,7 +7,7 @@ import click
 
 from tdxctl.commands.output import print_text
 
-_NAMES = ("platform", "scenario", "init", "status", "plan", "test", "error")
+_NAMES = ("platform", "scenario", "init", "status", "plan", "test", "diagnosis", "error")
 
 
 @click.command("schema")

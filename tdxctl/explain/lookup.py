@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what a person pastes to what it means: statuses, errnos, leaves, metadata fields."""
+"""From what a person pastes to what it means: codes, names, checks, lines of a kernel's log."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import re
 from dataclasses import dataclass
 
 from tdxctl.errnos import Errno
+from tdxctl.explain.checks import BY_ID as CHECKS_BY_ID
+from tdxctl.explain.checks import Check
 from tdxctl.explain.errnos import ERRNOS
 from tdxctl.explain.leaves import LEAVES, returned_by
+from tdxctl.explain.loglines import KnownLine, find_line
 from tdxctl.explain.statuses import STATUSES
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Status, base_status, status_details
@@ -43,7 +46,9 @@ _LARGEST_LEAF = 0xFFFF
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What something is: kind (status, errno, leaf, metadata-field, unknown), name, lines.
+    """What something is: kind, name, lines.
+
+    kind: status, errno, leaf, metadata-field, check, log-line, unknown.
 
     lines are (label, text) pairs; nearest holds names that look alike, for what is unknown.
     """
@@ -61,8 +66,12 @@ class Answer:
 
 
 def look_up(asked: str) -> Answer:
-    """The meaning of one word: a number in hex or decimal, or a name."""
+    """The meaning of a number in hex or decimal, a name, a check's id, or a line of a log."""
     text = asked.strip().rstrip(".,;:")
+    if text.lower() in CHECKS_BY_ID:
+        return _check(asked, CHECKS_BY_ID[text.lower()])
+    if " " in text and (found := find_line(text)) is not None:
+        return _log_line(asked, *found)
     number = _number(text)
     if number is not None:
         return _of_number(asked, number)
@@ -200,6 +209,34 @@ def _field(asked: str, first: int, name: str, index: int | None) -> Answer:
     return Answer(asked, "metadata-field", name + element, lines)
 
 
+def _check(asked: str, check: Check) -> Answer:
+    lines = [("checks that", check.title), ("looks at", check.looks_at)]
+    if check.parent is not None:
+        lines.append(("after", check.parent))
+    for cause in check.causes:
+        seen = "" if cause.seen is None else f" (seen {cause.seen} times)"
+        lines += [("cause", cause.cause + seen), ("to do", cause.way_out)]
+    return Answer(asked, "check", check.id, tuple(lines))
+
+
+def _log_line(asked: str, known: KnownLine, match: re.Match[str]) -> Answer:
+    # Codes in it are explained too.
+    lines = [("means", known.meaning)]
+    if known.check is not None:
+        lines.append(("check", f"{known.check}; `tdxctl explain {known.check}` has causes"))
+    for number in (int(text, 16) for text in re.findall(r"\b0x([0-9a-f]{16})\b", match[0])):
+        if number > _LARGEST_LEAF and base_status(number) is not None:
+            status = _status(asked, number, exact=True)
+            lines += [("status", f"{status.name}, {number:#x}")]
+            lines += [(label, text) for label, text in status.lines if label in _OF_A_STATUS]
+        elif number in Leaf.__members__.values():
+            lines.append(("leaf", Leaf(number).title))
+    return Answer(asked, "log-line", known.id, tuple(lines))
+
+
+_OF_A_STATUS = ("details", "means", "to do")
+
+
 def _unknown_status(asked: str, number: int) -> Answer:
     kind = _CLASSES.get(number >> 40 & 0xFF)
     lines = [("looks like", "a SEAMCALL status" if number >> 63 or kind else "a number")]
@@ -213,6 +250,8 @@ def _unknown(asked: str, name: str) -> Answer:
     import difflib
 
     names = [*Status.__members__, *Errno.__members__, *(leaf.title for leaf in Leaf)]
-    folded = {known.replace(".", "_"): known for known in names}
+    if asked.islower():
+        names += list(CHECKS_BY_ID)
+    folded = {known.replace(".", "_").upper(): known for known in names}
     near = difflib.get_close_matches(name, folded, n=3) if name else []
     return Answer(asked, "unknown", asked, (), tuple(folded[match] for match in near))

@@ -35,7 +35,7 @@ def to_json(answers: list[Answer]) -> str:
                     "asked": answer.asked,
                     "kind": answer.kind,
                     "name": answer.name,
-                    **{label.replace(" ", "_"): text for label, text in answer.lines},
+                    **_facts(answer),
                     "nearest": list(answer.nearest),
                 }
                 for answer in answers
@@ -43,3 +43,10 @@ def to_json(answers: list[Answer]) -> str:
         },
         indent=2,
     )
+
+
+def _facts(answer: Answer) -> dict[str, object]:
+    # A key a label; where labels stand more than once, all of them in order.
+    if answer.kind in ("check", "log-line"):
+        return {"lines": [{"label": label, "text": text} for label, text in answer.lines]}
+    return {label.replace(" ", "_"): text for label, text in answer.lines}

@@ -147,7 +147,53 @@ _ERROR = _object(
         )
     ),
 )
-_SCHEMAS = {"init": _INIT, "status": _STATUS, "plan": _PLAN, "test": _TEST, "error": _ERROR}
+_CHECK = _object(
+    id=_TEXT,
+    title=_TEXT,
+    parent=_MAYBE_TEXT,
+    verdict={"enum": ["PASS", "WARN", "FAIL", "SKIP", "UNKNOWN"]},
+    detail=_TEXT,
+    line=_maybe(_object(number=_NUMBER, text=_TEXT)),
+    status=_maybe(
+        _object(
+            leaf=_NUMBER,
+            leaf_name=_TEXT,
+            value=_HEX,
+            name=_TEXT,
+            details=_MAYBE_TEXT,
+            meaning=_TEXT,
+            to_do=_TEXT,
+        )
+    ),
+    causes=_list(_object(cause=_TEXT, to_do=_TEXT, seen=_MAYBE_NUMBER)),
+)
+_PREDICTION = _object(
+    kernel=_TEXT,
+    basis=_TEXT,
+    printed_kib=_MAYBE_NUMBER,
+    predicted_kib=_MAYBE_NUMBER,
+    why=_MAYBE_TEXT,
+    agrees=_FLAG,
+    differences=_list(_TEXT),
+)
+_STATES = ["initialized", "failed", "not started", "not enabled", "not supported", "unknown"]
+_DIAGNOSIS = _object(
+    state={"enum": _STATES},
+    healthy=_FLAG,
+    summary=_TEXT,
+    check=_MAYBE_TEXT,
+    kernel=_MAYBE_TEXT,
+    checks=_list(_CHECK),
+    prediction=_maybe(_PREDICTION),
+)
+_SCHEMAS = {
+    "init": _INIT,
+    "status": _STATUS,
+    "plan": _PLAN,
+    "test": _TEST,
+    "diagnosis": _DIAGNOSIS,
+    "error": _ERROR,
+}
 #: What `output_schema` has one of.
 NAMES = tuple(_SCHEMAS)
 

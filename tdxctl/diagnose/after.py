@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of what comes after an initialization, and of lines that mislead."""
+
+from __future__ import annotations
+
+from tdxctl.diagnose.evidence import Evidence
+from tdxctl.diagnose.outcome import Outcome
+from tdxctl.diagnose.progress import (
+    NOT_SHOWN,
+    PASS,
+    WARN,
+    call_failed,
+    done,
+    failed,
+    passed,
+)
+from tdxctl.explain.checks import BY_ID
+from tdxctl.explain.loglines import line_of
+
+
+def kvm(evidence: Evidence) -> Outcome:
+    """What kvm_intel says."""
+    if (seen := evidence.last("tdp-mmu")) is not None:
+        return Outcome(WARN, "KVM's TDP MMU is off", seen.line, causes=BY_ID["kvm"].causes)
+    if (seen := evidence.last("kvm-supported")) is not None:
+        return passed(seen.line, "KVM says so")
+    if (seen := evidence.last("kvm-failed")) is not None:
+        return failed("kvm", seen.line, "KVM goes on without TDX")
+    return NOT_SHOWN
+
+
+def td_runtime(evidence: Evidence) -> Outcome:
+    """Errors while TDs ran, after the bring-up."""
+    end = done(evidence)
+    for call in evidence.seamcalls:
+        # After the bring-up its own leaves are called again, for a CPU that comes online.
+        late = end is not None and call.line.number > end.number and not call.is_debug
+        if call.is_of_a_td or late:
+            found = call_failed("td-runtime", call)
+            return Outcome(WARN, found.detail, found.line, found.status, found.causes)
+    if (seen := evidence.last("kvm-warning")) is not None:
+        causes = BY_ID["td-runtime"].causes
+        return Outcome(WARN, "KVM warned while a TD ran", seen.line, causes=causes)
+    return Outcome(PASS, "no error at run time is shown")
+
+
+def kexec(evidence: Evidence) -> Outcome:
+    """Whether kexec was refused."""
+    if (seen := evidence.last("kexec")) is not None:
+        return Outcome(WARN, "refused", seen.line, causes=BY_ID["kexec"].causes)
+    return Outcome(PASS, "no refusal is shown")
+
+
+def harmless(evidence: Evidence) -> Outcome:
+    """Lines that are no failure, whatever they look like."""
+    for call in evidence.seamcalls:
+        if call.is_debug:
+            return passed(
+                call.line, f"leaf {call.leaf} is one for debugging: production modules lack it"
+            )
+    for line_id in ("debugconfig", "symbol-version", "s3"):
+        if (seen := evidence.first(line_id)) is not None:
+            return passed(seen.line, line_of(line_id).meaning.removeprefix("Harmless: "))
+    return Outcome(PASS, "none is shown")

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of what has to be there before an initialization: CPU, firmware, kernel, KVM."""
+
+from __future__ import annotations
+
+from tdxctl.diagnose.evidence import Evidence
+from tdxctl.diagnose.outcome import Outcome
+from tdxctl.diagnose.progress import (
+    AFTER_INFO,
+    NOT_SHOWN,
+    PASS,
+    UNKNOWN,
+    Rule,
+    attempted,
+    done,
+    failed,
+    first_call,
+    passed,
+    past_boot,
+)
+
+_MIN_KEYIDS = 2
+
+
+_INTEL_FAMILY = 6
+
+
+# Sapphire, Emerald and Granite Rapids (-D), Sierra and Clearwater Forest.
+_MODELS_WITH_TDX = frozenset({0x8F, 0xCF, 0xAD, 0xAE, 0xAF, 0xDD})
+
+
+# Server models before them: Nehalem to Ice Lake, Xeon Phi.
+_MODELS_BEFORE_TDX = frozenset(
+    {0x1A, 0x1E, 0x2C, 0x2D, 0x2E, 0x2F, 0x3A, 0x3C, 0x3E, 0x3F, 0x4F, 0x55, 0x56, 0x57, 0x6A, 0x6C}
+    | {0x85}
+)
+
+
+def host(evidence: Evidence) -> Outcome:
+    """Whether the log is a host's at all."""
+    if (seen := evidence.first("guest")) is not None:
+        return failed("host", seen.line, "it is the log of a kernel inside a TD")
+    return Outcome(PASS, "no line of a guest's kernel")
+
+
+def cpu(evidence: Evidence) -> Outcome:
+    """Whether the CPU's generation has TDX."""
+    if (seen := evidence.first("keyids", "version", "initialized", "pamt")) is not None:
+        return passed(seen.line, "it has TDX")
+    if evidence.cpu is None or evidence.cpu_line is None:
+        return NOT_SHOWN
+    family, model = evidence.cpu
+    name = f"family {family:#x}, model {model:#x}"
+    if family == _INTEL_FAMILY and model in _MODELS_WITH_TDX:
+        return passed(evidence.cpu_line, f"{name}: a generation with TDX")
+    if family == _INTEL_FAMILY and model not in _MODELS_BEFORE_TDX:
+        return Outcome(UNKNOWN, f"{name}: not known here", evidence.cpu_line)
+    return failed("cpu", evidence.cpu_line, f"{name}: not of a generation with TDX")
+
+
+def tme(evidence: Evidence) -> Outcome:
+    """Whether the BIOS enabled memory encryption."""
+    for line_id, on in (("report-tme", "1"), ("mktme", "enabled"), ("tme", "enabled")):
+        if (seen := evidence.last(line_id)) is None:
+            continue
+        if seen.groups[0] == on:
+            return passed(seen.line, "enabled by the BIOS")
+        return failed("tme", seen.line, "not enabled by the BIOS")
+    return NOT_SHOWN
+
+
+def seamrr(evidence: Evidence) -> Outcome:
+    """Whether SEAMRR is enabled."""
+    if (seen := evidence.last("report-seamrr")) is not None:
+        if seen.groups[0] == "1":
+            return passed(seen.line, "SEAMRR is enabled")
+        return failed("seamrr", seen.line, "SEAMRR is not enabled: MSR 0x1401, bit 11 is clear")
+    if (seen := evidence.last("seamrr-enabled")) is not None:
+        return passed(seen.line, "SEAMRR is enabled")
+    return NOT_SHOWN
+
+
+def keyids(evidence: Evidence) -> Outcome:
+    """How many KeyIDs the BIOS gave TDX."""
+    if (seen := evidence.last("one-keyid")) is not None:
+        return failed("keyids", seen.line, "too few KeyIDs: the module's own and none for guests")
+    if (seen := evidence.last("keyids")) is not None:
+        start, end = (int(group or 0) for group in seen.groups)
+        if end - start < _MIN_KEYIDS:
+            return failed("keyids", seen.line, f"{max(end - start, 0)} KeyIDs, 2 are needed")
+        detail = f"{end - start} KeyIDs: {start} for the module, {end - start - 1} for guests"
+        return passed(seen.line, detail)
+    if (seen := evidence.last("report-keyids")) is not None:
+        # "a report prints `20` meaning 0x20 = 32"
+        number = int(seen.groups[0] or "0", 16)
+        if number < _MIN_KEYIDS:
+            return failed("keyids", seen.line, f"{number} KeyIDs for TDX, 2 are needed")
+        return passed(seen.line, f"{number} KeyIDs (printed in hex), {number - 1} for guests")
+    if (seen := evidence.last("not-supported")) is not None:
+        return failed("keyids", seen.line, "the kernel found no TDX at boot")
+    if (seen := evidence.last("enabled-by-bios", "s3")) is not None:
+        return passed(seen.line, "TDX is enabled")
+    return NOT_SHOWN
+
+
+def sgx(evidence: Evidence) -> Outcome:
+    """Whether MCHECK passed, which needs SGX."""
+    if (seen := evidence.last("report-sgx")) is None:
+        return NOT_SHOWN
+    status = int(seen.groups[0] or "0", 16)
+    if status == 0:
+        return passed(seen.line, "passed")
+    return failed("sgx", seen.line, f"MCHECK failed with {status:#x}")
+
+
+# Lines that only a kernel with TDX host support prints.
+_OF_A_TDX_KERNEL = (
+    "keyids",
+    "one-keyid",
+    "hibernation",
+    "notifier",
+    "x2apic",
+    "memory-list",
+    "not-supported",
+    "feature-missing",
+    "s3",
+    "enabled-by-bios",
+    "seamrr-enabled",
+    "not-enabled-by-bios",
+    "offline-cpus",
+    "not-loaded",
+    "version",
+    "initialized",
+    "init-failed",
+    "shut-down",
+    "pamt",
+    "cmr",
+    "reserved-areas",
+    "tdmrs",
+)
+
+
+def kernel_support(evidence: Evidence) -> Outcome:
+    """Whether the running kernel knows TDX."""
+    if (seen := evidence.first(*_OF_A_TDX_KERNEL)) is not None:
+        return passed(seen.line, "it prints lines on TDX")
+    if evidence.seamcalls:
+        return passed(evidence.seamcalls[0].line, "it makes SEAMCALLs")
+    if (seen := evidence.first("report-cpuinfo")) is not None:
+        return failed(
+            "kernel-support",
+            seen.line,
+            "the firmware has TDX, and the running kernel has not found it",
+        )
+    if not evidence.is_cut and evidence.kernel_line is not None:
+        return failed(
+            "kernel-support",
+            evidence.kernel_line,
+            "a whole boot without a line on TDX: the kernel has no host support, or the firmware "
+            "has no TDX",
+        )
+    return NOT_SHOWN
+
+
+def stops(line_id: str, check: str, detail: str) -> Rule:
+    """A check that fails on a line of its own, and holds once the bring-up got past it."""
+
+    def rule(evidence: Evidence) -> Outcome:
+        if (seen := evidence.last(line_id)) is not None:
+            named = detail.format(*(group or "" for group in seen.groups))
+            return failed(check, seen.line, named)
+        if (line := past_boot(evidence)) is not None:
+            return passed(line, "the bring-up got past it")
+        return NOT_SHOWN
+
+    return rule
+
+
+def cpus_online(evidence: Evidence) -> Outcome:
+    """v5's check of offline CPUs."""
+    if (seen := evidence.last("offline-cpus")) is not None:
+        return failed("cpus-online", seen.line, "v5 does not initialize the module then")
+    return attempted(evidence, "the initialization got past it")
+
+
+def init_attempt(evidence: Evidence) -> Outcome:
+    """Whether anybody tried an initialization."""
+    outcome = attempted(evidence, "SEAMCALLs were made")
+    if outcome.verdict is PASS:
+        return outcome
+    # "`BIOS enabled: private KeyID range [32, 64)` and then nothing at all"
+    silent = evidence.last("s3", "keyids", "enabled-by-bios")
+    if silent is None or evidence.log.elided:
+        return outcome
+    return failed(
+        "init-attempt", silent.line, "the BIOS enabled TDX, and then the kernel says nothing at all"
+    )
+
+
+def seam_enabled(evidence: Evidence) -> Outcome:
+    """Whether SEAMCALLs get through."""
+    if (seen := evidence.last("not-enabled-by-bios")) is not None:
+        return failed("seam-enabled", seen.line, "the CPU refuses SEAMCALLs (#GP)")
+    seen = evidence.first("not-loaded", "version", *AFTER_INFO)
+    line = seen.line if seen else first_call(evidence) or done(evidence)
+    return NOT_SHOWN if line is None else passed(line, "a SEAMCALL got through")

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All checks over a log, and what state TDX is in on its host."""
+
+from __future__ import annotations
+
+from tdxctl.capture.bootlog import BootLog
+from tdxctl.diagnose.evidence import Evidence, gather
+from tdxctl.diagnose.outcome import CheckResult, Diagnosis, Outcome, Verdict
+from tdxctl.diagnose.prediction import judge, predict
+from tdxctl.diagnose.rules import RULES
+from tdxctl.explain.checks import BY_ID, CHECKS, RUNNING, Check
+
+_SUMMARIES = {
+    "initialized": "the TDX module is initialized",
+    "failed": "the initialization of the TDX module failed",
+    "not started": "TDX is enabled by the BIOS, and no initialization was tried",
+    "not enabled": "TDX is not enabled on this host",
+    "not supported": "this host with this kernel has no TDX",
+    "unknown": "the log does not show what became of TDX",
+}
+
+
+def diagnose(log: BootLog) -> Diagnosis:
+    """What state TDX is in on the host of log, and why."""
+    evidence = gather(log)
+    prediction = predict(evidence)
+    outcomes: dict[str, Outcome] = {}
+    for check in CHECKS:
+        judged = judge(prediction) if check.id == "prediction" else None
+        outcomes[check.id] = judged or _outcome(check, evidence, outcomes)
+    results = tuple(CheckResult(check, outcomes[check.id]) for check in CHECKS)
+    state, deciding = _state(results)
+    summary = _SUMMARIES[state]
+    if deciding is not None and state != RUNNING:
+        summary += f": {deciding.outcome.detail}"
+    elif state == "unknown" and evidence.is_cut:
+        summary += ": it is cut"
+    return Diagnosis(state, summary, deciding, results, evidence.kernel, prediction)
+
+
+def _outcome(check: Check, evidence: Evidence, outcomes: dict[str, Outcome]) -> Outcome:
+    if (failed := _failed_before(check, outcomes)) is not None:
+        return Outcome(Verdict.SKIP, f"{failed} failed")
+    return RULES[check.id](evidence)
+
+
+def _failed_before(check: Check, outcomes: dict[str, Outcome]) -> str | None:
+    # The check before it, or before that, that failed: what comes after it tells nothing.
+    parent = check.parent
+    while parent is not None:
+        if outcomes[parent].verdict is Verdict.FAIL:
+            return parent
+        parent = BY_ID[parent].parent
+    return None
+
+
+def _state(results: tuple[CheckResult, ...]) -> tuple[str, CheckResult | None]:
+    # The first check that failed and stands in the way of TDX decides; else whether it runs.
+    for result in results:
+        if result.outcome.verdict is Verdict.FAIL and result.check.state != RUNNING:
+            return result.check.state, result
+    initialized = next(result for result in results if result.check.id == "initialized")
+    if initialized.outcome.verdict is Verdict.PASS:
+        return RUNNING, initialized
+    return "unknown", None

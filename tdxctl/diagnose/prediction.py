@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prediction against reality: tdxctl's own kernel on the memory that a log shows."""
+
+from __future__ import annotations
+
+from tdxctl.capture.dmesg import read_dmesg
+from tdxctl.capture.findings import Findings
+from tdxctl.capture.merge import Captured, merge
+from tdxctl.diagnose.evidence import Evidence
+from tdxctl.diagnose.outcome import Outcome, Prediction, Verdict
+from tdxctl.diagnose.steps import pamt_kib
+from tdxctl.errors import TdxctlError
+from tdxctl.explain.failures import explain_failure
+from tdxctl.platform.description import (
+    Checks,
+    CpuFeatures,
+    Cpus,
+    Firmware,
+    KernelConfig,
+    MadtEntry,
+    Memory,
+    MemoryRange,
+    Module,
+    Platform,
+    Seamrr,
+)
+from tdxctl.units import SZ_32M, round_up
+
+_FROM_BLOCKS = "the kernel's memory ranges"
+_FROM_E820 = "the e820 map, cut as the kernel does"
+_FROM_CMRS = "the CMRs"
+_DIFFERENCES = {
+    _FROM_BLOCKS: (
+        "memory that was hot-added, or that the log has lost",
+        "a module whose PAMT entries are not of 16 bytes",
+    ),
+    _FROM_E820: (
+        "memory that the kernel kept for itself at boot (mem=, memmap=)",
+        "nodes: without the SRAT's, touching memory of two nodes is one range",
+    ),
+    _FROM_CMRS: (
+        "the memory ranges: CMRs can give one TDMR fewer, 4 KiB less for each PAMT of it",
+        "CMRs that the log has lost",
+    ),
+}
+
+
+def predict(evidence: Evidence) -> Prediction | None:
+    """What tdxctl's kernel allocates on this memory; None where the log shows too little."""
+    printed = evidence.last("pamt")
+    failed = evidence.last("reserved-areas")
+    if printed is None and failed is None:
+        return None
+    try:
+        found = read_dmesg(evidence.log)
+        captured = merge([found], assume_tdx=True)
+    except TdxctlError:
+        return None
+    basis = _basis(found)
+    if basis is None or (printed is None and basis == _FROM_CMRS):
+        # Holes come from the memory ranges: CMRs cannot tell why reserved areas ran out.
+        return None
+    # With NumPy behind it, so only where there is something to predict.
+    from tdxctl.machine import Machine
+
+    kernel = _kernel(evidence)
+    try:
+        machine = Machine.boot(_platform(captured, kernel), kernel)
+        result = machine.tdx_init()
+    except TdxctlError as error:
+        return Prediction(kernel, basis, _kib(evidence), None, error.message, False, ())
+    failure = result.failure
+    predicted = machine.pamt_bytes >> 10 if failure is None else None
+    if printed is not None:
+        agrees = predicted == pamt_kib(printed)
+    else:
+        agrees = failure is not None and failure.cause == "reserved-areas-exhausted"
+    return Prediction(
+        kernel,
+        basis,
+        _kib(evidence),
+        predicted,
+        None if failure is None else explain_failure(failure).reason,
+        agrees,
+        () if agrees else _DIFFERENCES[basis],
+    )
+
+
+def judge(prediction: Prediction | None) -> Outcome:
+    """Whether a prediction agrees with the log."""
+    if prediction is None:
+        return Outcome(
+            Verdict.UNKNOWN, "the log does not show both a memory map and what it cost or failed on"
+        )
+    printed, predicted = prediction.printed_kib, prediction.predicted_kib
+    where = f"from {prediction.basis}, under {prediction.kernel}"
+    if predicted is None:
+        said = f"fails{' too' if prediction.agrees else ''}: {prediction.why}"
+    elif printed is None:
+        said = f"initializes it: {predicted} KiB"
+    else:
+        said = f"allocates {predicted} KiB"
+        said += "" if prediction.agrees else f", {printed} KiB were printed"
+    verdict = Verdict.PASS if prediction.agrees else Verdict.WARN
+    return Outcome(verdict, f"{where}, tdxctl's kernel {said}")
+
+
+def _kib(evidence: Evidence) -> int | None:
+    printed = evidence.last("pamt")
+    return None if printed is None else pamt_kib(printed)
+
+
+def _basis(found: Findings) -> str | None:
+    if found.blocks:
+        return _FROM_BLOCKS
+    if found.usable:
+        return _FROM_E820
+    return _FROM_CMRS if found.cmrs else None
+
+
+def _kernel(evidence: Evidence) -> str:
+    # The generation that printed the log. A kernel that prints CMRs walks them for holes.
+    if evidence.first("dynamic-pamt"):
+        return "2026-06"
+    printed = evidence.last("pamt")
+    if printed is not None and printed.groups[1] == "pages":
+        return "v5"
+    return "cmr-walk" if evidence.first("cmr") and printed is not None else "6.8"
+
+
+def _platform(captured: Captured, kernel: str) -> Platform:
+    # A machine with that memory and nothing in the way: what a PAMT costs depends on no more.
+    ranges = tuple(MemoryRange(b.start, b.end, b.node) for b in captured.ranges)
+    top = round_up(ranges[-1].end, SZ_32M)
+    dynamic_pamt = 1 << 36
+    no_rbp_mod = 1 << 18
+    return Platform(
+        name="log",
+        description="",
+        cpus=Cpus(6, 0xCF, CpuFeatures(), (MadtEntry(0, 0, True),), (0,), 0),
+        memory=Memory(ranges, (), _cmrs(captured, kernel)),
+        firmware=Firmware(Seamrr.ENABLED, 31, 32, 6, top, SZ_32M),
+        module=Module(
+            loaded=True,
+            version="1.5.25",
+            build_date=0,
+            build_num=0,
+            vendor_id=0x8086,
+            features=dynamic_pamt | no_rbp_mod,
+            num_cpuid_config=0,
+            max_tdmrs=64,
+            max_reserved_per_tdmr=16,
+            pamt_entry_size=(16, 16, 16),
+            pamt_page_bitmap_entry_bits=1,
+            sysinfo_cmr_entries=32,
+            checks=Checks.LAX,
+        ),
+        kernel=KernelConfig(),
+        faults=(),
+    )
+
+
+def _cmrs(captured: Captured, kernel: str) -> tuple[tuple[int, int], ...]:
+    # A kernel that walks the CMRs walks the log's; for the others one holds all memory.
+    if kernel == "cmr-walk" and captured.cmrs is not None:
+        return tuple((start, end - start) for start, end in captured.cmrs)
+    return ((0, captured.ranges[-1].end),)

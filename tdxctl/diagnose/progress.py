@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far a bring-up got, and how a check says what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tdxctl.capture.bootlog import LogLine
+from tdxctl.diagnose.evidence import Evidence, FailedSeamcall
+from tdxctl.diagnose.outcome import Outcome, Status, Verdict
+from tdxctl.explain.checks import BY_ID
+from tdxctl.explain.statuses import explain_status
+from tdxctl.seam.leaves import leaf_title
+from tdxctl.seam.status import status_details, status_name
+
+Rule = Callable[[Evidence], Outcome]
+
+
+PASS, WARN, FAIL, UNKNOWN = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.UNKNOWN
+
+
+NOT_SHOWN = Outcome(UNKNOWN, "the log does not show it")
+
+
+# Lines that are printed only once the steps before them are done, the latest first. "The
+# success line" of the PAMT comes when all of memory is initialized.
+_DONE = ("initialized", "pamt", "kvm-supported")
+
+
+AFTER_INFO = ("cmr", "not-convertible", "reserved-areas", "tdmrs", "tdmrs-near", "no-node")
+
+
+def decode(call: FailedSeamcall) -> Status:
+    """The status of a SEAMCALL that failed, in words."""
+    words = explain_status(call.status)
+    return Status(
+        leaf=call.leaf,
+        leaf_name=leaf_title(call.leaf),
+        value=call.status,
+        name=status_name(call.status),
+        details=status_details(call.status),
+        meaning=words.meaning,
+        way_out=words.hint,
+    )
+
+
+def passed(line: LogLine, detail: str) -> Outcome:
+    """The outcome of a check that holds, by that line."""
+    return Outcome(PASS, detail, line)
+
+
+def failed(check: str, line: LogLine, detail: str) -> Outcome:
+    """The outcome of a check that fails, by that line, with its causes."""
+    return Outcome(FAIL, detail, line, causes=BY_ID[check].causes)
+
+
+def done(evidence: Evidence) -> LogLine | None:
+    """A line that says that the whole bring-up is done."""
+    if (seen := evidence.last(*_DONE)) is not None:
+        return seen.line
+    # "only an initialized one takes it": a TD's SEAMCALL that failed otherwise than for that.
+    not_ready = {"TDX_SYS_NOT_READY", "TDX_SYS_SHUTDOWN", "VMFAILINVALID"}
+    for call in evidence.seamcalls:
+        if call.is_of_a_td and status_name(call.status) not in not_ready:
+            return call.line
+    return None
+
+
+def past_boot(evidence: Evidence) -> LogLine | None:
+    """A line that comes only once the kernel's checks at boot are done."""
+    seen = evidence.first("s3", "not-enabled-by-bios", "not-loaded", "version", *AFTER_INFO)
+    if seen is not None:
+        return seen.line
+    return evidence.seamcalls[0].line if evidence.seamcalls else done(evidence)
+
+
+def first_call(evidence: Evidence) -> LogLine | None:
+    """The line of the first SEAMCALL that failed."""
+    return evidence.seamcalls[0].line if evidence.seamcalls else None
+
+
+def attempted(evidence: Evidence, detail: str) -> Outcome:
+    """Whether a line shows that an initialization was tried."""
+    if evidence.seamcalls:
+        return passed(evidence.seamcalls[0].line, detail)
+    seen = evidence.first(
+        "not-enabled-by-bios",
+        "not-loaded",
+        "version",
+        *AFTER_INFO,
+        "rbp",
+        "bad-cmrs",
+        "pamt",
+        "initialized",
+        "init-failed",
+        "shut-down",
+        "offline-cpus",
+    )
+    return NOT_SHOWN if seen is None else passed(seen.line, detail)
+
+
+def call_failed(check: str, call: FailedSeamcall) -> Outcome:
+    """The outcome of a check whose SEAMCALL failed."""
+    status = decode(call)
+    on = "" if call.cpu is None else f" on CPU {call.cpu}"
+    name = f"leaf {call.leaf}" if status.leaf_name == hex(call.leaf) else status.leaf_name
+    detail = f"{name}{on} returned {status.name}"
+    if status.details:
+        detail += f" ({status.details})"
+    if call.field_id is not None:
+        from tdxctl.explain.lookup import look_up
+
+        detail += f", field {look_up(hex(call.field_id)).name}"
+    return Outcome(FAIL, detail, call.line, status, BY_ID[check].causes)

@@ -1,0 +1,420 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The checks of a real bring-up as data: a tree, with causes and ways out.
+
+Causes stand in the order of how often they are seen (field notes, "Host bring-up failures, most
+frequent first").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCause:
+    """Why a check fails, and the way out. seen: reports that show it, None where not counted."""
+
+    cause: str
+    way_out: str
+    seen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check: what it looks at, the check before it, and why it fails.
+
+    state: what TDX is in where it fails.
+    """
+
+    id: str
+    title: str
+    looks_at: str
+    parent: str | None
+    state: str
+    causes: tuple[KnownCause, ...] = ()
+
+
+NOT_SUPPORTED, NOT_ENABLED = "not supported", "not enabled"
+NOT_STARTED, FAILED, RUNNING = "not started", "failed", "initialized"
+
+_BIOS = KnownCause(
+    "the BIOS is incomplete, or its options were set in the wrong order",
+    "enable TME, then TME-MT, then TDX and the SEAM loader, then the key split, then SGX: save and "
+    "reboot after each; memory not limited to 46 address bits, node interleaving off, x2APIC on; "
+    "update the BIOS",
+    12,
+)
+_DIMMS = KnownCause(
+    "the DIMMs are not populated symmetrically: TDX is greyed out in the BIOS",
+    "repopulate the DIMMs as the board's manual says",
+    5,
+)
+_SKU = KnownCause(
+    "the CPU has no TDX: not every model of a generation has it", "use a CPU with TDX", 4
+)
+_SGX = KnownCause(
+    "SGX is off: without it the CPU does not verify the SEAM loader", "enable SGX in the BIOS", 4
+)
+_OLD_BIOS = KnownCause(
+    "BIOS or microcode are too old for the TDX module",
+    "update the BIOS, or use the module that came with it",
+    3,
+)
+_MISMATCH = KnownCause(
+    "the TDX module is too old for this kernel, or the reverse",
+    "use a module and a kernel that match: update the BIOS or load a newer module",
+    6,
+)
+_WRONG_KERNEL = KnownCause(
+    "another kernel was booted than the one with TDX, often after an upgrade",
+    "choose the kernel with TDX in the boot loader, and make it the default",
+    6,
+)
+_PARAMETER = KnownCause(
+    "kvm_intel.tdx=1 is missing from the command line, or misspelt",
+    "kvm_intel.tdx=1 nohibernate; compare with /proc/cmdline",
+    6,
+)
+_HIBERNATION = KnownCause(
+    "the kernel was booted without nohibernate", "add nohibernate to the kernel's command line", 6
+)
+
+CHECKS = (
+    Check(
+        "host",
+        "the log is a host's",
+        "a line that a TD's own kernel prints",
+        None,
+        NOT_SUPPORTED,
+        (KnownCause("the log is of a kernel inside a TD", "take the log of the host"),),
+    ),
+    Check(
+        "cpu",
+        "the CPU is of a model with TDX",
+        "family and model of CPU 0",
+        "host",
+        NOT_SUPPORTED,
+        (_SKU,),
+    ),
+    Check(
+        "tme",
+        "memory encryption is enabled",
+        "x86/tme, x86/mktme; MK_TME_ENABLED of a system report",
+        "cpu",
+        NOT_ENABLED,
+        (_BIOS, _SKU),
+    ),
+    Check(
+        "seamrr",
+        "SEAMRR is enabled",
+        "SEAMRR enabled (v5); SEAM_RR of a system report",
+        "tme",
+        NOT_ENABLED,
+        (_BIOS, _DIMMS, _SKU),
+    ),
+    Check(
+        "keyids",
+        "the BIOS gave TDX its KeyIDs",
+        "the private KeyID range; NUM_TDX_PRIV_KEYS of a system report",
+        "seamrr",
+        NOT_ENABLED,
+        (
+            _BIOS,
+            KnownCause(
+                "the key split leaves TDX one KeyID or none; OEMs name it differently",
+                "raise TME-MT/TDX key split in the BIOS",
+                4,
+            ),
+            _SKU,
+        ),
+    ),
+    Check(
+        "sgx",
+        "SGX and the check of memory passed",
+        "SGX_AND_MCHECK_STATUS of a system report",
+        "seamrr",
+        NOT_ENABLED,
+        (_SGX, _BIOS),
+    ),
+    Check(
+        "kernel-support",
+        "the kernel has TDX host support",
+        "any line of the kernel's on TDX, beside firmware that has it",
+        "keyids",
+        NOT_SUPPORTED,
+        (
+            _WRONG_KERNEL,
+            KnownCause(
+                "the kernel was built without CONFIG_INTEL_TDX_HOST", "use one that was built with"
+            ),
+        ),
+    ),
+    Check(
+        "hibernation",
+        "hibernation is off",
+        "initialization failed: Hibernation support is enabled",
+        "kernel-support",
+        NOT_STARTED,
+        (_HIBERNATION,),
+    ),
+    Check(
+        "x2apic",
+        "the CPUs are in x2APIC mode",
+        "Disable TDX as X2APIC is not enabled",
+        "kernel-support",
+        NOT_STARTED,
+        (KnownCause("x2APIC is off in the BIOS", "enable x2APIC in the BIOS, no nox2apic"),),
+    ),
+    Check(
+        "cpu-features",
+        "the CPU features that TDX needs are there",
+        "XSAVE, MOVDIR64B, Self-snoop is required for TDX",
+        "kernel-support",
+        NOT_STARTED,
+        (
+            KnownCause("a parameter such as noxsave turned it off", "boot without it"),
+            KnownCause("a CPU without it", "use a CPU with TDX"),
+        ),
+    ),
+    Check(
+        "memory-notifier",
+        "the kernel watches memory coming online",
+        "register_memory_notifier() failed",
+        "kernel-support",
+        NOT_STARTED,
+        (KnownCause("it does not fail on a healthy kernel", "report it"),),
+    ),
+    Check(
+        "usable-memory",
+        "the list of memory for TDX was built",
+        "Build TDX-usable memory regions failed",
+        "kernel-support",
+        NOT_STARTED,
+        (KnownCause("no memory was left for the list", "report it"),),
+    ),
+    Check(
+        "command-line",
+        "KVM was asked for TDX",
+        "kvm_intel.tdx= in the kernel's command line",
+        "kernel-support",
+        NOT_STARTED,
+        (_PARAMETER,),
+    ),
+    Check(
+        "cpus-online",
+        "all CPUs of the MADT are online",
+        "v5: Unable to initialize the TDX module when there's offline CPU(s)",
+        "command-line",
+        NOT_STARTED,
+        (
+            KnownCause(
+                "the MADT has slots that are merely not enabled: v5 counts them as offline CPUs",
+                "a later kernel (6.8 dropped the check), or a BIOS that leaves them out",
+                23,
+            ),
+            KnownCause("a CPU is offline", "bring it online and try again"),
+        ),
+    ),
+    Check(
+        "init-attempt",
+        "an initialization was tried",
+        "anything after the BIOS enabled TDX",
+        "cpus-online",
+        NOT_STARTED,
+        (
+            _SGX,
+            KnownCause(
+                "KVM gave up early: TDH.SYS.LP.INIT failed on one CPU, which prints nothing",
+                "look at /sys/module/kvm_intel/parameters/tdx; update BIOS and microcode",
+                4,
+            ),
+            _PARAMETER,
+            KnownCause("kvm_intel is not loaded", "modprobe kvm_intel tdx=1"),
+        ),
+    ),
+    Check(
+        "seam-enabled",
+        "SEAMCALLs reach the module",
+        "not enabled by BIOS",
+        "init-attempt",
+        NOT_ENABLED,
+        (_SGX, _BIOS),
+    ),
+    Check(
+        "module-loaded",
+        "a TDX module is loaded",
+        "module not loaded",
+        "seam-enabled",
+        FAILED,
+        (
+            KnownCause(
+                "the firmware carries no TDX module, or its SEAM loader did not load it",
+                "update the BIOS; or load a module from the EFI system partition",
+                4,
+            ),
+            _SKU,
+        ),
+    ),
+    Check(
+        "sys-init",
+        "TDH.SYS.INIT: the module accepts the platform",
+        "SEAMCALL failures of leaf 33",
+        "module-loaded",
+        FAILED,
+        (_OLD_BIOS, _MISMATCH),
+    ),
+    Check(
+        "lp-init",
+        "TDH.SYS.LP.INIT: the module accepts every CPU",
+        "SEAMCALL failures of leaf 35",
+        "sys-init",
+        FAILED,
+        (_OLD_BIOS,),
+    ),
+    Check(
+        "system-info",
+        "the module says what it is",
+        "SEAMCALL failures of leaves 32 and 34; the module's version",
+        "lp-init",
+        FAILED,
+        (_MISMATCH,),
+    ),
+    Check(
+        "module-features",
+        "the module has the features that the kernel needs",
+        "NO_RBP_MOD",
+        "system-info",
+        FAILED,
+        (_MISMATCH,),
+    ),
+    Check(
+        "cmrs",
+        "memory lies in the CMRs",
+        "CMR lines; memory that is not convertible",
+        "module-features",
+        FAILED,
+        (
+            KnownCause("a firmware bug", "update the BIOS"),
+            KnownCause(
+                "memory that came from CXL or PMEM devices",
+                "use it as device memory (devdax), not as RAM at boot",
+                4,
+            ),
+        ),
+    ),
+    Check(
+        "tdmrs",
+        "the module's TDMRs are enough",
+        "TDMRs exhausted",
+        "cmrs",
+        FAILED,
+        (KnownCause("memory is in too many pieces", "node interleaving off; fewer memory ranges"),),
+    ),
+    Check(
+        "reserved-areas",
+        "the reserved areas of every TDMR are enough",
+        "reserved areas exhausted",
+        "tdmrs",
+        FAILED,
+        (
+            KnownCause(
+                "firmware tables cut low memory into more pieces than a TDMR has reserved areas",
+                "a kernel that walks the CMRs instead of memblock (a distribution's patch), or a "
+                "BIOS that leaves fewer holes",
+                3,
+            ),
+        ),
+    ),
+    Check(
+        "pamt",
+        "the PAMTs were allocated",
+        "... allocated for PAMT; errno -12",
+        "reserved-areas",
+        FAILED,
+        (KnownCause("no contiguous memory is left", "initialize TDX right after boot"),),
+    ),
+    Check(
+        "sys-config",
+        "TDH.SYS.CONFIG: the module accepts the TDMRs",
+        "SEAMCALL failures of leaf 45",
+        "pamt",
+        FAILED,
+        (
+            KnownCause("a CPU was offline when the module was initialized", "bring it online"),
+            KnownCause("memory lies outside the CMRs", "update the BIOS"),
+        ),
+    ),
+    Check(
+        "key-config",
+        "TDH.SYS.KEY.CONFIG: every package has its key",
+        "SEAMCALL failures of leaf 31",
+        "sys-config",
+        FAILED,
+        (KnownCause("a package has no entropy, or no memory encryption", "try again; update"),),
+    ),
+    Check(
+        "tdmr-init",
+        "TDH.SYS.TDMR.INIT: memory is initialized",
+        "SEAMCALL failures of leaf 36",
+        "key-config",
+        FAILED,
+        (KnownCause("a package without an online CPU", "bring a CPU of each package online"),),
+    ),
+    Check(
+        "initialized",
+        "the module is initialized",
+        "module initialized, in all its wordings; the errno of a failure",
+        "tdmr-init",
+        FAILED,
+        (_MISMATCH, _OLD_BIOS),
+    ),
+    Check(
+        "kvm",
+        "KVM can run TDs",
+        "kvm_intel's lines",
+        "initialized",
+        RUNNING,
+        (
+            KnownCause("KVM's TDP MMU is off", "boot with kvm.tdp_mmu=1"),
+            KnownCause("KVM could not initialize TDX", "see the checks before"),
+        ),
+    ),
+    Check(
+        "td-runtime",
+        "TDs run without errors of the module",
+        "SEAMCALL failures of a TD's leaves; KVM's warnings",
+        "initialized",
+        RUNNING,
+        (KnownCause("an error at run time, not of the bring-up", "report it with its status"),),
+    ),
+    Check(
+        "kexec",
+        "kexec is possible",
+        "Not allowed on platform with tdx_pw_mce bug",
+        "initialized",
+        RUNNING,
+        (
+            KnownCause(
+                "the CPU has the partial-write erratum (Sapphire and Emerald Rapids)",
+                "a newer kernel and module",
+                4,
+            ),
+        ),
+    ),
+    Check(
+        "prediction",
+        "tdxctl's own kernel does on this memory what this one did",
+        "the memory map and the printed PAMT",
+        None,
+        RUNNING,
+    ),
+    Check(
+        "harmless",
+        "no line is mistaken for a failure",
+        "SEAMCALL failures of debug leaves, lines that only look bad",
+        None,
+        RUNNING,
+    ),
+)
+
+BY_ID = {check.id: check for check in CHECKS}

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A diagnosis as text, short, in full, or as `tdxctl.diagnosis/1`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from tdxctl.diagnose.outcome import CheckResult, Diagnosis, Outcome, Status, Verdict
+from tdxctl.units import printable
+
+SCHEMA = "tdxctl.diagnosis/1"
+_TELLING = (Verdict.WARN, Verdict.FAIL)
+_LABEL = 10
+
+
+def to_text(diagnosis: Diagnosis, *, short: bool = False, verbose: bool = False) -> str:
+    """The state, the tree of checks, and for what failed the causes and the way out.
+
+    short: only what is not well. verbose: every check with the line it rests on and what it
+    looks at.
+    """
+    lines = [f"TDX is {diagnosis.state.upper()}: {printable(diagnosis.summary)}"]
+    shown = [
+        result
+        for result in diagnosis.results
+        if verbose or result.outcome.verdict in _TELLING or not short
+    ]
+    if shown:
+        lines.append("")
+    width = max((len(result.check.id) for result in shown), default=0)
+    for result in shown:
+        lines += _check(result, width, verbose=verbose)
+    prediction = diagnosis.prediction
+    if prediction is not None and prediction.differences:
+        lines += ["", "  where the difference in what was predicted can come from:"]
+        lines += [f"    {difference}" for difference in prediction.differences]
+    deciding = diagnosis.deciding
+    if deciding is not None and deciding.outcome.verdict is Verdict.FAIL:
+        lines += ["", *_reason(deciding)]
+    return "\n".join(lines)
+
+
+def _check(result: CheckResult, width: int, *, verbose: bool) -> Iterator[str]:
+    check, outcome = result.check, result.outcome
+    detail = printable(outcome.detail)
+    yield f"{outcome.verdict.value:<8}{check.id:<{width}}  {detail}"
+    if not verbose:
+        return
+    after = f", after {check.parent}" if check.parent else ""
+    yield f"        checks that {check.title}{after}"
+    yield f"        looks at {check.looks_at}"
+    if outcome.line is not None:
+        yield f"        line {outcome.line.number}: {printable(outcome.line.text.strip())}"
+
+
+def _reason(result: CheckResult) -> Iterator[str]:
+    outcome = result.outcome
+    yield _labelled("check", f"{result.check.id}: {result.check.title}")
+    if outcome.line is not None:
+        yield _labelled(f"line {outcome.line.number}", printable(outcome.line.text.strip()))
+    if outcome.status is not None:
+        status = outcome.status
+        yield _labelled("status", f"{status.name}, {status.value:#x}: {status.meaning}")
+    for index, cause in enumerate(outcome.causes):
+        seen = "" if cause.seen is None else f" (seen {cause.seen} times)"
+        yield _labelled("causes" if index == 0 else "", f"{index + 1}. {cause.cause}{seen}")
+        yield _labelled("", f"   to do: {cause.way_out}")
+    yield _labelled("more", f"tdxctl explain {result.check.id}")
+
+
+def _labelled(label: str, text: str) -> str:
+    return f"  {label + ':' if label else '':<{_LABEL}}{text}"
+
+
+def to_json(diagnosis: Diagnosis) -> str:
+    """The whole of it as one document."""
+    prediction = diagnosis.prediction
+    deciding = diagnosis.deciding
+    return json.dumps(
+        {
+            "schema": SCHEMA,
+            "state": diagnosis.state,
+            "healthy": diagnosis.healthy,
+            "summary": diagnosis.summary,
+            "check": None if deciding is None else deciding.check.id,
+            "kernel": diagnosis.kernel,
+            "checks": [_as_dict(result) for result in diagnosis.results],
+            "prediction": None
+            if prediction is None
+            else {
+                "kernel": prediction.kernel,
+                "basis": prediction.basis,
+                "printed_kib": prediction.printed_kib,
+                "predicted_kib": prediction.predicted_kib,
+                "why": prediction.why,
+                "agrees": prediction.agrees,
+                "differences": list(prediction.differences),
+            },
+        },
+        indent=2,
+    )
+
+
+def _as_dict(result: CheckResult) -> dict[str, object]:
+    check, outcome = result.check, result.outcome
+    return {
+        "id": check.id,
+        "title": check.title,
+        "parent": check.parent,
+        "verdict": outcome.verdict.value,
+        "detail": outcome.detail,
+        "line": _line(outcome),
+        "status": None if outcome.status is None else _status(outcome.status),
+        "causes": [
+            {"cause": cause.cause, "to_do": cause.way_out, "seen": cause.seen}
+            for cause in outcome.causes
+        ],
+    }
+
+
+def _line(outcome: Outcome) -> dict[str, object] | None:
+    if outcome.line is None:
+        return None
+    return {"number": outcome.line.number, "text": outcome.line.text.strip()}
+
+
+def _status(status: Status) -> dict[str, object]:
+    return {
+        "leaf": status.leaf,
+        "leaf_name": status.leaf_name,
+        "value": f"{status.value:#x}",
+        "name": status.name,
+        "details": status.details,
+        "meaning": status.meaning,
+        "to_do": status.way_out,
+    }

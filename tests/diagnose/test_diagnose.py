@@ -1,0 +1,626 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What state TDX is in on the host of a log, and why: every wording, every generation."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+
+from tdxctl.capture.bootlog import read_log
+from tdxctl.diagnose.diagnosis import diagnose
+from tdxctl.diagnose.outcome import Diagnosis, Outcome, Verdict
+from tdxctl.diagnose.rules import RULES
+from tdxctl.explain.checks import BY_ID, CHECKS
+from tdxctl.explain.loglines import LINES
+from tdxctl.explain.lookup import look_up
+from tests.cli.runner import ROOT, tdxctl
+
+BIOS = (
+    "[    1.1] virt/tdx: BIOS enabled: private KeyID range [32, 64)\n"
+    "[    1.2] virt/tdx: Disable ACPI S3. Turn off TDX in the BIOS to use ACPI S3.\n"
+)
+VERSION = (
+    "[    8.1] virt/tdx: TDX module: attributes 0x0, vendor_id 0x8086, major_version 1, "
+    "minor_version 5, build_date 20240129, build_num 698\n"
+)
+DONE = "[    9.1] virt/tdx: 24636 KB allocated for PAMT\n[    9.2] virt/tdx: module initialized\n"
+BOOT = "[    0.000000] Linux version 6.8.0-59-generic\n"
+UP = "[    0.400000] smp: Brought up 2 nodes, 4 CPUs\n"
+COMMAND_LINE = "[    0.000000] Command line: ro nohibernate kvm_intel.tdx=1 quiet\n"
+
+
+def _diagnose(text: str) -> Diagnosis:
+    return diagnose(read_log(text.encode(), "t"))
+
+
+def _outcome(diagnosis: Diagnosis, check: str) -> Outcome:
+    return next(r.outcome for r in diagnosis.results if r.check.id == check)
+
+
+def _seamcall(leaf: int, status: int) -> str:
+    return f"[    8.2] virt/tdx: SEAMCALL (0x{leaf:016x}) failed: 0x{status:016x}\n"
+
+
+# A log, the state it tells, the check that decides, words of its detail, and of the likeliest
+# cause.
+FAILURES = [
+    pytest.param(
+        "SEAM_RR bit: 0 (expected value: 1)\nNUM_TDX_PRIV_KEYS: 0\n",
+        "not enabled",
+        "seamrr",
+        "MSR 0x1401, bit 11 is clear",
+        "the BIOS is incomplete",
+        id="bios-incomplete",
+    ),
+    pytest.param(
+        "MK_TME_ENABLED bit: 0 (expected value: 1)\nSEAM_RR bit: 0 (expected value: 1)\n",
+        "not enabled",
+        "tme",
+        "not enabled by the BIOS",
+        "the BIOS is incomplete",
+        id="memory-encryption-off",
+    ),
+    pytest.param(
+        BOOT + "[    0.1] x86/tme: not enabled by BIOS\n" + UP,
+        "not enabled",
+        "tme",
+        "not enabled by the BIOS",
+        "the BIOS is incomplete",
+        id="tme-of-the-kernel",
+    ),
+    pytest.param(
+        "SEAM_RR bit: 1 (expected value: 1)\nNUM_TDX_PRIV_KEYS: 1\n",
+        "not enabled",
+        "keyids",
+        "1 KeyIDs for TDX, 2 are needed",
+        "the BIOS is incomplete",
+        id="one-keyid-in-a-report",
+    ),
+    pytest.param(
+        "virt/tdx: BIOS enabled: private KeyID range [63, 64)\n"
+        "virt/tdx: initialization failed: too few private KeyIDs available.\n",
+        "not enabled",
+        "keyids",
+        "too few KeyIDs",
+        "the BIOS is incomplete",
+        id="one-keyid",
+    ),
+    pytest.param(
+        "virt/tdx: TDX not supported by the host platform\n",
+        "not enabled",
+        "keyids",
+        "the kernel found no TDX at boot",
+        "the BIOS is incomplete",
+        id="2026-without-tdx",
+    ),
+    pytest.param(
+        "SEAM_RR bit: 1 (expected value: 1)\nNUM_TDX_PRIV_KEYS: 20\n"
+        "SGX_AND_MCHECK_STATUS: 862 (expected value: 0)\n",
+        "not enabled",
+        "sgx",
+        "MCHECK failed with 0x862",
+        "SGX is off",
+        id="mcheck",
+    ),
+    pytest.param(
+        "kernel: 6.8.0-101-generic #101-Ubuntu SMP\n"
+        "No TDX support in CPU according to /proc/cpuinfo\n"
+        "SEAM_RR bit: 1 (expected value: 1)\nNUM_TDX_PRIV_KEYS: 20\n",
+        "not supported",
+        "kernel-support",
+        "the running kernel has not found it",
+        "another kernel was booted",
+        id="wrong-kernel",
+    ),
+    pytest.param(
+        BOOT
+        + "[    0.3] smpboot: CPU0: Intel(R) x (family: 0x6, model: 0x8f, stepping: 0x8)\n"
+        + UP,
+        "not supported",
+        "kernel-support",
+        "a whole boot without a line on TDX",
+        "another kernel was booted",
+        id="a-whole-boot-without-tdx",
+    ),
+    pytest.param(
+        BOOT + "[    0.3] smpboot: CPU0: AMD EPYC (family: 0x19, model: 0x1, stepping: 0x1)\n" + UP,
+        "not supported",
+        "cpu",
+        "family 0x19, model 0x1: not of a generation with TDX",
+        "the CPU has no TDX",
+        id="another-cpu",
+    ),
+    pytest.param(
+        "virt/tdx: initialization failed: Hibernation support is enabled\n",
+        "not started",
+        "hibernation",
+        "hibernation is possible",
+        "the kernel was booted without nohibernate",
+        id="hibernation",
+    ),
+    pytest.param(
+        "tdx: Disable TDX as X2APIC is not enabled.\n",
+        "not started",
+        "x2apic",
+        "x2APIC is off",
+        "x2APIC is off in the BIOS",
+        id="x2apic",
+    ),
+    pytest.param(
+        "virt/tdx: BIOS enabled: private KeyID range [32, 64)\nvirt/tdx: MOVDIR64B is required "
+        "for TDX\n",
+        "not started",
+        "cpu-features",
+        "MOVDIR64B is missing",
+        "a parameter such as noxsave turned it off",
+        id="movdir64b",
+    ),
+    pytest.param(
+        "virt/tdx: initialization failed: register_memory_notifier() failed (-12)\n",
+        "not started",
+        "memory-notifier",
+        "it failed with errno 12",
+        "it does not fail on a healthy kernel",
+        id="memory-notifier",
+    ),
+    pytest.param(
+        COMMAND_LINE.replace("kvm_intel", "kvm_inte") + BIOS,
+        "not started",
+        "command-line",
+        "kvm_inte.tdx is misspelt: it is kvm_intel.tdx=1",
+        "kvm_intel.tdx=1 is missing from the command line, or misspelt",
+        id="misspelt-parameter",
+    ),
+    pytest.param(
+        COMMAND_LINE.replace("tdx=1", "tdx=0") + BIOS,
+        "not started",
+        "command-line",
+        "kvm_intel.tdx=0 does not ask for TDX",
+        "kvm_intel.tdx=1 is missing from the command line, or misspelt",
+        id="parameter-off",
+    ),
+    pytest.param(
+        COMMAND_LINE.replace("kvm_intel.tdx=1 ", "") + BIOS,
+        "not started",
+        "command-line",
+        "kvm_intel.tdx=1 is missing",
+        "kvm_intel.tdx=1 is missing from the command line, or misspelt",
+        id="parameter-missing",
+    ),
+    pytest.param(
+        "tdx: TDX enabled by BIOS.\n"
+        "tdx: Unable to initialize the TDX module when there's offline CPU(s).\n",
+        "not started",
+        "cpus-online",
+        "v5 does not initialize the module then",
+        "the MADT has slots that are merely not enabled",
+        id="v5-offline-cpu",
+    ),
+    pytest.param(
+        BIOS,
+        "not started",
+        "init-attempt",
+        "then the kernel says nothing at all",
+        "SGX is off",
+        id="silence",
+    ),
+    pytest.param(
+        COMMAND_LINE + BIOS,
+        "not started",
+        "init-attempt",
+        "then the kernel says nothing at all",
+        "SGX is off",
+        id="silence-although-asked",
+    ),
+    pytest.param(
+        "tdx: BIOS enabled: private KeyID range [32, 64)\n"
+        "tdx: [firmware bug]: TDX is not enabled by BIOS.\ntdx: initialization failed (-19)\n",
+        "not enabled",
+        "seam-enabled",
+        "the CPU refuses SEAMCALLs",
+        "SGX is off",
+        id="not-enabled-by-bios",
+    ),
+    pytest.param(
+        BIOS + "[    8.1] virt/tdx: module not loaded\n",
+        "failed",
+        "module-loaded",
+        "no module answered TDH.SYS.INIT",
+        "the firmware carries no TDX module",
+        id="not-loaded",
+    ),
+    pytest.param(
+        "tdx: TDX enabled by BIOS.\ntdx: TDX module is not loaded.\n",
+        "failed",
+        "module-loaded",
+        "no module answered TDH.SYS.INIT",
+        "the firmware carries no TDX module",
+        id="v5-not-loaded",
+    ),
+    pytest.param(
+        BIOS + _seamcall(0x21, 0xC000090000000000),
+        "failed",
+        "sys-init",
+        "TDH.SYS.INIT returned TDX_INCORRECT_CPUID_VALUE",
+        "BIOS or microcode are too old",
+        id="sys-init",
+    ),
+    pytest.param(
+        "tdx: SEAMCALL failed: CPU 94: leaf 33, error 0xc000092100000122.\n",
+        "failed",
+        "sys-init",
+        "TDH.SYS.INIT on CPU 94 returned TDX_INCORRECT_MSR_VALUE (MSR 0x122)",
+        "BIOS or microcode are too old",
+        id="sys-init-decimal",
+    ),
+    pytest.param(
+        "tdx: SEAMCALL failed: leaf: 0x23, error: 0xc0000920000001f2\n"
+        "tdx: SEAMCALL additional output: rcx 0x0, rdx 0x0, r8 0x0, r9 0x0, r10 0x0, r11 0x0.\n"
+        "tdx: Failed to initialize TDX module.  Shut it down.\n",
+        "failed",
+        "lp-init",
+        "TDH.SYS.LP.INIT returned TDX_INCONSISTENT_MSR (MSR 0x1f2)",
+        "BIOS or microcode are too old",
+        id="v5-lp-init",
+    ),
+    pytest.param(
+        BIOS
+        + _seamcall(0x22, 0xC000050500000000)
+        + "virt/tdx: RCX 0x0000000000000000 RDX 0x9100000100000008 R08 0x0000000000000000\n"
+        "virt/tdx: module initialization failed (-5)\n",
+        "failed",
+        "system-info",
+        "TDH.SYS.RD returned TDX_SYS_NOT_READY, field MAX_TDMRS",
+        "the TDX module is too old for this kernel",
+        id="module-too-old",
+    ),
+    pytest.param(
+        BIOS
+        + VERSION
+        + "virt/tdx: frame pointer (RBP) clobber bug present, upgrade TDX module\n"
+        + "virt/tdx: module initialization failed (-22)\n",
+        "failed",
+        "module-features",
+        "the module lacks NO_RBP_MOD",
+        "the TDX module is too old for this kernel",
+        id="rbp",
+    ),
+    pytest.param(
+        "virt/tdx: NO_RBP_MOD feature is not supported\nvirt/tdx: module initialization failed "
+        "(-22)\n",
+        "failed",
+        "module-features",
+        "the module lacks NO_RBP_MOD",
+        "the TDX module is too old for this kernel",
+        id="rbp-of-a-distribution",
+    ),
+    pytest.param(
+        "tdx: Firmware bug: CMRs not in address ascending order.\n",
+        "failed",
+        "cmrs",
+        "the firmware's list of CMRs is wrong",
+        "a firmware bug",
+        id="cmrs",
+    ),
+    pytest.param(
+        "tdx: [0x100000000, 0x200000000) is not fully convertible memory\n",
+        "failed",
+        "cmrs",
+        "outside the CMRs",
+        "a firmware bug",
+        id="not-convertible",
+    ),
+    pytest.param(
+        BIOS + VERSION + "virt/tdx: initialization failed: TDMRs exhausted.\n"
+        "virt/tdx: module initialization failed (-28)\n",
+        "failed",
+        "tdmrs",
+        "more TDMRs than the module has",
+        "memory is in too many pieces",
+        id="tdmrs",
+    ),
+    pytest.param(
+        BIOS + VERSION + "virt/tdx: CMR: [0x100000, 0x6f800000)\n"
+        "virt/tdx: initialization failed: TDMR [0x0, 0x80000000): reserved areas exhausted.\n"
+        "virt/tdx: module initialization failed (-28)\n",
+        "failed",
+        "reserved-areas",
+        "TDMR [0x0, 0x80000000) has more holes than areas",
+        "firmware tables cut low memory",
+        id="reserved-areas",
+    ),
+    pytest.param(
+        BIOS + VERSION + "virt/tdx: module initialization failed (-12)\n",
+        "failed",
+        "pamt",
+        "an allocation failed (-ENOMEM)",
+        "no contiguous memory is left",
+        id="pamt",
+    ),
+    pytest.param(
+        BIOS + VERSION + _seamcall(45, 0xC000050C00000000),
+        "failed",
+        "sys-config",
+        "TDH.SYS.CONFIG returned TDX_SYS_CONFIG_NOT_PENDING",
+        "a CPU was offline when",
+        id="sys-config",
+    ),
+    pytest.param(
+        BIOS + VERSION + _seamcall(31, 0x8000080100000000),
+        "failed",
+        "key-config",
+        "TDH.SYS.KEY.CONFIG returned",
+        "a package has no entropy",
+        id="key-config",
+    ),
+    pytest.param(
+        BIOS + VERSION + _seamcall(36, 0xC000050500000000),
+        "failed",
+        "tdmr-init",
+        "TDH.SYS.TDMR.INIT returned TDX_SYS_NOT_READY",
+        "a package without an online CPU",
+        id="tdmr-init",
+    ),
+    pytest.param(
+        BIOS + VERSION + "virt/tdx: TDX-Module initialization failed (-22)\n",
+        "failed",
+        "initialized",
+        "the initialization failed with -EINVAL",
+        "the TDX module is too old for this kernel",
+        id="an-errno-alone",
+    ),
+    pytest.param(
+        "[    1.0] tdx: Guest detected\n",
+        "not supported",
+        "host",
+        "a kernel inside a TD",
+        "the log is of a kernel inside a TD",
+        id="a-guests-log",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "state", "check", "detail", "cause"), FAILURES)
+def test_a_failure_is_told_with_its_check_and_its_likeliest_cause(
+    text: str, state: str, check: str, detail: str, cause: str
+) -> None:
+    found = _diagnose(text)
+    assert (found.state, found.deciding and found.deciding.check.id) == (state, check)
+    outcome = _outcome(found, check)
+    assert outcome.verdict is Verdict.FAIL
+    assert detail in outcome.detail
+    assert outcome.causes[0].cause.startswith(cause)
+    assert outcome.line is not None
+    assert text.split("\n")[outcome.line.number - 1].strip()
+    assert not found.healthy
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BIOS + VERSION + DONE,
+        BIOS + VERSION + "[    9.1] virt/tdx: 1050636 KB allocated for PAMT\n",
+        "[..] tdx: 65667 pages allocated for PAMT.\n[..] tdx: TDX module initialized.\n",
+        "virt/tdx: Module version: 1.5.24\nvirt/tdx: 1034220 KBs allocated for PAMT\n"
+        "virt/tdx: TDX-Module initialized\n",
+        "kvm_intel: TDX is supported.\n",
+    ],
+)
+def test_every_wording_of_success_is_one(text: str) -> None:
+    found = _diagnose(text)
+    assert (found.state, found.healthy) == ("initialized", True)
+    assert not any(r.outcome.verdict is Verdict.FAIL for r in found.results)
+
+
+def test_a_seamcall_failure_before_a_success_is_harmless() -> None:
+    """Expect leaf 254, a debug leaf that production modules do not have, to be no failure."""
+    found = _diagnose(
+        "tdx: SEAMCALL failed: leaf 254, error 0xc000050500000000.\n"
+        "tdx: TDDEBUGCONFIG isn't supported.\ntdx: TDX module initialized.\n"
+    )
+    assert found.state == "initialized"
+    assert _outcome(found, "harmless").detail == (
+        "leaf 254 is one for debugging: production modules lack it"
+    )
+    assert _outcome(found, "td-runtime").verdict is Verdict.PASS
+
+
+def test_an_error_while_a_td_runs_is_a_warning_not_a_failed_bring_up() -> None:
+    """Expect leaf 28, which only an initialized module takes, to show that it is initialized."""
+    found = _diagnose(
+        "[  261.2] SEAMCALL (0x000000000000001c) failed: 0xc000030000000001 RCX 0x0\n"
+    )
+    assert (found.state, found.healthy) == ("initialized", True)
+    assert _outcome(found, "td-runtime").verdict is Verdict.WARN
+
+
+def test_an_update_that_fails_after_a_success_is_a_failure() -> None:
+    found = _diagnose(DONE + "[   99.0] virt/tdx: TDX-Module initialization failed (-5)\n")
+    assert found.state == "failed"
+
+
+def test_what_kvm_lacks_is_a_warning() -> None:
+    found = _diagnose(DONE + "[   99.0] TDX requires TDP MMU.  Please enable TDP MMU for TDX.\n")
+    assert found.state == "initialized"
+    assert _outcome(found, "kvm").verdict is Verdict.WARN
+
+
+def test_a_log_that_is_cut_is_unknown_not_failed() -> None:
+    found = _diagnose(BIOS + VERSION + "virt/tdx: CMR: [0x100000, 0x77800000)\n...\n")
+    assert (found.state, found.deciding) == ("unknown", None)
+    assert found.summary == "the log does not show what became of TDX: it is cut"
+    silent = _diagnose(BIOS + "...\n")
+    assert _outcome(silent, "init-attempt").verdict is Verdict.UNKNOWN
+
+
+def test_what_comes_after_a_failure_is_skipped_and_names_it() -> None:
+    found = _diagnose(BIOS + _seamcall(0x21, 0xC000090000000000))
+    verdicts = {r.check.id: (r.outcome.verdict.value, r.outcome.detail) for r in found.results}
+    assert verdicts["module-loaded"][0] == "PASS"
+    assert verdicts["sys-init"][0] == "FAIL"
+    for check in ("lp-init", "pamt", "initialized", "kvm"):
+        assert verdicts[check] == ("SKIP", "sys-init failed")
+
+
+def test_keyids_are_told_in_decimal_with_what_they_allow() -> None:
+    assert _outcome(_diagnose(BIOS), "keyids").detail == (
+        "32 KeyIDs: 32 for the module, 31 for guests"
+    )
+    report = "SEAM_RR bit: 1 (expected value: 1)\nNUM_TDX_PRIV_KEYS: 20\n"
+    assert _outcome(_diagnose(report), "keyids").detail == (
+        "32 KeyIDs (printed in hex), 31 for guests"
+    )
+
+
+def test_of_the_command_line_only_the_word_in_question_is_shown() -> None:
+    found = _diagnose(COMMAND_LINE.replace("kvm_intel", "kvm_inte") + BIOS)
+    line = _outcome(found, "command-line").line
+    assert line is not None
+    assert line.text == "Command line: ... kvm_inte.tdx=1 ..."
+
+
+# 18 ranges of 1 MiB with 1 MiB between them, and 1 GiB above 4 GiB for the PAMTs.
+HOLES = (
+    "".join(
+        f"BIOS-e820: [mem {0x100000 + i * 0x200000:#018x}-{0x1FFFFF + i * 0x200000:#018x}] usable\n"
+        for i in range(18)
+    )
+    + "BIOS-e820: [mem 0x0000000100000000-0x000000013fffffff] usable\n"
+)
+
+
+def test_a_printed_pamt_is_compared_with_what_the_memory_map_costs() -> None:
+    """
+    memory  |-- 2 GiB, node 0 --|   gap   |-- 2 GiB, node 0 --|-- 2 GiB, node 1 --|
+            0                            4GiB                6GiB                8GiB
+
+    Expect three TDMRs of 2 GiB: 3 x (8192 + 16 + 4) KiB.
+    """
+    text = (ROOT / "tests" / "data" / "boot.log").read_text()
+    prediction = _diagnose(text).prediction
+    assert prediction is not None
+    assert (prediction.printed_kib, prediction.predicted_kib) == (24636, 24636)
+    assert prediction.basis == "the kernel's memory ranges"
+    assert _outcome(_diagnose(text), "prediction").verdict is Verdict.PASS
+
+
+def test_a_difference_is_told_with_where_it_can_come_from() -> None:
+    text = (ROOT / "tests" / "data" / "boot.log").read_text().replace("24636 KB", "24640 KB")
+    found = _diagnose(text)
+    outcome = _outcome(found, "prediction")
+    assert outcome.verdict is Verdict.WARN
+    assert outcome.detail.endswith("allocates 24636 KiB, 24640 KiB were printed")
+    assert found.prediction is not None
+    assert found.prediction.differences[0].startswith("memory that was hot-added")
+    assert found.healthy
+
+
+def test_exhausted_reserved_areas_are_predicted_too() -> None:
+    """
+    memory  |.|-|.|-|.|-|....|-|......................|   gap   |-- 1 GiB --|
+            0 1 2 3 4 MiB   36                       1GiB      4GiB        5GiB
+
+    Expect 19 holes below 1 GiB: one before each of the 18 ranges, and one behind the last.
+    """
+    found = _diagnose(
+        HOLES + "virt/tdx: initialization failed: TDMR [0x0, 0x40000000): reserved areas "
+        "exhausted.\nvirt/tdx: module initialization failed (-28)\n"
+    )
+    outcome = _outcome(found, "prediction")
+    assert outcome.verdict is Verdict.PASS
+    assert "fails too: TDMR 0 [0x0, 0x40000000) needs 19 reserved areas" in outcome.detail
+
+
+def test_a_failure_for_another_reason_does_not_agree() -> None:
+    """Expect no contiguous pages for a PAMT where there is but one range of 1 MiB."""
+    found = _diagnose(
+        "BIOS-e820: [mem 0x0000000000100000-0x00000000001fffff] usable\n"
+        "virt/tdx: initialization failed: TDMR [0x0, 0x40000000): reserved areas exhausted.\n"
+    )
+    assert _outcome(found, "prediction").verdict is Verdict.WARN
+
+
+def test_every_check_has_a_rule_a_known_parent_and_words() -> None:
+    assert {check.id for check in CHECKS} == {*RULES, "prediction"}
+    seen: set[str] = set()
+    for check in CHECKS:
+        assert check.parent is None or check.parent in seen
+        seen.add(check.id)
+        answer = look_up(check.id)
+        assert (answer.kind, answer.name) == ("check", check.id)
+    assert all(line.check is None or line.check in BY_ID for line in LINES)
+    assert len({line.id for line in LINES}) == len(LINES)
+
+
+def test_explain_knows_lines_of_a_log() -> None:
+    done = tdxctl("explain", "virt/tdx: SEAMCALL (0x0000000000000022) failed: 0xc000050500000000")
+    assert done.returncode == 0
+    assert "leaf:        TDH.SYS.RD" in done.stdout
+    assert "status:      TDX_SYS_NOT_READY, 0xc000050500000000" in done.stdout
+    piped = tdxctl("explain", "-", stdin="virt/tdx: module not loaded\n-28\n")
+    assert piped.stdout.startswith("not-loaded\n")
+    assert "\nENOSPC\n" in piped.stdout
+
+
+def test_explain_suggests_a_check() -> None:
+    done = tdxctl("explain", "resrved-areas")
+    assert (done.returncode, done.stdout) == (1, "resrved-areas: unknown: near reserved-areas\n")
+
+
+FAILED_LOG = "tests/data/failed.log"
+
+
+def test_the_text_of_a_diagnosis() -> None:
+    done = tdxctl("diagnose", "--short", FAILED_LOG)
+    assert done.returncode == 1
+    assert done.stdout == (
+        "TDX is FAILED: the initialization of the TDX module failed: TDH.SYS.INIT returned "
+        "TDX_INCORRECT_CPUID_VALUE\n"
+        "\n"
+        "FAIL    sys-init  TDH.SYS.INIT returned TDX_INCORRECT_CPUID_VALUE\n"
+        "\n"
+        "  check:    sys-init: TDH.SYS.INIT: the module accepts the platform\n"
+        "  line 3:   virt/tdx: SEAMCALL (0x0000000000000021) failed: 0xc000090000000000\n"
+        "  status:   TDX_INCORRECT_CPUID_VALUE, 0xc000090000000000: CPUID says something that the "
+        "module does not accept: often BIOS or microcode older than the module.\n"
+        "  causes:   1. BIOS or microcode are too old for the TDX module (seen 3 times)\n"
+        "               to do: update the BIOS, or use the module that came with it\n"
+        "            2. the TDX module is too old for this kernel, or the reverse (seen 6 times)\n"
+        "               to do: use a module and a kernel that match: update the BIOS or load a "
+        "newer module\n"
+        "  more:     tdxctl explain sys-init\n"
+    )
+
+
+def test_in_full_every_check_names_the_line_it_rests_on() -> None:
+    done = tdxctl("diagnose", "--verbose", "tests/data/boot.log")
+    assert done.returncode == 0
+    assert (
+        "\n        line 35: virt/tdx: BIOS enabled: private KeyID range [32, 64)\n" in done.stdout
+    )
+    assert done.stdout.count("looks at") == len(CHECKS)
+
+
+def test_json_is_what_its_schema_says() -> None:
+    schema = json.loads(tdxctl("schema", "diagnosis").stdout)
+    for log in ("tests/data/boot.log", FAILED_LOG):
+        printed = json.loads(tdxctl("diagnose", "--format", "json", log).stdout)
+        jsonschema.validate(printed, schema)
+        assert printed["schema"] == "tdxctl.diagnosis/1"
+
+
+def test_text_of_a_log_is_never_an_escape_sequence() -> None:
+    done = tdxctl(
+        "diagnose", "--verbose", "-", stdin="virt/tdx: module initialized \u202e\x1b[31m\x07red\n"
+    )
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert "\u202e" not in done.stdout
+
+
+def test_what_is_no_log_is_exit_4() -> None:
+    done = tdxctl("diagnose", "LICENSE")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.startswith("LICENSE: is not a kernel's log")
