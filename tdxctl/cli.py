@@ -29,6 +29,7 @@ COMMANDS = {
     "machines": "List the machines, or print one as JSON that reproduces it.",
     "forget": "Delete a machine and all that happened on it.",
     "plan": "Say what each kernel would do on a platform, and what it would cost.",
+    "map": "Draw a machine's memory: ranges, CMRs, TDMRs, PAMTs and reserved areas.",
     "kernels": "List the kernels that can be booted: what each changed, and what it is validated "
     "by.",
     "test": "Run scenarios: platforms, operations and what is expected of them.",
