@@ -69,6 +69,7 @@ ALLOWED = {
     ("map", "--platform", "spr-2s-512g"): BOOTING,
     ("map", "--platform", "spr-2s-512g", "--format", "svg"): BOOTING,
     ("map", "--machine", "no"): BOOTING | {"sqlite3"},
+    ("html", "--platform", "spr-2s-512g", "-o", "-"): BOOTING,
     ("kernels",): CLICK,
     ("test", "tests/data/passes.yaml"): BOOTING,
     ("platforms",): CLICK | YAML,

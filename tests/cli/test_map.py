@@ -103,7 +103,7 @@ def test_svg_is_one_document() -> None:
     assert again.stdout == done.stdout
 
 
-@pytest.mark.parametrize("command", [["map"]])
+@pytest.mark.parametrize("command", [["map"], ["html", "-o", "-"]])
 @pytest.mark.parametrize(
     ("options", "code", "error"),
     [
