@@ -31,6 +31,8 @@ COMMANDS = {
     "capture": "Make a platform description from what a real machine shows.",
     "diagnose": "Say from a real kernel's log what state TDX is in on that host, and why.",
     "plan": "Say what each kernel would do on a platform, and what it would cost.",
+    "map": "Draw a machine's memory: ranges, CMRs, TDMRs, PAMTs and reserved areas.",
+    "html": "Write a page about a machine that needs nothing but a browser: for a ticket.",
     "kernels": "List the kernels that can be booted: what each changed, and what it is validated "
     "by.",
     "test": "Run scenarios: platforms, operations and what is expected of them.",

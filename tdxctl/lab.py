@@ -71,6 +71,17 @@ def operate(name: str, operations: Iterable[Operation]) -> list[OpResult]:
         return results
 
 
+def restored(name: str) -> Machine:
+    """The machine of that name as its operations left it; nothing is operated or recorded.
+
+    Raises UsageError where there is none, StateError where its operations come out differently.
+    """
+    with store.reading() as rows:
+        if rows is None:
+            raise no_such_machine(name, [])
+        return _rebuild(rows, _require(rows, name))
+
+
 def _require(rows: Store, name: str) -> MachineRow:
     row = rows.machine(name)
     if row is None:

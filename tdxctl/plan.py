@@ -124,7 +124,7 @@ def _of_kernel(platform: Platform, kernel: KernelId) -> KernelPlan:
         not_modelled=None,
         tdmrs=tdmrs,
         max_tdmrs=summary.max_tdmrs,
-        tightest=_tightest(tdmrs, result.failure),
+        tightest=tightest(tdmrs, result.failure),
         max_reserved=summary.max_reserved_per_tdmr,
         pamt=pamt,
         dynamic=dynamic,
@@ -134,7 +134,11 @@ def _of_kernel(platform: Platform, kernel: KernelId) -> KernelPlan:
     )
 
 
-def _tightest(tdmrs: tuple[TdmrRow, ...], failure: Failure | None) -> tuple[int, int] | None:
+def tightest(tdmrs: tuple[TdmrRow, ...], failure: Failure | None) -> tuple[int, int] | None:
+    """(index, reserved areas) of the TDMR with most of them; None where none has any.
+
+    Where they ran out it is the one that needed too many, with as many as it needed.
+    """
     if failure is not None:
         facts = dict(failure.facts)
         if failure.cause == "reserved-areas-exhausted":

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tdxctl.events import InitReport, OpResult
+    from tdxctl.report.memory_map.model import MemoryMap
     from tdxctl.scenario.description import Outcome
 
 
@@ -43,6 +44,21 @@ def write_init(report: InitReport, output_format: str) -> None:
                 from tdxctl.report import plain
 
                 print_text(plain.render(view))
+
+
+def write_map(picture: MemoryMap, output_format: str) -> None:
+    """Draw a memory map: as wide as the terminal (COLUMNS, else 80), in ASCII in a pipe."""
+    if output_format == "svg":
+        from tdxctl.report.memory_map import svg
+
+        print_text(svg.render(picture))
+        return
+    from shutil import get_terminal_size
+
+    from tdxctl.report.memory_map import text
+
+    unicode = sys.stdout.isatty() and sys.stdout.encoding.lower().startswith("utf")
+    print_text(text.render(picture, get_terminal_size((80, 24)).columns, unicode=unicode))
 
 
 def write_operations(machine: str, results: list[tuple[str, OpResult]], output_format: str) -> None:

@@ -49,7 +49,8 @@ def _verdict(plan: KernelPlan) -> str:
     return f"no, -{errno_name(plan.returned or 0)}"
 
 
-_COLUMNS: tuple[tuple[str, Callable[[KernelPlan], str]], ...] = (
+#: Name of a column -> its cell for a kernel.
+COLUMNS: tuple[tuple[str, Callable[[KernelPlan], str]], ...] = (
     ("kernel", lambda p: p.kernel.id),
     ("verdict", _verdict),
     ("TDMRs", lambda p: f"{len(p.tdmrs)}/{p.max_tdmrs}" if p.tdmrs else "-"),
@@ -62,10 +63,10 @@ _COLUMNS: tuple[tuple[str, Callable[[KernelPlan], str]], ...] = (
 
 
 def _kernel_rows(before: PlatformPlan, after: PlatformPlan | None) -> list[str]:
-    rows = [tuple(name for name, _ in _COLUMNS)]
+    rows = [tuple(name for name, _ in COLUMNS)]
     for i, old in enumerate(before.kernels):
         new = old if after is None else after.kernels[i]
-        rows.append(tuple(_both(show(old), show(new)) for _, show in _COLUMNS))
+        rows.append(tuple(_both(show(old), show(new)) for _, show in COLUMNS))
     return _aligned(rows, left=2)
 
 
@@ -85,7 +86,19 @@ def _aligned(rows: Sequence[tuple[str, ...]], *, left: int) -> list[str]:
 
 
 def _reasons(plan: PlatformPlan) -> list[str]:
-    # Kernels that say no for the same reason share their lines.
+    lines: list[str] = []
+    for kernels, reason, hint in reasons(plan):
+        lines += ["", f"{', '.join(kernels)}: {reason}"]
+        if hint:
+            lines.append(f"  to do: {hint}")
+    return lines
+
+
+def reasons(plan: PlatformPlan) -> list[tuple[list[str], str, str]]:
+    """Why kernels say no: (ids, reason, hint), those with the same reason together.
+
+    The hint is empty for what is not modelled.
+    """
     groups: dict[tuple[str, str], list[str]] = {}
     for kernel in plan.kernels:
         if kernel.not_modelled is not None:
@@ -93,12 +106,7 @@ def _reasons(plan: PlatformPlan) -> list[str]:
         elif not kernel.initializes and kernel.failure is not None:
             words = explain_failure(kernel.failure)
             groups.setdefault((words.reason, words.hint), []).append(kernel.kernel.id)
-    lines: list[str] = []
-    for (reason, hint), kernels in groups.items():
-        lines += ["", f"{', '.join(kernels)}: {reason}"]
-        if hint:
-            lines.append(f"  to do: {hint}")
-    return lines
+    return [(kernels, reason, hint) for (reason, hint), kernels in groups.items()]
 
 
 def _pamts(before: PlatformPlan, after: PlatformPlan | None) -> list[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tdxctl.errnos import errno_name
-from tdxctl.events import InitReport, StepResult, TdmrRow, log_of
+from tdxctl.events import InitReport, MachineSummary, StepResult, TdmrRow, log_of
 from tdxctl.explain.failures import describe_status, explain_failure
 from tdxctl.explain.states import explain_state
 from tdxctl.seam.leaves import leaf_title
@@ -102,6 +102,11 @@ def _tables(report: InitReport) -> tuple[Table, ...]:
         rows=tuple(_tdmr_row(i, row, limit) for i, row in enumerate(summary.tdmrs)),
         right=frozenset(range(7)),
     )
+    return tdmrs, pamt_table(summary, freed)
+
+
+def pamt_table(summary: MachineSummary, freed: str) -> Table:
+    """What the PAMTs cost each node; freed is said of all of them, empty where they are in use."""
     by_node = dict(summary.pamt.by_node)
     memory = dict(summary.memory_by_node)
     rows = [
@@ -110,13 +115,12 @@ def _tables(report: InitReport) -> tuple[Table, ...]:
     ]
     if len(rows) > 1:
         rows.append(_pamt_row("total", summary.memory, summary.pamt.total))
-    pamt = Table(
+    return Table(
         title=f"PAMT ({approximate_size(summary.pamt.total)}{freed})",
         columns=("", "memory", "PAMT", "KiB", "of memory"),
         rows=tuple(rows),
         right=frozenset({1, 2, 3, 4}),
     )
-    return tdmrs, pamt
 
 
 def _tdmr_row(number: int, row: TdmrRow, limit: int) -> tuple[str, ...]:

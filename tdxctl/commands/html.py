@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tdxctl html`."""
+
+from __future__ import annotations
+
+import click
+
+from tdxctl.commands.options import machine_option, platform_option, set_option
+from tdxctl.host.kernels import DEFAULT_KERNEL
+
+
+@click.command("html")
+@platform_option
+@click.option(
+    "--kernel",
+    "kernels",
+    metavar="K",
+    multiple=True,
+    help=f"A kernel to tell in full. Repeatable. Default: {DEFAULT_KERNEL}.",
+)
+@machine_option
+@set_option
+@click.option("-o", "--output", metavar="FILE", required=True, help="Where to; - is stdout.")
+def command(
+    platform: str | None,
+    kernels: tuple[str, ...],
+    machine: str | None,
+    settings: tuple[str, ...],
+    output: str,
+) -> int:
+    """Write a page about a machine that needs nothing but a browser: for a ticket.
+
+    \b
+      tdxctl html --platform spr-2s-512g -o page.html
+      tdxctl html --platform no-module --kernel v5 --kernel 6.8 -o page.html
+
+    The platform, the verdict of every kernel, and of those named the steps, the memory map, the
+    TDMRs, the PAMTs and the log. With --platform nothing is stored; a stored machine is shown as
+    it is. Exit 0 when it is written, whatever the verdict.
+    """
+    from tdxctl.commands.paged import page
+    from tdxctl.commands.written import write_document
+
+    write_document(page(platform, kernels, machine, settings), output)
+    return 0

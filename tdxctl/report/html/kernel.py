@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of a page about kernels: what each would do, and what one did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tdxctl.events import InitReport, LogLine, MachineSummary
+from tdxctl.plan import PlatformPlan
+from tdxctl.platform.description import Platform
+from tdxctl.report import plans
+from tdxctl.report.html.elements import facts, lines, paragraph, scrolling, section, table
+from tdxctl.report.memory_map import svg
+from tdxctl.report.memory_map.areas import Area, Fate
+from tdxctl.report.memory_map.model import MemoryMap, TdmrLine, area_text, memory_map, pamt_size
+from tdxctl.report.memory_map.table import areas_used
+from tdxctl.report.view import InitView, StepLine, Table, init_view, pamt_table
+from tdxctl.units import approximate_size, counted, format_size, printable
+
+_LOOKS = {"err": "err", "warn": "warn", "WARN": "warn"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A machine as a kernel left it; report is None where tdx_init() was never called.
+
+    log: of its kernel, since boot.
+    """
+
+    summary: MachineSummary
+    report: InitReport | None
+    log: Sequence[LogLine]
+
+
+def verdicts_section(plan: PlatformPlan) -> str:
+    """What each kernel would do on the platform as described, why not, and what to do then."""
+    shown = Table(
+        title="What each kernel does on this platform, booted afresh",
+        columns=tuple(name for name, _ in plans.COLUMNS),
+        rows=tuple(tuple(cell(kernel) for _, cell in plans.COLUMNS) for kernel in plan.kernels),
+        right=frozenset(range(2, len(plans.COLUMNS))),
+    )
+    bad = [i for i, kernel in enumerate(plan.kernels) if not kernel.initializes]
+    said = [
+        pair
+        for kernels, reason, hint in plans.reasons(plan)
+        for pair in ((", ".join(kernels), reason), ("to do", hint))
+        if pair[1]
+    ]
+    notes = "reserved: areas used in the tightest TDMR. seconds: an estimate, from real hosts."
+    return section(
+        2,
+        "kernels",
+        "Verdict per kernel",
+        [table(shown, bad=bad), paragraph(notes, "quiet"), facts(said) if said else ""],
+    )
+
+
+def kernel_section(number: int, platform: Platform, shown: Shown) -> str:
+    """What one kernel did: steps, failure, memory, TDMRs, PAMTs, log."""
+    summary = shown.summary
+    picture = memory_map(platform, summary)
+    anchor = f"kernel-{number}"
+    view = init_view(shown.report) if shown.report is not None else None
+    good = summary.status == "INITIALIZED"
+    verdict = picture.verdict if view is None else view.verdict
+    problem = picture.problem if view is None else view.problem
+    return section(
+        2,
+        anchor,
+        f"Kernel {summary.kernel}: {summary.kernel_title}",
+        [
+            *(
+                paragraph(line, f"verdict {'good' if good else 'bad'}")
+                for line in verdict.splitlines()
+            ),
+            facts(problem) if problem else "",
+            _steps(anchor, view),
+            section(3, f"{anchor}-map", "Memory map", [_figure(anchor, picture)]),
+            section(3, f"{anchor}-tdmrs", "TDMRs and PAMTs", _tdmr_parts(summary, picture)),
+            _log(anchor, shown.log),
+        ],
+    )
+
+
+def _steps(anchor: str, view: InitView | None) -> str:
+    if view is None or not view.steps:
+        return ""
+    rows = tuple(_step_row(step) for step in view.steps)
+    bad = [i for i, step in enumerate(view.steps) if step.outcome == "failed"]
+    shown = Table("Steps and their outcomes", ("step", "#", "outcome", "detail"), rows, frozenset())
+    return section(3, f"{anchor}-steps", "Steps", [table(shown, bad=bad)])
+
+
+def _step_row(step: StepLine) -> tuple[str, ...]:
+    return "\u2013 " * step.indent + step.title, step.number, step.outcome, step.detail
+
+
+def _figure(anchor: str, picture: MemoryMap) -> str:
+    drawn = svg.render(picture, prefix=f"{anchor}-", heading=False)
+    return scrolling(f"<figure>\n{drawn}\n</figure>", "Memory map")
+
+
+def _tdmr_parts(summary: MachineSummary, picture: MemoryMap) -> Iterable[str]:
+    if picture.without_tdmrs is not None:
+        yield paragraph(picture.without_tdmrs)
+        return
+    freed = ", freed after the failure" if picture.problem else ""
+    yield table(
+        Table(
+            title=f"{len(picture.tdmrs)} of {picture.max_tdmrs} TDMRs{freed}; the tightest: *",
+            columns=("TDMR", "start", "end", "size", "node", "reserved areas", "PAMT", "PAMT at"),
+            rows=tuple(_tdmr_row(line, picture.limit) for line in picture.tdmrs),
+            right=frozenset(range(8)),
+        ),
+        bad=[i for i, line in enumerate(picture.tdmrs) if (line.needed or 0) > picture.limit],
+    )
+    yield table(pamt_table(summary, freed))
+    if picture.areas:
+        yield table(
+            Table(
+                title=counted(len(picture.areas), "reserved area"),
+                columns=("TDMR", "start", "end", "size", "what it is"),
+                rows=tuple(_area_row(area) for area in picture.areas),
+                right=frozenset(range(4)),
+            ),
+            bad=[i for i, area in enumerate(picture.areas) if area.fate is Fate.LEFT_OUT],
+        )
+
+
+def _tdmr_row(line: TdmrLine, limit: int) -> tuple[str, ...]:
+    row, pamt = line.row, line.pamt
+    return (
+        f"{'* ' if line.tightest else ''}{line.number}",
+        hex(row.base),
+        hex(row.base + row.size),
+        format_size(row.size),
+        str(row.node),
+        areas_used(line, limit),
+        pamt_size(line),
+        "-" if pamt is None else hex(pamt[0]),
+    )
+
+
+def _area_row(area: Area) -> tuple[str, ...]:
+    fates = {Fate.LAST: ": took the last reserved area", Fate.LEFT_OUT: ": found none left"}
+    return (
+        str(area.tdmr),
+        hex(area.start),
+        hex(area.end),
+        approximate_size(area.end - area.start),
+        area_text(area) + fates.get(area.fate, ""),
+    )
+
+
+def _log(anchor: str, log: Sequence[LogLine]) -> str:
+    if not log:
+        return section(3, f"{anchor}-log", "Kernel log", [paragraph("The kernel said nothing.")])
+    shown = [(_LOOKS.get(line.level, ""), printable(line.text)) for line in log]
+    return section(3, f"{anchor}-log", "Kernel log", [lines("Kernel log", shown)])

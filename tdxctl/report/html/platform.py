@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The part of a page that describes the platform."""
+
+from __future__ import annotations
+
+import json
+
+from tdxctl.platform.description import Platform, fault_to_dict
+from tdxctl.report.html.elements import facts, lines, section, table
+from tdxctl.report.view import Table
+from tdxctl.units import approximate_size, counted, format_cpulist
+
+
+def platform_section(platform: Platform) -> str:
+    """CPUs, firmware, the module, memory, CMRs, and the faults that are scripted."""
+    return section(
+        2,
+        "platform",
+        "Platform",
+        [
+            facts([*_cpus(platform), *_firmware(platform), *_module(platform)]),
+            table(_memory(platform)),
+            table(_cmrs(platform)),
+            table(_reserved(platform)) if platform.memory.reserved else "",
+            _faults(platform),
+        ],
+    )
+
+
+def _cpus(platform: Platform) -> list[tuple[str, str]]:
+    cpus = platform.cpus
+    enabled = [entry for entry in cpus.madt if entry.enabled]
+    packages = len({entry.package for entry in enabled})
+    missing = [
+        name
+        for name in ("mtrr", "vmx", "xsave", "movdir64b", "self_snoop", "no_seamret_invd_vmcs")
+        if not getattr(cpus.features, name)
+    ]
+    pairs = [
+        ("CPUs", f"{counted(len(enabled), 'CPU')} in {counted(packages, 'package')}"),
+        ("online", format_cpulist(cpus.online)),
+        ("not enabled", f"{cpus.disabled_cpus} in the MADT"),
+        ("CPU model", f"family {cpus.family}, model {cpus.model:#x}"),
+    ]
+    return [*pairs, ("CPU lacks", ", ".join(missing))] if missing else pairs
+
+
+def _firmware(platform: Platform) -> list[tuple[str, str]]:
+    firmware = platform.firmware
+    end = firmware.seamrr_base + firmware.seamrr_size
+    pairs = [
+        ("SEAMRR", f"{firmware.seamrr.value}, [{firmware.seamrr_base:#x}, {end:#x})"),
+        (
+            "KeyIDs",
+            f"{firmware.mktme_keyids} for MKTME, {firmware.tdx_keyids} for TDX, "
+            f"{firmware.keyid_bits} bits",
+        ),
+    ]
+    for msr in firmware.msrs:
+        where = "all CPUs" if msr.cpu is None else f"CPU {msr.cpu}"
+        pairs.append((f"MSR {msr.msr:#x}", f"{msr.value:#x} on {where}"))
+    hibernation = "possible" if platform.kernel.hibernation else "not possible"
+    return [*pairs, ("hibernation", hibernation)]
+
+
+def _module(platform: Platform) -> list[tuple[str, str]]:
+    module = platform.module
+    loaded = f"version {module.version}" if module.loaded else "not loaded"
+    sizes = ", ".join(map(str, module.pamt_entry_size))
+    return [
+        ("TDX module", loaded),
+        ("TDX_FEATURES0", hex(module.features)),
+        ("limits", f"{module.max_tdmrs} TDMRs, {module.max_reserved_per_tdmr} reserved areas each"),
+        ("PAMT entries", f"{sizes} bytes for 4K, 2M and 1G pages"),
+    ]
+
+
+def _memory(platform: Platform) -> Table:
+    ranges = platform.memory.ranges
+    total = sum(r.end - r.start for r in ranges)
+    nodes = len({r.node for r in ranges})
+    return Table(
+        title=f"Memory (memblock): {approximate_size(total)} in {counted(nodes, 'NUMA node')}",
+        columns=("#", "start", "end", "size", "node"),
+        rows=tuple(
+            (str(i), hex(r.start), hex(r.end), approximate_size(r.end - r.start), str(r.node))
+            for i, r in enumerate(ranges)
+        ),
+        right=frozenset(range(5)),
+    )
+
+
+def _cmrs(platform: Platform) -> Table:
+    cmrs = platform.memory.cmrs
+    return Table(
+        title=f"CMRs: {approximate_size(sum(size for _, size in cmrs))} of convertible memory",
+        columns=("#", "start", "end", "size"),
+        rows=tuple(
+            (str(i), hex(base), hex(base + size), approximate_size(size))
+            for i, (base, size) in enumerate(cmrs)
+        ),
+        right=frozenset(range(4)),
+    )
+
+
+def _reserved(platform: Platform) -> Table:
+    return Table(
+        title="Memory in use, where no PAMT can be",
+        columns=("#", "start", "end", "size"),
+        rows=tuple(
+            (str(i), hex(start), hex(end), approximate_size(end - start))
+            for i, (start, end) in enumerate(platform.memory.reserved)
+        ),
+        right=frozenset(range(4)),
+    )
+
+
+def _faults(platform: Platform) -> str:
+    faults = [("", json.dumps(fault_to_dict(fault))) for fault in platform.faults]
+    return (
+        section(3, "faults", "Faults that are scripted", [lines("Faults", faults)])
+        if faults
+        else ""
+    )

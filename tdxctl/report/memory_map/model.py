@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a memory map shows, before it has a form: lanes of segments, and a line per TDMR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from tdxctl.events import Failure, MachineSummary, TdmrRow
+from tdxctl.explain.failures import explain_failure
+from tdxctl.explain.states import explain_state
+from tdxctl.plan import tightest
+from tdxctl.platform.description import Platform
+from tdxctl.report.memory_map.areas import (
+    Area,
+    Fate,
+    Range,
+    areas_wanted,
+    pamt_chunk,
+    reserved_areas,
+)
+from tdxctl.units import approximate_size, printable
+
+
+class Kind(Enum):
+    """What a segment is."""
+
+    MEMORY = "memory"
+    CMR = "CMR"
+    TDMR = "TDMR"
+    PAMT = "PAMT"
+    HOLE = "reserved: a hole"
+    PAMT_AREA = "reserved: a PAMT"
+    LAST = "took the TDMR's last reserved area"
+    LEFT_OUT = "found no reserved area left"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """[start, end) in bytes. label: short, for inside it; title: everything there is to say.
+
+    number is the NUMA node of memory, and else the index of the CMR or the TDMR.
+    """
+
+    start: int
+    end: int
+    kind: Kind
+    number: int
+    label: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Segments in ascending order, none over another; name is empty where it goes on."""
+
+    name: str
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TdmrLine:
+    """A TDMR in words.
+
+    needed: reserved areas, more than the limit where they ran out, None where the kernel failed
+    before it looked for them.
+    """
+
+    number: int
+    row: TdmrRow
+    needed: int | None
+    tightest: bool
+
+    @property
+    def pamt(self) -> tuple[int, int] | None:
+        """(base, size) of its PAMT in bytes, None where it has none."""
+        chunk = pamt_chunk(self.row)
+        return None if chunk is None else (chunk[0], chunk[1] - chunk[0])
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryMap:
+    """All that is drawn and written. Text from the description is printable.
+
+    verdict: the status and what it means. problem: (label, text) pairs, empty where there is none;
+    without_tdmrs says why there are no TDMRs. limit: reserved areas that a TDMR can have.
+    areas: the reserved areas of all TDMRs; wanted: what the one that ran out of them needed, in the
+    order the kernel met them.
+    """
+
+    name: str
+    heading: tuple[str, ...]
+    verdict: str
+    problem: tuple[tuple[str, str], ...]
+    without_tdmrs: str | None
+    lanes: tuple[Lane, ...]
+    tdmrs: tuple[TdmrLine, ...]
+    max_tdmrs: int
+    limit: int
+    areas: tuple[Area, ...]
+    wanted: tuple[Area, ...]
+
+    @property
+    def extents(self) -> tuple[tuple[int, int], ...]:
+        """[start, end) of every segment, to make a scale of."""
+        return tuple((s.start, s.end) for lane in self.lanes for s in lane.segments)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of segments that there are, in the order of Kind."""
+        shown = {segment.kind for lane in self.lanes for segment in lane.segments}
+        return tuple(kind for kind in Kind if kind in shown)
+
+
+def memory_map(platform: Platform, summary: MachineSummary) -> MemoryMap:
+    """The map of a machine of that platform as its kernel left it."""
+    failure = summary.last.failure if summary.last is not None else summary.boot_failure
+    wanted = areas_wanted(platform, summary.tdmrs, failure)
+    failed = {area.tdmr for area in wanted}
+    kept = (area for area in reserved_areas(summary.tdmrs) if area.tdmr not in failed)
+    areas = tuple(sorted((*kept, *wanted), key=lambda area: (area.tdmr, area.start)))
+    return MemoryMap(
+        name=printable(summary.machine),
+        heading=_heading(summary),
+        verdict=_verdict(summary, failure),
+        problem=_problem(failure),
+        without_tdmrs=_without_tdmrs(summary, failure),
+        lanes=tuple(_lanes(platform, summary.tdmrs, areas)),
+        tdmrs=_tdmr_lines(summary, failure),
+        max_tdmrs=summary.max_tdmrs,
+        limit=summary.max_reserved_per_tdmr,
+        areas=areas,
+        wanted=wanted,
+    )
+
+
+def range_of(start: int, end: int) -> str:
+    """`[0x0, 0x80000000)`, as the kernel prints it."""
+    return f"[{start:#x}, {end:#x})"
+
+
+def area_text(area: Area) -> str:
+    """`hole` or `PAMT of TDMR 1`."""
+    return "hole" if area.pamt_of is None else f"PAMT of TDMR {area.pamt_of}"
+
+
+def _heading(summary: MachineSummary) -> tuple[str, ...]:
+    described = f": {printable(summary.description)}" if summary.description else ""
+    return (
+        f"{printable(summary.machine)}{described}",
+        f"Kernel: {summary.kernel_title}",
+    )
+
+
+def _verdict(summary: MachineSummary, failure: Failure | None) -> str:
+    if not summary.calls and summary.boot_failure is None and not summary.tdmrs:
+        return f"Status {summary.status}: {summary.entry} has not been called"
+    what = "TDMRs and PAMTs" if summary.pamt.total else "TDMRs"
+    freed = f"; its {what} were freed" if summary.tdmrs and failure is not None else ""
+    return f"Status {summary.status}: {explain_state(summary.status, failure)}{freed}"
+
+
+def _problem(failure: Failure | None) -> tuple[tuple[str, str], ...]:
+    if failure is None:
+        return ()
+    words = explain_failure(failure)
+    return ("why", words.reason), ("to do", words.hint)
+
+
+def _without_tdmrs(summary: MachineSummary, failure: Failure | None) -> str | None:
+    if summary.tdmrs:
+        return None
+    if failure is not None:
+        return "no TDMRs: the bring-up failed before there were any"
+    return f"no TDMRs: {summary.entry} has not been called"
+
+
+def _lanes(platform: Platform, rows: Sequence[TdmrRow], areas: Sequence[Area]) -> Iterable[Lane]:
+    yield from _stacked("memory", _memory(platform))
+    yield from _stacked("CMRs", _cmrs(platform))
+    yield from _stacked("TDMRs", _tdmrs(rows))
+    yield from _stacked("PAMTs", _pamts(rows))
+    yield from _stacked("reserved", map(_area, areas))
+
+
+def _stacked(name: str, segments: Iterable[Segment]) -> Iterable[Lane]:
+    # What lies over another segment goes into a lane of its own below: CMRs may overlap.
+    lanes: list[list[Segment]] = []
+    for segment in sorted(segments, key=lambda s: (s.start, s.end, s.number)):
+        free = next((lane for lane in lanes if lane[-1].end <= segment.start), None)
+        if free is None:
+            lanes.append([segment])
+        else:
+            free.append(segment)
+    for i, lane in enumerate(lanes):
+        yield Lane("" if i else name, tuple(lane))
+
+
+def _segment(extent: Range, kind: Kind, number: int, label: str, said: str = "") -> Segment:
+    start, end = extent
+    title = f"{said or label} {range_of(start, end)}, {approximate_size(end - start)}"
+    return Segment(start, end, kind, number, label, title)
+
+
+def _memory(platform: Platform) -> Iterable[Segment]:
+    for r in platform.memory.ranges:
+        if r.start < r.end:
+            said = f"memory of node {r.node}"
+            yield _segment((r.start, r.end), Kind.MEMORY, r.node, f"node {r.node}", said)
+
+
+def _cmrs(platform: Platform) -> Iterable[Segment]:
+    for i, (base, size) in enumerate(platform.memory.cmrs):
+        if size:
+            yield _segment((base, base + size), Kind.CMR, i, f"CMR {i}")
+
+
+def _tdmrs(rows: Sequence[TdmrRow]) -> Iterable[Segment]:
+    for i, row in enumerate(rows):
+        said = f"TDMR {i} of node {row.node}"
+        yield _segment((row.base, row.base + row.size), Kind.TDMR, i, f"TDMR {i}", said)
+
+
+def _pamts(rows: Sequence[TdmrRow]) -> Iterable[Segment]:
+    for i, row in enumerate(rows):
+        if (chunk := pamt_chunk(row)) is not None:
+            yield _segment(chunk, Kind.PAMT, i, f"PAMT {i}", f"PAMT of TDMR {i}")
+
+
+def _area(area: Area) -> Segment:
+    kind = Kind.HOLE if area.pamt_of is None else Kind.PAMT_AREA
+    said = f"reserved area of TDMR {area.tdmr}: {area_text(area)}"
+    if area.fate is Fate.LAST:
+        kind, said = Kind.LAST, f"last {said}"
+    elif area.fate is Fate.LEFT_OUT:
+        kind, said = Kind.LEFT_OUT, f"no {said}"
+    return _segment((area.start, area.end), kind, area.tdmr, area_text(area), said)
+
+
+def _tdmr_lines(summary: MachineSummary, failure: Failure | None) -> tuple[TdmrLine, ...]:
+    most = tightest(summary.tdmrs, failure)
+    lines = []
+    for i, row in enumerate(summary.tdmrs):
+        is_most = most is not None and most[0] == i
+        used = len(row.reserved) if row.reserved or failure is None else None
+        needed = most[1] if most is not None and is_most else used
+        lines.append(TdmrLine(i, row, needed, is_most))
+    return tuple(lines)
+
+
+def pamt_size(line: TdmrLine) -> str:
+    """The size of a TDMR's PAMT for reading, `-` where it has none."""
+    return "-" if line.pamt is None else approximate_size(line.pamt[1])
