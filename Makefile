@@ -2,12 +2,13 @@
 # Every verb sets up what it needs in .venv; nothing outside the checkout is touched.
 
 PYTHON ?= python3
+FUZZ_SECONDS ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 # The floor of what can install dependency groups (PEP 735).
 PIP := pip>=25.1
 
-.PHONY: help setup demo test lint fmt type check bench stress mutants dist clean
+.PHONY: help setup demo test lint fmt type check bench stress fuzz mutants dist clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
@@ -47,6 +48,10 @@ bench: setup  ## start-up and scaling, as ratios, from an installed wheel
 
 stress: setup  ## many processes and killed ones on stored machines, for some minutes
 	$(BIN)/python -m tests.stress
+
+fuzz: setup  ## readers of files fed with damaged input; FUZZ_SECONDS each, atheris where it is
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 mutants: setup  ## which small changes to the module's checks and the layout no test notices
 	$(BIN)/python -m tests.mutants

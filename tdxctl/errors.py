@@ -118,20 +118,6 @@ def _firmware_data_error(
     return FirmwareDataError(message, file=file, detail=detail, hint=hint)
 
 
-class OutputError(TdxctlError):
-    """A file that was asked for cannot be written."""
-
-    exit_code = 74
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(f"cannot write '{printable(path)}': {reason}")
-        self.path = path
-        self.reason = reason
-
-    def __reduce__(self) -> tuple[type[OutputError], tuple[str, str]]:
-        return type(self), (self.path, self.reason)
-
-
 class StateError(TdxctlError):
     """Stored state: busy, corrupt, of another version, not writable, booted from another text."""
 

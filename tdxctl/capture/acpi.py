@@ -10,7 +10,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tdxctl.capture.bootlog import decode
 from tdxctl.capture.files import read_file, shown
@@ -94,28 +94,27 @@ def _concatenated(data: bytes, where: str) -> list[AcpiTable]:
     tables: list[AcpiTable] = []
     offset = 0
     while offset < len(data):
-        rest = data[offset:] if offset else data
-        if tables and not _is_binary_table(rest):
+        if tables and not _is_binary_table(data[offset : offset + HEADER_SIZE]):
             left = len(data) - offset
             last = tables[-1]
             note = f"{last.signature}: {left} bytes behind the table are ignored"
-            tables[-1] = AcpiTable(
-                last.signature, last.revision, last.data, last.where, (*last.warnings, note)
-            )
+            tables[-1] = replace(last, warnings=(*last.warnings, note))
             break
-        tables.append(_table(rest, where))
+        tables.append(_table(data, offset, where))
         offset += len(tables[-1].data)
     return tables
 
 
-def _table(data: bytes, where: str) -> AcpiTable:
-    if len(data) < HEADER_SIZE:
+def _table(data: bytes, start: int, where: str) -> AcpiTable:
+    # The table at start; offsets in messages count from there.
+    available = len(data) - start
+    if available < HEADER_SIZE:
         raise FirmwareDataError(
             "is too short for an ACPI table",
             file=where,
-            detail=f"expected a header of {HEADER_SIZE} bytes, got {len(data)}",
+            detail=f"expected a header of {HEADER_SIZE} bytes, got {available}",
         )
-    signature, length, revision, *_ = struct.unpack_from(_HEADER, data)
+    signature, length, revision, *_ = struct.unpack_from(_HEADER, data, start)
     if not _SIGNATURE.fullmatch(signature):
         raise FirmwareDataError(
             "is not an ACPI table",
@@ -123,14 +122,14 @@ def _table(data: bytes, where: str) -> AcpiTable:
             detail=f"offset 0x0: expected a signature of four letters, got {signature.hex(' ')}",
         )
     name = signature.decode("ascii")
-    if not HEADER_SIZE <= length <= len(data):
+    if not HEADER_SIZE <= length <= available:
         raise FirmwareDataError(
             f"{name}: the table's length does not fit",
             file=where,
-            detail=f"offset 0x4: expected {HEADER_SIZE} to {len(data)} bytes, got {length}",
-            hint="the file is cut short" if length > len(data) else None,
+            detail=f"offset 0x4: expected {HEADER_SIZE} to {available} bytes, got {length}",
+            hint="the file is cut short" if length > available else None,
         )
-    body = data[:length]
+    body = data[start : start + length]
     warnings: tuple[str, ...] = ()
     if total := sum(body) & 0xFF:
         # "tables with a bad checksum exist"

@@ -40,7 +40,7 @@ def write_description(captured: Captured, *, name: str, options: str, source: st
     ]
     if captured.hibernation:
         lines.append("kernel: {hibernation: true}  # the log says so")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def _comment(text: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tdxctl.commands.options import Command
-from tdxctl.commands.output import write_text
+from tdxctl.commands.written import write_document
 
 _SOURCES = "tdxctl.capture.sources"
 
@@ -52,7 +52,7 @@ def command(
     from tdxctl.commands.captured import captured
 
     text, notes = captured(ctx.meta.get(_SOURCES, []), name, output, source, assume_tdx=assume_tdx)
-    write_text(text, output)
+    write_document(text, output)
     for note in notes:
         click.echo(f"note: {note}", err=True)
     return 0

@@ -143,35 +143,3 @@ def print_text(text: str) -> None:
     """Text and a newline on standard output; nothing for the empty text."""
     if text:
         sys.stdout.write(text + "\n")
-
-
-def write_text(text: str, path: str) -> None:
-    """Text to a file, whole or not at all, or to standard output for `-`.
-
-    Raises OutputError where it cannot be written.
-    """
-    if path == "-":
-        sys.stdout.write(text)
-        return
-    import os
-    import tempfile
-
-    from tdxctl.errors import OutputError
-
-    folder = os.path.dirname(path) or "."
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".tdxctl-")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(temporary, 0o666 & ~umask)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise OutputError(path, (error.strerror or str(error)).lower()) from None

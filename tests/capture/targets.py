@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may be fed with anything: the readers of files, each with inputs to start from."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tdxctl.capture.acpi import tables_of
+from tdxctl.capture.bootlog import read_log
+from tdxctl.capture.dmesg import read_dmesg
+from tdxctl.capture.findings import Findings
+from tdxctl.capture.iomem import read_iomem
+from tdxctl.capture.madt import madt_findings
+from tdxctl.capture.merge import merge
+from tdxctl.capture.srat import srat_findings
+from tdxctl.capture.system_report import read_report
+from tdxctl.capture.tables import table_findings
+from tdxctl.capture.write import write_description
+from tdxctl.diagnose.diagnosis import diagnose
+from tdxctl.errors import DescriptionError, FirmwareDataError
+from tdxctl.platform.load import load_text, platform_of
+from tdxctl.platform.reading import read
+from tdxctl.report.diagnosis import to_json, to_text
+from tests.capture import acpi_tables as acpi
+from tests.cli.runner import ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """run: reads data as tdxctl does. seeds: good inputs. declared: how it may refuse one.
+
+    large: an input of about so many bytes that is read to its end.
+    """
+
+    run: Callable[[bytes], object]
+    seeds: tuple[bytes, ...]
+    large: Callable[[int], bytes]
+    declared: tuple[type[Exception], ...] = (FirmwareDataError,)
+
+
+def _described(findings: list[Findings]) -> None:
+    # What was captured is a description that loads.
+    for assume_tdx in (False, True):
+        captured = merge(findings, assume_tdx=assume_tdx)
+        load_text(write_description(captured, name="fuzzed", options="", source=None))
+
+
+def _dmesg(data: bytes) -> None:
+    log = read_log(data, "fuzzed")
+    diagnosis = diagnose(log)
+    to_json(diagnosis)
+    assert all(line.isprintable() for line in to_text(diagnosis, verbose=True).split("\n"))
+    _described([read_dmesg(log)])
+
+
+def _madt(data: bytes) -> None:
+    for table in tables_of(data, "fuzzed"):
+        _described([madt_findings(table)])
+
+
+def _srat(data: bytes) -> None:
+    for table in tables_of(data, "fuzzed"):
+        _described([srat_findings(table)])
+
+
+def _acpidump(data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(delete=False) as file:
+        file.write(data)
+    try:
+        _described(table_findings(file.name))
+    finally:
+        os.unlink(file.name)
+
+
+def _iomem(data: bytes) -> None:
+    _described([read_iomem(data, "fuzzed")])
+
+
+def _report(data: bytes) -> None:
+    _described([read_report(data, "fuzzed")])
+
+
+def _yaml(data: bytes) -> None:
+    platform_of(read(data, "fuzzed", is_json=False), default_name="fuzzed")
+
+
+_MADT = acpi.madt(
+    [acpi.lapic(0, 0), acpi.lapic(1, 0xFF, flags=0), acpi.x2apic(2, 0x180), acpi.x2apic(3, 4, 0)],
+    revision=5,
+)
+_SRAT = acpi.srat(
+    [
+        acpi.cpu_affinity(0, 0),
+        acpi.x2apic_affinity(1, 0x180),
+        acpi.memory_affinity(0, 0, 0x80000000),
+        acpi.memory_affinity(1, 0x100000000, 0x80000000, 3),
+    ]
+)
+_LOG = (ROOT / "tests" / "data" / "boot.log").read_bytes()
+_REPORT = (
+    b"### Kernel version\n\n```\n6.8.0-101-generic #101\n```\n\n### TDX kernel logs\n\n```\n"
+    b"[    1.1] virt/tdx: BIOS enabled: private KeyID range [32, 64)\n```\n\n"
+    b"### Model specific registers (MSRs)\n\n```\nSEAM_RR bit: 1 (expected value: 1)\n"
+    b"NUM_TDX_PRIV_KEYS: 20\n```\n"
+)
+_IOMEM = (
+    b"00000000-00000fff : Reserved\n00001000-0009ffff : System RAM\n"
+    b"00100000-7fffffff : System RAM\n  01000000-01ffffff : Kernel code\n"
+)
+
+_ACPIDUMP = acpi.acpidump(_MADT, _SRAT).encode()
+_PLATFORMS = tuple(
+    (ROOT / "platforms" / f"{name}.yaml").read_bytes() for name in ("small", "offline-cpu")
+)
+
+
+def _again(seed: bytes) -> Callable[[int], bytes]:
+    # The seed again and again: what grows is the number of records.
+    return lambda size: seed * (size // len(seed) + 1)
+
+
+def _filled(table: Callable[..., bytes], entries: list[bytes]) -> Callable[[int], bytes]:
+    # A table with those entries and others of a type that is only counted.
+    unknown = bytes([127, 16]) + bytes(14)
+    return lambda size: table(entries + [unknown] * (size // len(unknown)))
+
+
+def _long_yaml(size: int) -> bytes:
+    lines = ["cpus: {madt: [{apic_id: 0}]}", "memory:", "  ranges:"]
+    lines += [f"    - {{start: {i}MiB, size: 1MiB, node: 0}}" for i in range(size // 38)]
+    return "\n".join(lines).encode()
+
+
+TARGETS = {
+    "dmesg": Target(
+        _dmesg, (_LOG, (ROOT / "tests" / "data" / "failed.log").read_bytes()), _again(_LOG)
+    ),
+    "madt": Target(_madt, (_MADT,), _filled(acpi.madt, [acpi.x2apic(i, i) for i in range(999)])),
+    "srat": Target(_srat, (_SRAT,), _filled(acpi.srat, [acpi.cpu_affinity(0, 0)])),
+    "acpidump": Target(_acpidump, (_ACPIDUMP,), _again(_ACPIDUMP)),
+    "iomem": Target(_iomem, (_IOMEM,), _again(_IOMEM)),
+    "report": Target(_report, (_REPORT,), _again(_REPORT)),
+    "yaml": Target(_yaml, _PLATFORMS, _long_yaml, (DescriptionError,)),
+}
