@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from tdxctl.capture.bootlog import BootLog, LogLine
 from tdxctl.capture.findings import Block, Findings, LocalApic, ModuleShown
+from tdxctl.capture.madt import NO_LAPIC, NO_X2APIC
 from tdxctl.capture.memblock import as_memblock, whole_pages
 from tdxctl.errors import FirmwareDataError
 from tdxctl.platform.description import Seamrr
@@ -206,19 +207,20 @@ def _srat_memory(seen: _Seen, match: re.Match[str]) -> None:
 
 
 def _srat_cpu(seen: _Seen, match: re.Match[str]) -> None:
-    seen.cpu_nodes.setdefault(int(match[1], 16), int(match[2]))
+    if (apic_id := int(match[1], 16)) != NO_X2APIC:
+        seen.cpu_nodes.setdefault(apic_id, int(match[2]))
 
 
 def _lapic(seen: _Seen, match: re.Match[str]) -> None:
     # An id that stands in the LAPIC and the x2APIC list is one CPU; 0xff is none.
     apic_id, enabled = int(match[1], 16), match[2] == "enabled"
-    if apic_id != 0xFF:
+    if apic_id != NO_LAPIC:
         seen.apics[apic_id] = enabled or seen.apics.get(apic_id, False)
 
 
 def _x2apic(seen: _Seen, match: re.Match[str]) -> None:
     apic_id, enabled = int(match[1], 16), match[2] == "enabled"
-    if apic_id != 0xFFFFFFFF:
+    if apic_id != NO_X2APIC:
         seen.apics[apic_id] = enabled or seen.apics.get(apic_id, False)
 
 

@@ -18,7 +18,8 @@ from tdxctl.errors import FirmwareDataError
 
 _FIRST_ENTRY = 44  # the header, the local APICs' address, flags
 _ENABLED, _ONLINE_CAPABLE = 1, 2
-_NO_LAPIC, _NO_X2APIC = 0xFF, 0xFFFFFFFF
+#: The APIC ids that mean none.
+NO_LAPIC, NO_X2APIC = 0xFF, 0xFFFFFFFF
 #: Revisions from this on say which slots that are not enabled can be brought online.
 _ONLINE_CAPABLE_REVISION = 5
 #: As many CPUs as a description may have.
@@ -48,7 +49,7 @@ class ApicEntry:
     @property
     def has_id(self) -> bool:
         """Whether its APIC id is one: 0xff and 0xffffffff mean none."""
-        return self.apic_id != (_NO_LAPIC if self.type is EntryType.LAPIC else _NO_X2APIC)
+        return self.apic_id != (NO_LAPIC if self.type is EntryType.LAPIC else NO_X2APIC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from tdxctl.capture.acpi import AcpiTable
 from tdxctl.capture.findings import Block, Findings
-from tdxctl.capture.madt import require_length, structures
+from tdxctl.capture.madt import NO_X2APIC, require_length, structures
 from tdxctl.errors import FirmwareDataError
 from tdxctl.units import MAX_PHYSICAL_ADDRESS
 
@@ -149,6 +149,10 @@ def srat_findings(table: AcpiTable) -> Findings:
     return Findings(
         source="the SRAT",
         affinity=tuple(affinity),
-        cpu_nodes=tuple((cpu.apic_id, nodes[cpu.pxm]) for cpu in srat.cpus if cpu.enabled),
+        cpu_nodes=tuple(
+            (cpu.apic_id, nodes[cpu.pxm])
+            for cpu in srat.cpus
+            if cpu.enabled and cpu.apic_id != NO_X2APIC
+        ),
         warnings=tuple(warnings),
     )

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What fuzzing found, each input as small as it gets."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from tests.capture import acpi_tables as acpi
+from tests.capture.targets import TARGETS
+
+
+@pytest.mark.parametrize(
+    ("target", "data"),
+    [
+        pytest.param(
+            "srat",
+            acpi.srat([acpi.x2apic_affinity(0, 0xFFFFFFFF)]),
+            id="an-x2apic-id-that-means-none-became-a-cpu",
+        ),
+        pytest.param(
+            "dmesg",
+            b"SRAT: PXM 0 -> APIC 0xffffffff -> Node 0\n",
+            id="the-same-in-a-log",
+        ),
+    ],
+)
+def test_a_finding_stays_mended(target: str, data: bytes) -> None:
+    """Expect the input to be read, or refused as the reader declares."""
+    with contextlib.suppress(*TARGETS[target].declared):
+        TARGETS[target].run(data)
