@@ -7,6 +7,7 @@ the value that stands there instead.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,7 +15,7 @@ from tdxctl.capture.findings import Block, Findings, LocalApic, ModuleShown
 from tdxctl.capture.memblock import with_nodes
 from tdxctl.errors import FirmwareDataError
 from tdxctl.platform.description import Seamrr
-from tdxctl.units import counted
+from tdxctl.units import SZ_4G, counted
 
 #: As many as a description may have.
 MAX_RANGES, MAX_CPUS, MAX_CMRS = 4096, 8192, 32
@@ -36,7 +37,8 @@ class Captured:
     """A platform as captured. origins: part -> where it is from, in a sentence's words.
 
     disabled_cpus: None where it is the number of slots that are not enabled. online: None is
-    all. warnings: what whoever uses the description should know, conflicts first.
+    all. assumed: the firmware part is not shown. warnings: what whoever uses the description
+    should know, conflicts first.
     """
 
     slots: tuple[CpuSlot, ...]
@@ -51,6 +53,7 @@ class Captured:
     module: ModuleShown | None
     hibernation: bool
     kernel: str | None
+    assumed: bool
     origins: dict[str, str]
     warnings: tuple[str, ...]
 
@@ -80,7 +83,7 @@ def merge(findings: list[Findings], *, assume_tdx: bool) -> Captured:
         )
     slots, disabled = _cpus(merged)
     ranges = _memory(merged)
-    _firmware(merged, assume_tdx=assume_tdx)
+    assumed = _firmware(merged, assume_tdx=assume_tdx)
     module = _module(merged)
     cmrs = _cmrs(merged)
     seamrr, mktme, tdx = merged.firmware
@@ -97,6 +100,7 @@ def merge(findings: list[Findings], *, assume_tdx: bool) -> Captured:
         module=module,
         hibernation=bool(merged.value("hibernation")),
         kernel=merged.value("kernel"),
+        assumed=assumed,
         origins=merged.origins,
         warnings=tuple(dict.fromkeys([*merged.conflicts, *merged.warnings])),
     )
@@ -284,12 +288,10 @@ def _memory(merged: _Merged) -> tuple[Block, ...]:
         merged.origins["ranges"] = origin.replace("the SRAT's SRAT", "the SRAT")
         if odd is not None:
             merged.warnings.append(odd)
+        blocks += _lost_above(merged, blocks)
     elif merged.shown("cmrs"):
-        blocks = [
-            Block(start, end, _node_of(merged, start))
-            for start, end in sorted(merged.value("cmrs"))
-        ]
-        blocks = [b for a, b in zip([None, *blocks], blocks, strict=False) if not _overlap(a, b)]
+        disjoint = _disjoint(sorted(merged.value("cmrs")))
+        blocks = [Block(start, end, _node_of(merged, start)) for start, end in disjoint]
         merged.origins["ranges"] = (
             f"{merged.source('cmrs')}: its CMRs; no source shows the memory ranges"
         )
@@ -310,8 +312,24 @@ def _memory(merged: _Merged) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _overlap(before: Block | None, block: Block) -> bool:
-    return before is not None and block.start < before.end
+def _lost_above(merged: _Merged, blocks: list[Block]) -> list[Block]:
+    # A map that ends below 4 GiB beside CMRs that do not is one whose rest was left out.
+    above = [cmr for cmr in sorted(merged.value("cmrs") or ()) if cmr[0] >= SZ_4G]
+    if not above or not blocks or blocks[-1].end > SZ_4G:
+        return []
+    merged.warnings.append(
+        f"{merged.source('usable')} shows no memory above 4 GiB: the CMRs stand for it"
+    )
+    return [Block(start, end, _node_of(merged, start)) for start, end in _disjoint(above)]
+
+
+def _disjoint(ranges: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    # Of ascending ranges those that do not overlap the one before.
+    last = 0
+    for start, end in ranges:
+        if start >= last:
+            yield start, end
+            last = end
 
 
 def _node_of(merged: _Merged, address: int) -> int:
@@ -323,18 +341,19 @@ def _node_of(merged: _Merged, address: int) -> int:
     return 0
 
 
-def _firmware(merged: _Merged, *, assume_tdx: bool) -> None:
+def _firmware(merged: _Merged, *, assume_tdx: bool) -> bool:
+    # Sets the firmware part; whether it is assumed.
     seamrr = merged.value("seamrr")
     keyids = merged.value("keyids")
     if assume_tdx and not (seamrr is Seamrr.ENABLED and keyids):
         merged.origins["firmware"] = "assumed (--assume-tdx), not shown"
         merged.firmware = (Seamrr.ENABLED, _ASSUMED_MKTME, _ASSUMED_TDX)
-        return
+        return True
     if keyids is not None and 0 < keyids[0] <= keyids[1]:
         start, end = keyids
         merged.origins["firmware"] = f"{merged.source('keyids')}: private KeyID range"
         merged.firmware = (Seamrr.ENABLED, start - 1, end - start)
-        return
+        return False
     if seamrr is not None:
         shown = merged.value("tdx_keyids") or 0
         merged.origins["firmware"] = f"{merged.source('seamrr')}: SEAMRR and the number of KeyIDs"
@@ -343,7 +362,7 @@ def _firmware(merged: _Merged, *, assume_tdx: bool) -> None:
         if total is None and shown:
             merged.origins["firmware"] += "; those of MKTME are not shown"
         merged.firmware = (seamrr, mktme, shown)
-        return
+        return False
     total = merged.value("mktme_keyids")
     where = merged.source("mktme_keyids") if total is not None else None
     if where is not None:
@@ -353,6 +372,7 @@ def _firmware(merged: _Merged, *, assume_tdx: bool) -> None:
     else:
         merged.origins["firmware"] = "no source shows TDX"
     merged.firmware = (Seamrr.ABSENT, total or 0, 0)
+    return False
 
 
 def _module(merged: _Merged) -> ModuleShown | None:

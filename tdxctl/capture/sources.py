@@ -44,15 +44,22 @@ READERS: dict[str, Callable[[str], list[Findings]]] = {
 
 
 def capture(
-    sources: list[tuple[str, str]], *, name: str, assume_tdx: bool, source: str | None
+    sources: list[tuple[str, str]],
+    *,
+    name: str,
+    assume_tdx: bool = False,
+    source: str | None = None,
+    description: str | None = None,
 ) -> tuple[str, tuple[str, ...]]:
     """The description of what (option, path) sources show, and warnings.
 
-    source: where they are from, in the user's words. Raises UsageError where one cannot be
-    read, FirmwareDataError where one cannot be parsed.
+    source, description: where they are from, and what machine it is, in the user's words. Raises
+    UsageError where one cannot be read, FirmwareDataError where one cannot be parsed.
     """
     findings = [found for option, path in sources for found in READERS[option](path)]
     captured = merge(findings, assume_tdx=assume_tdx)
-    options = [option for option, _ in sources] + ["--assume-tdx"] * assume_tdx
-    text = write_description(captured, name=name, options=" ".join(options), source=source)
+    options = " ".join([option for option, _ in sources] + ["--assume-tdx"] * assume_tdx)
+    text = write_description(
+        captured, name=name, options=options, source=source, description=description
+    )
     return text, captured.warnings

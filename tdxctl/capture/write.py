@@ -6,6 +6,8 @@ No text of a source is carried over: what stands here is numbers, and tdxctl's o
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
@@ -18,21 +20,30 @@ from tdxctl.units import approximate_size, counted, printable
 _WIDTH = 96
 
 
-def write_description(captured: Captured, *, name: str, options: str, source: str | None) -> str:
+def write_description(
+    captured: Captured,
+    *,
+    name: str,
+    options: str,
+    source: str | None = None,
+    description: str | None = None,
+) -> str:
     """The description of captured, as YAML.
 
-    options: the options it was captured with, without the names of files. source: what whoever
-    captures says of where the sources are from.
+    options: the options it was captured with, without the names of files. source, description:
+    what whoever captures says of where the sources are from, and of the machine.
     """
     lines = [f"# Captured with: tdxctl capture {options}"]
     if source is not None:
         lines += _comment(f"Source: {printable(source)}")
+    if captured.assumed:
+        lines += _comment("Assumed: TDX firmware, SEAMRR and KeyIDs, which no source shows")
     for warning in captured.warnings:
         lines += _comment(f"Note: {printable(warning)}")
     lines += [
         f"schema: {SCHEMA}",
         f"name: {name}",
-        f"description: {_description(captured)}",
+        f"description: {_scalar(description or _description(captured))}",
         *_cpus(captured),
         *_memory(captured),
         *_firmware(captured),
@@ -46,8 +57,17 @@ def write_description(captured: Captured, *, name: str, options: str, source: st
 def _comment(text: str) -> Iterator[str]:
     from textwrap import wrap
 
-    for index, line in enumerate(wrap(text, _WIDTH)):
+    for index, line in enumerate(
+        wrap(text, _WIDTH, break_on_hyphens=False, break_long_words=False)
+    ):
         yield f"# {'  ' if index else ''}{line}"
+
+
+def _scalar(text: str) -> str:
+    # Plain where YAML cannot take it for anything else, quoted elsewhere.
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ,./()-]*(?<! )", text, re.ASCII) and " " in text:
+        return text
+    return json.dumps(printable(text))
 
 
 def _description(captured: Captured) -> str:

@@ -33,11 +33,17 @@ def _source(*names: str, **options: Any) -> Callable[[Command], Command]:
 @_source("--live", is_flag=True, help="This machine, as far as it can be read.")
 @click.option("--assume-tdx", is_flag=True, help="Firmware with TDX, where no source shows it.")
 @click.option("--name", metavar="NAME", help="The platform's name. Default: that of -o, captured.")
+@click.option("--description", metavar="TEXT", help="The description. Default: its numbers.")
 @click.option("--source", metavar="TEXT", help="Where the data is from, for the file's header.")
 @click.option("-o", "--output", metavar="FILE", default="-", help="Where to write. Default: -.")
 @click.pass_context
 def command(
-    ctx: click.Context, assume_tdx: bool, name: str | None, source: str | None, output: str
+    ctx: click.Context,
+    assume_tdx: bool,
+    name: str | None,
+    description: str | None,
+    source: str | None,
+    output: str,
 ) -> int:
     """Make a platform description from what a real machine shows.
 
@@ -51,7 +57,9 @@ def command(
     """
     from tdxctl.commands.captured import captured
 
-    text, notes = captured(ctx.meta.get(_SOURCES, []), name, output, source, assume_tdx=assume_tdx)
+    said = {"source": source, "description": description}
+    sources = ctx.meta.get(_SOURCES, [])
+    text, notes = captured(sources, name, output, said, assume_tdx=assume_tdx)
     write_document(text, output)
     for note in notes:
         click.echo(f"note: {note}", err=True)

@@ -16,11 +16,14 @@ def captured(
     sources: list[tuple[str, str]],
     name: str | None,
     output: str,
-    source: str | None,
+    said: dict[str, str | None],
     *,
     assume_tdx: bool,
 ) -> tuple[str, list[str]]:
-    """The description's text, and notes to whoever captures. Raises UsageError."""
+    """The description's text, and notes to whoever captures. Raises UsageError.
+
+    said: `source` and `description`, in the user's words.
+    """
     if not sources:
         raise UsageError(
             "nothing to capture from",
@@ -37,7 +40,7 @@ def captured(
             f"not a platform's name: '{printable(name)}'",
             hint="1 to 64 letters, digits, dots, underscores and hyphens",
         )
-    text, warnings = capture(sources, name=name, assume_tdx=assume_tdx, source=source)
+    text, warnings = capture(sources, name=name, assume_tdx=assume_tdx, **said)
     try:
         load_text(text)
     except DescriptionError as error:

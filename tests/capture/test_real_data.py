@@ -21,6 +21,7 @@ from tdxctl.capture.sources import capture
 from tdxctl.capture.srat import EntryType as SratEntryType
 from tdxctl.capture.srat import parse_srat
 from tests.capture import acpi_tables as acpi
+from tests.cli.runner import ROOT
 
 _FOLDER = os.environ.get("TDXCTL_REALDATA")
 REAL = Path(_FOLDER) if _FOLDER else None
@@ -217,3 +218,44 @@ def test_a_real_iomem_is_captured() -> None:
         ("0xf7fff000", "0xf8000000"),
         ("0x100000000", "0x208000000"),
     ]
+
+
+# Shipped platform -> the log it was captured from.
+SHIPPED = {
+    "icx-2s-128g": "icx-8358-2s-128G-a",
+    "spr-2s-512g": "spr-lkp-spr-2sp4-8480CTDX-2s-512G-TME",
+    "4s-512g": "bdx-ex-brickland-E7-8890v4-4s-512G-192cpu",
+}
+
+
+@needs_real_data
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_platform_is_what_capture_makes_of_its_log(name: str) -> None:
+    """Expect every line but those of the source, which whoever captured wrote."""
+    assert REAL is not None
+    shipped = (ROOT / "platforms" / f"{name}.yaml").read_text()
+    description = yaml.safe_load(shipped)["description"]
+    text, _ = capture(
+        [("--dmesg", str(REAL / "dmesg" / f"{SHIPPED[name]}.dmesg.txt"))],
+        name=name,
+        assume_tdx=True,
+        description=description,
+    )
+    header, _, body = shipped.partition("schema: ")
+    assert "schema: " + body.rstrip("\n") == text[text.index("schema: ") :]
+    assert "# Captured with: tdxctl capture --dmesg --assume-tdx\n# Source: " in header
+
+
+@needs_real_data
+def test_the_fragmented_platform_has_the_memory_that_its_sources_show(tmp_path: Path) -> None:
+    assert REAL is not None
+    names = ("fail-tdx135-reserved-areas-EMR-256G.dmesg", "tdx135-reserved-areas-exhausted.e820")
+    log = tmp_path / "both.log"
+    log.write_text("\n".join((REAL / "tdx-logs" / f"{n}.txt").read_text() for n in names))
+    captured = yaml.safe_load(capture([("--dmesg", str(log))], name="t")[0])
+    shipped = yaml.safe_load((ROOT / "platforms" / "emr-2s-256g-fragmented.yaml").read_text())
+    for data in (captured, shipped):
+        for entry in data["memory"]["ranges"]:
+            del entry["node"]  # which nodes is not shown
+    assert captured["memory"] == shipped["memory"]
+    assert captured["firmware"] == shipped["firmware"]
