@@ -506,6 +506,18 @@ def test_a_printed_pamt_is_compared_with_what_the_memory_map_costs() -> None:
     assert _outcome(_diagnose(text), "prediction").verdict is Verdict.PASS
 
 
+def test_the_pamt_of_two_nodes_of_1_tib_is_what_a_real_host_printed() -> None:
+    """Expect what canonical/tdx issue 385 shows: its CMRs, and the KB printed below them."""
+    found = _diagnose(
+        BIOS + VERSION + "virt/tdx: CMR: [0x100000, 0x77800000)\n"
+        "virt/tdx: CMR: [0x100000000, 0x1003e000000)\n"
+        "virt/tdx: CMR: [0x10080000000, 0x20040000000)\n"
+        "virt/tdx: 8396820 KB allocated for PAMT\n"
+    )
+    assert found.prediction is not None
+    assert found.prediction.predicted_kib == 8396820
+
+
 def test_a_difference_is_told_with_where_it_can_come_from() -> None:
     text = (ROOT / "tests" / "data" / "boot.log").read_text().replace("24636 KB", "24640 KB")
     found = _diagnose(text)
