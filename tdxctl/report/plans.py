@@ -58,7 +58,7 @@ COLUMNS: tuple[tuple[str, Callable[[KernelPlan], str]], ...] = (
     ("holes left", lambda p: "-" if p.holes_left is None else str(p.holes_left)),
     ("PAMT", lambda p: approximate_size(p.pamt.total) if p.initializes else "-"),
     ("SEAMCALLs", lambda p: str(p.seamcalls)),
-    ("seconds", lambda p: "-" if p.seconds is None else f"{p.seconds[0]:g}-{p.seconds[1]:g}"),
+    ("seconds", lambda p: "-" if p.seconds is None else f"{p.seconds[0]:.3g}-{p.seconds[1]:.3g}"),
 )
 
 
