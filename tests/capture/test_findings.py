@@ -24,6 +24,12 @@ from tests.capture.targets import TARGETS
             b"SRAT: PXM 0 -> APIC 0xffffffff -> Node 0\n",
             id="the-same-in-a-log",
         ),
+        pytest.param(
+            "dmesg",
+            b"tdx: CMR: [0x100000, 0x200000015)\ntdx: CMR: [0x100000000, 0x180000000)\n"
+            b"tdx: CMR: [0x190000000, 0x1a0000000)\n",
+            id="cmrs-inside-another-became-memory-that-overlaps",
+        ),
     ],
 )
 def test_a_finding_stays_mended(target: str, data: bytes) -> None:
