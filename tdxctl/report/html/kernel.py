@@ -13,10 +13,10 @@ from tdxctl.report import plans
 from tdxctl.report.html.elements import facts, lines, paragraph, scrolling, section, table
 from tdxctl.report.memory_map import svg
 from tdxctl.report.memory_map.areas import Area, Fate
-from tdxctl.report.memory_map.model import MemoryMap, TdmrLine, area_text, memory_map, pamt_size
-from tdxctl.report.memory_map.table import areas_used
+from tdxctl.report.memory_map.model import MemoryMap, area_text, memory_map
+from tdxctl.report.memory_map.table import tdmr_cells
 from tdxctl.report.view import InitView, StepLine, Table, init_view, pamt_table
-from tdxctl.units import approximate_size, counted, format_size, printable
+from tdxctl.units import approximate_size, counted, printable
 
 _LOOKS = {"err": "err", "warn": "warn", "WARN": "warn"}
 
@@ -111,7 +111,7 @@ def _tdmr_parts(summary: MachineSummary, picture: MemoryMap) -> Iterable[str]:
         Table(
             title=f"{len(picture.tdmrs)} of {picture.max_tdmrs} TDMRs{freed}; the tightest: *",
             columns=("TDMR", "start", "end", "size", "node", "reserved areas", "PAMT", "PAMT at"),
-            rows=tuple(_tdmr_row(line, picture.limit) for line in picture.tdmrs),
+            rows=tuple(tdmr_cells(line, picture.limit) for line in picture.tdmrs),
             right=frozenset(range(8)),
         ),
         bad=[i for i, line in enumerate(picture.tdmrs) if (line.needed or 0) > picture.limit],
@@ -127,20 +127,6 @@ def _tdmr_parts(summary: MachineSummary, picture: MemoryMap) -> Iterable[str]:
             ),
             bad=[i for i, area in enumerate(picture.areas) if area.fate is Fate.LEFT_OUT],
         )
-
-
-def _tdmr_row(line: TdmrLine, limit: int) -> tuple[str, ...]:
-    row, pamt = line.row, line.pamt
-    return (
-        f"{'* ' if line.tightest else ''}{line.number}",
-        hex(row.base),
-        hex(row.base + row.size),
-        format_size(row.size),
-        str(row.node),
-        areas_used(line, limit),
-        pamt_size(line),
-        "-" if pamt is None else hex(pamt[0]),
-    )
 
 
 def _area_row(area: Area) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ def tdmr_lines(picture: MemoryMap, columns: int) -> list[str]:
     """A row per TDMR, or a paragraph each where the table would be wider than columns."""
     if picture.without_tdmrs is not None:
         return [picture.without_tdmrs]
-    rows = [_COLUMNS, *(_cells(line, picture.limit) for line in picture.tdmrs)]
+    rows = [_COLUMNS, *(tdmr_cells(line, picture.limit) for line in picture.tdmrs)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
     table = [
         "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
@@ -34,7 +34,8 @@ def areas_used(line: TdmrLine, limit: int) -> str:
     return "-" if line.needed is None else f"{line.needed}/{limit}"
 
 
-def _cells(line: TdmrLine, limit: int) -> tuple[str, ...]:
+def tdmr_cells(line: TdmrLine, limit: int) -> tuple[str, ...]:
+    """A row of the table of TDMRs."""
     row, pamt = line.row, line.pamt
     return (
         f"{'*' if line.tightest else ''}{line.number}",
