@@ -98,6 +98,10 @@ class StateError(TdxctlError):
     exit_code = 5
 
 
+class BrokenStoreError(StateError):
+    """The database refuses, and not because another process is using it."""
+
+
 class NotModelledError(TdxctlError):
     """The real kernel or module would do something that tdxctl does not model."""
 

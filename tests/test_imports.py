@@ -170,7 +170,8 @@ ROOMS: dict[str, set[str]] = {
     "scenario": {"scenario", "machine", "operations", "platform", "host.kernels", "host.steps"}
     | {"events", "errors", "errnos", "units"}
     | SEAM_TABLES,
-    "store": {"errors", "units"},
+    "state": {"errors", "units"},
+    "store": {"state", "errors", "units"},
     "operations": {"machine", "platform.description", "seam.port", "host.seamldr"}
     | {"events", "errors"},
     "lab": {"store", "machine", "operations", "platform.description", "host.kernels", "events"}

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tdxctl.commands.described import described
+from tdxctl.commands.described import described_anew
 from tdxctl.commands.parse import named
 from tdxctl.errors import UsageError
 from tdxctl.events import InitReport
@@ -23,6 +23,6 @@ def once_report(
         raise UsageError("--once keeps no machine: it needs --platform")
     if kernel is not None:
         find_kernel(kernel)
-    description = described(platform, settings)
+    description = described_anew(platform, settings)
     booted = Machine.boot(description, kernel or DEFAULT_KERNEL, name=named(machine))
     return booted.init_report(booted.tdx_init(callers), with_boot=True)

@@ -34,11 +34,11 @@ from tdxctl.platform.fields import (
     one_of,
     parse_text,
 )
-from tdxctl.platform.load import read_bytes
 from tdxctl.platform.model import FAULT_KEYS, FaultModel, Model
 from tdxctl.platform.problems import Shape, model_problems
 from tdxctl.platform.reading import read, read_lines
 from tdxctl.platform.source import UNREADABLE, Source, got
+from tdxctl.platform.text import read_bytes
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Wanted, parse_wanted
 from tdxctl.units import U64_MASK, parse_size

@@ -15,7 +15,6 @@ from tdxctl.units import printable
 Path = tuple[str | int, ...]
 Mark = tuple[int, int]
 
-MAX_FILE_SIZE = 8 << 20
 MAX_DIGITS = 40
 MAX_NESTING = 32
 # Twice what the largest description within the limits consists of.
