@@ -33,6 +33,8 @@ def main() -> None:
     gc.disable()
     # OpenBLAS starts a thread per core; nothing here is floating point.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # pydantic looks for plugins in the metadata of everything that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # Text that the terminal's encoding cannot show is escaped, not an error.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

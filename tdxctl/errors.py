@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from tdxctl.records import record
 from tdxctl.units import printable
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic:
     """One thing that is wrong: what, where, what was found instead, what to try."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from tdxctl import __version__, store
@@ -19,6 +18,7 @@ from tdxctl.host.kernels import DEFAULT_KERNEL
 from tdxctl.machine import Machine
 from tdxctl.operations import Operation, perform
 from tdxctl.platform.description import Platform
+from tdxctl.records import record
 from tdxctl.report import json_status
 from tdxctl.store import Compiled, MachineRow, OperationRow, Store, no_such_machine
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 MAX_OPERATIONS = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asked:
     """What a command asks for: a machine by name, a platform, a kernel; None is not asked.
 

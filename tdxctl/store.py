@@ -11,9 +11,9 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 
 from tdxctl.errors import StateError, UsageError
+from tdxctl.records import record
 from tdxctl.state import (
     SLICE,
     check_folder,
@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS compiled (
 MAX_COMPILED = 64
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Compiled:
     """A compiled description; text is None where the store has it already."""
 
@@ -64,7 +64,7 @@ class Compiled:
     text: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OperationRow:
     """An operation and its outcome, both as JSON text."""
 
@@ -72,7 +72,7 @@ class OperationRow:
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MachineRow:
     """A stored machine without its operations.
 

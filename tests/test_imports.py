@@ -58,14 +58,14 @@ ALLOWED = {
     ("status",): CLICK | {"sqlite3"},
     ("status", "--format", "json"): CLICK | {"sqlite3"},
     ("explain", "0xc0000a2100000300"): CLICK,
-    ("seamcall", "tests/data/bring-up.yaml"): BOOTING,
+    ("seamcall", "tests/data/bring-up.yaml"): BOOTING | {"sqlite3"},
     ("dmesg",): CLICK | {"sqlite3"},
     ("trace",): CLICK | {"sqlite3"},
     ("machines",): CLICK | {"sqlite3"},
     ("init", "--platform", "spr-2s-512g", "--format", "json"): BOOTING | {"sqlite3"},
     ("init", "--platform", "spr-2s-512g", "--format", "dmesg"): BOOTING | {"sqlite3"},
     ("validate", "platforms/spr-2s-512g.yaml"): LOADING,
-    ("plan", "--platform", "spr-2s-512g"): BOOTING,
+    ("plan", "--platform", "spr-2s-512g"): BOOTING | {"sqlite3"},
     ("kernels",): CLICK,
     ("test", "tests/data/passes.yaml"): BOOTING,
     ("platforms",): CLICK | YAML,
@@ -75,7 +75,8 @@ ALLOWED = {
 # Commands that answer before anything happens: tdxctl's own modules, to the last one.
 OWN = {
     ("--version",): {"tdxctl", "tdxctl.__main__"},
-    ("--help",): {"tdxctl", "tdxctl.__main__", "tdxctl.cli", "tdxctl.errors", "tdxctl.units"},
+    ("--help",): {"tdxctl", "tdxctl.__main__", "tdxctl.cli", "tdxctl.errors", "tdxctl.records"}
+    | {"tdxctl.units"},
 }
 
 _PROBE = """
@@ -132,7 +133,7 @@ def test_importing_the_package_imports_nothing() -> None:
 
 # Room -> what it may import of tdxctl. A room is a folder or a module; `seam tables` are the
 # modules of seam/ that hold enums and tables only.
-LEAVES = {"errors", "errnos", "units"}
+LEAVES = {"errors", "errnos", "records", "units"}
 SEAM_TABLES = {
     "seam.msrs",
     "seam.platform_tables",
@@ -145,38 +146,40 @@ SEAM_TABLES = {
 ROOMS: dict[str, set[str]] = {
     "units": set(),
     "errnos": set(),
-    "errors": {"units"},
-    "events": {"units"},
+    "records": set(),
+    "errors": {"records", "units"},
+    "events": {"records", "units"},
     "platform.description": LEAVES,
-    "platform.calls": {"platform.description", "seam.status"},
+    "platform.calls": {"platform.description", "seam.status", "records"},
     "platform": {"platform"} | LEAVES | SEAM_TABLES,
     "seam.leaves": {"units"},
     "seam.msrs": set(),
-    "seam.platform_tables": {"seam.msrs", "seam.versions"},
+    "seam.platform_tables": {"seam.msrs", "seam.versions", "records"},
     "seam.status": {"units"},
-    "seam.versions": {"units"},
+    "seam.versions": {"records", "units"},
     "seam.cpuid_config": {"seam.versions"},
     "seam.metadata": {"seam.versions"},
-    "seam": {"seam", "hardware.memory", "errors", "units"},
-    "layout": {"layout", "units"},
+    "seam": {"seam", "hardware.memory", "errors", "records", "units"},
+    "layout": {"layout", "records", "units"},
     "hardware.memory": {"units"},
     "hardware": {"hardware", "platform.description", "errors", "units"},
     "host": {"host", "seam.port", "seam.tdmr_info", "layout", "events"} | LEAVES | SEAM_TABLES,
     "assembly": {"platform.description", "hardware", "seam", "host", "events"},
     "machine": {"assembly", "platform.description", "hardware", "seam", "host", "events"} | LEAVES,
     "explain": {"explain", "events"} | LEAVES | SEAM_TABLES,
-    "platform.changes": {"platform.cmrs", "platform.description", "errors", "units"},
-    "plan": {"machine", "host.kernels", "platform.description", "events", "errors", "units"},
+    "platform.changes": {"platform.cmrs", "platform.description"} | LEAVES,
+    "plan": {"machine", "host.kernels", "platform.description", "events"} | LEAVES,
     "scenario": {"scenario", "machine", "operations", "platform", "host.kernels", "host.steps"}
-    | {"events", "errors", "errnos", "units"}
+    | {"events"}
+    | LEAVES
     | SEAM_TABLES,
     "state": {"errors", "units"},
-    "store": {"state", "errors", "units"},
+    "store": {"state", "errors", "records", "units"},
     "operations": {"machine", "platform.description", "seam.port", "host.seamldr"}
     | {"events", "errors"},
     "lab": {"store", "machine", "operations", "platform.description", "host.kernels", "events"}
-    | {"report", "errors"},
-    "script": {"operations", "platform.calls", "events", "units"},
+    | {"report", "errors", "records"},
+    "script": {"operations", "platform.calls", "events", "records", "units"},
     "report": {"report", "events", "script", "plan", "explain", "host.kernels"}
     | {"platform.description", "platform.calls", "scenario.description"}
     | LEAVES

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from tdxctl.errnos import Errno
 from tdxctl.explain.errnos import ERRNOS
 from tdxctl.explain.leaves import LEAVES, returned_by
 from tdxctl.explain.statuses import STATUSES
+from tdxctl.records import record
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Status, base_status, status_details
 from tdxctl.units import U32_MASK, U64_MASK
@@ -41,7 +41,7 @@ _OF_P_SEAMLDR = 0x80000000
 _LARGEST_LEAF = 0xFFFF
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """What something is: kind (status, errno, leaf, metadata-field, unknown), name, lines.
 

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tdxctl.errors import UsageError
+from tdxctl.records import record
 from tdxctl.units import printable
 
 TYPE_CHECKING = False
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 DEFAULT_KERNEL = "v5"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KernelId:
     """An id for machines to read, a title and a date for people.
 

@@ -114,8 +114,8 @@ class CpusModel(Model):
             int, Checked(parse_cpu_model, {"enum": list(CPU_MODELS)}), Tag(BRANCH_MARK + "name")
         ],
         Discriminator(lambda value: BRANCH_MARK + _cpu_model_branch(value)),
-    ] = Field(default_factory=lambda: CpuidModel(family=6, model=CPU_MODELS["granite-rapids"]))
-    features: FeaturesModel = Field(default_factory=FeaturesModel)
+    ] = Field(default_factory=lambda: "granite-rapids", validate_default=True)
+    features: FeaturesModel = Field(default_factory=dict, validate_default=True)
     madt: list[MadtEntryModel] = Field(min_length=1, max_length=MAX_CPUS, strict=True)
     online: Annotated[
         list[int] | None,
@@ -220,9 +220,7 @@ class ModuleModel(Model):
     num_cpuid_config: Annotated[int | None, U16] = None
     max_tdmrs: Annotated[int, count(1, 0xFFFF)] = 64
     max_reserved_per_tdmr: Annotated[int, U16] = 16
-    pamt_entry_size: PamtEntrySizeModel = Field(
-        default_factory=lambda: PamtEntrySizeModel.model_validate({})
-    )
+    pamt_entry_size: PamtEntrySizeModel = Field(default_factory=dict, validate_default=True)
     pamt_page_bitmap_entry_bits: Annotated[int, count(0, 0xFF)] = 1
     sysinfo_cmr_entries: Annotated[int, count(0, MAX_CMRS)] = MAX_CMRS
     checks: Annotated[str, one_of(*(choice.value for choice in Checks))] = Checks.STRICT.value
@@ -352,7 +350,7 @@ class PlatformModel(Model):
     description: Annotated[str, TEXT] = ""
     cpus: CpusModel
     memory: MemoryModel
-    firmware: FirmwareModel = Field(default_factory=FirmwareModel)
-    module: ModuleModel = Field(default_factory=ModuleModel)
-    kernel: KernelModel = Field(default_factory=KernelModel)
+    firmware: FirmwareModel = Field(default_factory=dict, validate_default=True)
+    module: ModuleModel = Field(default_factory=dict, validate_default=True)
+    kernel: KernelModel = Field(default_factory=dict, validate_default=True)
     faults: list[FaultModel] = Field(default_factory=list, max_length=MAX_RANGES, strict=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 
 from tdxctl.errors import UsageError
+from tdxctl.records import record
 from tdxctl.units import printable
 
 MAX_FILE_SIZE = 8 << 20
 _STDIN = "-"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DescriptionText:
     """data, at most a byte more than a file may have; shown names the file in messages.
 
