@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.runner import ROOT
+from tests.cli.runner import ROOT, tdxctl
 
 PACKAGE = ROOT / "tdxctl"
 
@@ -72,6 +72,13 @@ ALLOWED = {
     ("platforms", "spr-2s-512g"): CLICK,
     ("schema",): LOADING,
 }
+# The same for a description that the store knows: neither pydantic nor YAML.
+KNOWN = CLICK | {"numpy", "sqlite3"}
+ALLOWED_KNOWN = {
+    ("init", "--reboot", "--platform", "spr-2s-512g"): KNOWN,
+    ("boot", "--platform", "spr-2s-512g", "--format", "json"): KNOWN,
+    ("plan", "--platform", "spr-2s-512g"): KNOWN,
+}
 # Commands that answer before anything happens: tdxctl's own modules, to the last one.
 OWN = {
     ("--version",): {"tdxctl", "tdxctl.__main__"},
@@ -93,6 +100,19 @@ sys.stderr.write("\\n" + " ".join(sys.modules))
 
 @pytest.mark.parametrize("arguments", ALLOWED, ids=" ".join)
 def test_a_command_imports_only_what_it_needs(arguments: tuple[str, ...]) -> None:
+    loaded = _loaded_by(arguments, ALLOWED[arguments])
+    if arguments in OWN:
+        assert {name for name in loaded if name.startswith("tdxctl")} == OWN[arguments]
+
+
+@pytest.mark.parametrize("arguments", ALLOWED_KNOWN, ids=" ".join)
+def test_a_known_description_needs_neither_pydantic_nor_yaml(arguments: tuple[str, ...]) -> None:
+    assert tdxctl("init", "--platform", "spr-2s-512g").returncode == 0
+    _loaded_by(arguments, ALLOWED_KNOWN[arguments])
+
+
+def _loaded_by(arguments: tuple[str, ...], allowed: set[str]) -> set[str]:
+    # The modules that the command loads, the dear ones all allowed.
     done = subprocess.run(
         [sys.executable, "-c", _PROBE, *arguments],
         capture_output=True,
@@ -105,12 +125,10 @@ def test_a_command_imports_only_what_it_needs(arguments: tuple[str, ...]) -> Non
     # Names with an underscore are the insides of packages that are named themselves.
     known = sys.stdlib_module_names | {"tdxctl", "cython_runtime"}
     third_party = {p for p in packages if not p.startswith("_")} - known
-    allowed = ALLOWED[arguments]
     theirs = THEIRS if allowed & {"numpy", "pydantic"} else set[str]()
     assert third_party <= allowed
     assert loaded & DEAR <= allowed | theirs
-    if arguments in OWN:
-        assert {name for name in loaded if name.startswith("tdxctl")} == OWN[arguments]
+    return loaded
 
 
 @cache
