@@ -18,15 +18,34 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 EXIT_TERMINATED = 143
 
+# The exit of the signal that came: an import that it interrupts may fail with what it likes.
+_ended_by: list[int] = []
+
 
 def main() -> None:
     """Run the command line and exit."""
+    code = _guarded(_run)
+    if "signal" in sys.modules:
+        import gc
+        import signal
+
+        # All is done and written: what remains is not interrupted any more.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Nor is it worth a last collection.
+        gc.freeze()
+    sys.exit(code)
+
+
+def _run() -> int:
     import os
 
     _open_closed_streams(os)
+    sys.unraisablehook = _unraisable
+    if instruction := os.environ.get("_TDXCTL_COMPLETE"):
+        return _complete(instruction)
     if sys.argv[1:] == ["--version"]:
         # Before anything is imported: the cheapest question gets the cheapest answer.
-        sys.exit(_guarded(_version))
+        return _version()
     import gc
 
     # Objects made by imports live as long as the process: not worth a collection.
@@ -38,9 +57,16 @@ def main() -> None:
     # Text that the terminal's encoding cannot show is escaped, not an error.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    code = _guarded(lambda: _command(sys.argv[1:]))
-    gc.freeze()
-    sys.exit(code)
+    return _command(sys.argv[1:])
+
+
+def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    # Ctrl-C and SIGTERM inside a callback, from which Python lets no exception out.
+    import os
+
+    if _ended_by and isinstance(unraisable.exc_value, KeyboardInterrupt | SystemExit):
+        os._exit(_ended_by[0])
+    sys.__unraisablehook__(unraisable)
 
 
 def _open_closed_streams(os: ModuleType) -> None:
@@ -57,6 +83,22 @@ def _version() -> int:
 
     sys.stdout.write(f"tdxctl {__version__}\n")
     return 0
+
+
+def _complete(instruction: str) -> int:
+    # At a TAB there is no place for a message: what fails offers nothing.
+    import click.shell_completion
+
+    from tdxctl.cli import COMPLETE_VARIABLE, cli
+
+    try:
+        return click.shell_completion.shell_complete(
+            cli, {}, "tdxctl", COMPLETE_VARIABLE, instruction
+        )
+    except (OSError, KeyboardInterrupt):
+        raise
+    except Exception:  # noqa: BLE001
+        return 1
 
 
 def _guarded(run: Callable[[], int]) -> int:
@@ -76,15 +118,16 @@ def _guarded(run: Callable[[], int]) -> int:
 
 
 def _command(argv: list[str]) -> int:
-    import signal
-
+    _hear_signals()
     import click
 
     from tdxctl.cli import cli
     from tdxctl.errors import TdxctlError, UsageError
 
-    # As an exception, so that a transaction under way is rolled back.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
+    if sys.stderr.isatty():
+        from tdxctl import progress
+
+        progress.enable()
     try:
         # Not cli.main(): it has its own ideas of a broken pipe and of Ctrl-C.
         with cli.make_context("tdxctl", argv) as context:
@@ -102,11 +145,33 @@ def _command(argv: list[str]) -> int:
     except (OSError, KeyboardInterrupt):
         raise
     except Exception as error:  # noqa: BLE001  # the last resort: our bug, said in one line
-        return _bug(error, argv)
+        return _ended_by[0] if _ended_by else _bug(error, argv)
+
+
+def _hear_signals() -> None:
+    # As exceptions, so that a transaction under way is rolled back.
+    import signal
+
+    def end(number: int, _: object) -> None:
+        _ended_by.append(EXIT_INTERRUPTED if number == signal.SIGINT else EXIT_TERMINATED)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(EXIT_TERMINATED)
+
+    signal.signal(signal.SIGTERM, end)
+    # A shell starts what runs in the background with Ctrl-C ignored.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, end)
 
 
 def _fail(error: TdxctlError, argv: list[str]) -> int:
+    from tdxctl.commands.variables import told
+    from tdxctl.errors import StateError, UsageError
+
     diagnostics = error.diagnostics()
+    if isinstance(error, UsageError | StateError):
+        # What was asked for may have been asked for out of sight.
+        diagnostics = told(diagnostics, argv)
     _report(diagnostics, error.exit_code, argv)
     return error.exit_code
 
@@ -148,8 +213,10 @@ def _wants_json(argv: list[str]) -> bool:
     # Read from the raw words: the command line itself may be what is wrong.
     from itertools import pairwise
 
+    from tdxctl.commands.variables import set_format
+
     words = argv[: argv.index("--")] if "--" in argv else argv
-    wanted = ""
+    wanted = set_format(argv)
     for word, following in pairwise([*words, ""]):
         if word.startswith("--format="):
             wanted = word.partition("=")[2]

@@ -18,6 +18,7 @@ from tdxctl.host.kernels import DEFAULT_KERNEL
 from tdxctl.machine import Machine
 from tdxctl.operations import Operation, perform
 from tdxctl.platform.description import Platform
+from tdxctl.progress import shown
 from tdxctl.records import record
 from tdxctl.report import json_status
 from tdxctl.store import Compiled, MachineRow, OperationRow, Store, no_such_machine
@@ -73,7 +74,7 @@ def boot(asked: Asked) -> OpResult:
 
 def operate(name: str, operations: Iterable[Operation]) -> list[OpResult]:
     """Perform operations on a running machine, stopping after the first that fails."""
-    with store.writing() as rows:
+    with shown("running the machine"), store.writing() as rows:
         row = _require(rows, name)
         machine = _rebuild(rows, row)
         results: list[OpResult] = []
@@ -87,7 +88,7 @@ def operate(name: str, operations: Iterable[Operation]) -> list[OpResult]:
 def _transaction(act: Callable[[Store], T], compiled: Compiled | None) -> T:
     # A disk that has room for the machine need not have it for the compiled description too.
     try:
-        with store.writing() as rows:
+        with shown("running the machine"), store.writing() as rows:
             done = act(rows)
             if compiled is not None:
                 rows.keep_compiled(compiled)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from tdxctl.errors import BrokenStoreError, StateError, UsageError
+from tdxctl.progress import shown
 from tdxctl.units import printable
 
 T = TypeVar("T")
@@ -86,12 +87,13 @@ def _reason(error: OSError) -> str:
 def when_free(act: Callable[[], T], wait: float) -> T:
     """What act returns, once no other process is in its way; gives up after wait seconds."""
     give_up = time.monotonic() + wait
-    while True:
-        try:
-            return act()
-        except sqlite3.OperationalError as error:
-            if not is_busy(error) or time.monotonic() >= give_up:
-                raise
+    with shown(f"waiting for another tdxctl, up to {wait:g} s"):
+        while True:
+            try:
+                return act()
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or time.monotonic() >= give_up:
+                    raise
 
 
 def is_busy(error: sqlite3.Error) -> bool:

@@ -71,6 +71,7 @@ ALLOWED = {
     ("platforms",): CLICK | YAML,
     ("platforms", "spr-2s-512g"): CLICK,
     ("schema",): LOADING,
+    ("completion", "zsh"): CLICK,
 }
 # The same for a description that the store knows: neither pydantic nor YAML.
 KNOWN = CLICK | {"numpy", "sqlite3"}
@@ -165,6 +166,7 @@ ROOMS: dict[str, set[str]] = {
     "units": set(),
     "errnos": set(),
     "records": set(),
+    "progress": set(),
     "errors": {"records", "units"},
     "events": {"records", "units"},
     "platform.description": LEAVES,
@@ -188,15 +190,15 @@ ROOMS: dict[str, set[str]] = {
     "platform.changes": {"platform.cmrs", "platform.description"} | LEAVES,
     "plan": {"machine", "host.kernels", "platform.description", "events"} | LEAVES,
     "scenario": {"scenario", "machine", "operations", "platform", "host.kernels", "host.steps"}
-    | {"events"}
+    | {"events", "progress"}
     | LEAVES
     | SEAM_TABLES,
-    "state": {"errors", "units"},
+    "state": {"progress", "errors", "units"},
     "store": {"state", "errors", "records", "units"},
     "operations": {"machine", "platform.description", "seam.port", "host.seamldr"}
     | {"events", "errors"},
     "lab": {"store", "machine", "operations", "platform.description", "host.kernels", "events"}
-    | {"report", "errors", "records"},
+    | {"report", "progress", "errors", "records"},
     "script": {"operations", "platform.calls", "events", "records", "units"},
     "report": {"report", "events", "script", "plan", "explain", "host.kernels"}
     | {"platform.description", "platform.calls", "scenario.description"}

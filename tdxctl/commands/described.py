@@ -20,6 +20,7 @@ def compiled(platform: str, settings: tuple[str, ...]) -> tuple[Platform, Compil
     from tdxctl.platform import compiled as known
     from tdxctl.platform.shipped import resolve
     from tdxctl.platform.text import read_text
+    from tdxctl.progress import shown
 
     text = read_text(resolve(platform))
     key = known.key_of(text, settings)
@@ -28,13 +29,18 @@ def compiled(platform: str, settings: tuple[str, ...]) -> tuple[Platform, Compil
         return found, store.Compiled(key, None)
     from tdxctl.platform.load import load_text
 
-    loaded = load_text(text, settings)
+    with shown("reading the description"):
+        loaded = load_text(text, settings)
     return loaded, store.Compiled(key, known.to_text(loaded))
 
 
 def described_anew(platform: str, settings: tuple[str, ...]) -> Platform:
     """The description that --platform and --set name, without any stored state."""
-    from tdxctl.platform.load import load_file
+    from tdxctl.platform.load import load_text
     from tdxctl.platform.shipped import resolve
+    from tdxctl.platform.text import read_text
+    from tdxctl.progress import shown
 
-    return load_file(resolve(platform), settings)
+    text = read_text(resolve(platform))
+    with shown("reading the description"):
+        return load_text(text, settings)

@@ -9,6 +9,7 @@ from tdxctl.errors import UsageError
 from tdxctl.events import InitReport
 from tdxctl.host.kernels import DEFAULT_KERNEL, find_kernel
 from tdxctl.machine import Machine
+from tdxctl.progress import shown
 
 
 def once_report(
@@ -24,5 +25,6 @@ def once_report(
     if kernel is not None:
         find_kernel(kernel)
     description = described_anew(platform, settings)
-    booted = Machine.boot(description, kernel or DEFAULT_KERNEL, name=named(machine))
-    return booted.init_report(booted.tdx_init(callers), with_boot=True)
+    with shown("running the machine"):
+        booted = Machine.boot(description, kernel or DEFAULT_KERNEL, name=named(machine))
+        return booted.init_report(booted.tdx_init(callers), with_boot=True)
