@@ -138,8 +138,8 @@ def _command(argv: list[str]) -> int:
         sys.stderr.write(error.format_message() + "\n")
         return UsageError.exit_code
     except click.UsageError as error:
-        help_hint = f"`{error.ctx.command_path} --help` explains" if error.ctx else None
-        return _fail(UsageError(error.format_message(), hint=help_hint), argv)
+        path = error.ctx.command_path if error.ctx else "tdxctl"
+        return _fail(UsageError(error.format_message(), hint=f"`{path} --help` explains"), argv)
     except TdxctlError as error:
         return _fail(error, argv)
     except (OSError, KeyboardInterrupt):

@@ -23,7 +23,7 @@ from tdxctl.state import (
     state_folder,
     when_free,
 )
-from tdxctl.units import printable
+from tdxctl.units import did_you_mean, printable
 
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x54445843  # "TDXC"
@@ -90,16 +90,10 @@ class MachineRow:
 
 def no_such_machine(name: str, known: list[MachineRow]) -> UsageError:
     """The error for a name that no machine has, with the names there are."""
-    import difflib
-
     names = [row.name for row in known]
-    near = difflib.get_close_matches(name, names, n=1)
-    if near:
-        hint = f"did you mean {near[0]}?"
-    elif names:
-        hint = f"machines: {', '.join(names)}"
-    else:
-        hint = "there is none; `tdxctl boot --platform P` makes one"
+    hint = "there is none; `tdxctl boot --platform P` makes one"
+    if names:
+        hint = did_you_mean(name, names) or f"machines: {', '.join(names)}"
     return UsageError(f"no such machine: '{printable(name)}'", hint=hint)
 
 

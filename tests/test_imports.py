@@ -101,7 +101,7 @@ sys.stderr.write("\\n" + " ".join(sys.modules))
 
 @pytest.mark.parametrize("arguments", ALLOWED, ids=" ".join)
 def test_a_command_imports_only_what_it_needs(arguments: tuple[str, ...]) -> None:
-    loaded = _loaded_by(arguments, ALLOWED[arguments])
+    loaded = loaded_by(arguments, ALLOWED[arguments])
     if arguments in OWN:
         assert {name for name in loaded if name.startswith("tdxctl")} == OWN[arguments]
 
@@ -109,11 +109,11 @@ def test_a_command_imports_only_what_it_needs(arguments: tuple[str, ...]) -> Non
 @pytest.mark.parametrize("arguments", ALLOWED_KNOWN, ids=" ".join)
 def test_a_known_description_needs_neither_pydantic_nor_yaml(arguments: tuple[str, ...]) -> None:
     assert tdxctl("init", "--platform", "spr-2s-512g").returncode == 0
-    _loaded_by(arguments, ALLOWED_KNOWN[arguments])
+    loaded_by(arguments, ALLOWED_KNOWN[arguments])
 
 
-def _loaded_by(arguments: tuple[str, ...], allowed: set[str]) -> set[str]:
-    # The modules that the command loads, the dear ones all allowed.
+def loaded_by(arguments: tuple[str, ...], allowed: set[str]) -> set[str]:
+    """The modules that the command loads; its dear ones are all allowed."""
     done = subprocess.run(
         [sys.executable, "-c", _PROBE, *arguments],
         capture_output=True,

@@ -8,6 +8,12 @@ from typing import Any
 import click
 
 
+class Between(click.IntRange):
+    """A whole number within bounds, said so."""
+
+    name = "whole number"
+
+
 class OneOf(click.Choice[str]):
     """One of some words."""
 

@@ -15,8 +15,8 @@ def command(shell: str) -> int:
     """Print the script that completes tdxctl's words in a shell.
 
     \b
-      tdxctl completion bash > tdxctl.bash
-      eval "$(tdxctl completion bash)"
+      tdxctl completion bash > tdxctl.bash && . ./tdxctl.bash
+      tdxctl completion fish > tdxctl.fish
 
     Commands, options and their values, shipped platforms, kernels, machines and files are
     completed; bash needs to be 4.4 or later.

@@ -32,7 +32,10 @@ def command(action: str, keys: tuple[str, ...], machine: str | None, output_form
     from tdxctl.operations import Operation, set_fault
 
     if bool(keys) != (action == "set"):
-        raise UsageError("fault set takes KEY=VALUE pairs, fault clear takes none")
+        raise UsageError(
+            "fault set takes KEY=VALUE pairs, fault clear takes none",
+            hint="`tdxctl fault --help` names the keys",
+        )
     operation: Operation = {"op": "fault_clear"}
     if action == "set":
         from tdxctl.platform.load import runtime_fault

@@ -21,7 +21,10 @@ def once_report(
 ) -> InitReport:
     """Boot and initialize without stored state. Raises UsageError without a platform."""
     if platform is None:
-        raise UsageError("--once keeps no machine: it needs --platform")
+        raise UsageError(
+            "--once keeps no machine: it needs --platform",
+            hint="a file, or a shipped one: `tdxctl platforms` lists them",
+        )
     if kernel is not None:
         find_kernel(kernel)
     description = described_anew(platform, settings)

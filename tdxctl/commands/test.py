@@ -6,6 +6,7 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands import complete
+from tdxctl.commands.choice import Between
 from tdxctl.commands.options import format_option
 
 
@@ -16,7 +17,7 @@ from tdxctl.commands.options import format_option
     "-j",
     "jobs",
     metavar="N",
-    type=click.IntRange(1, 64),
+    type=Between(1, 64),
     default=1,
     help="So many processes. Default: 1.",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from tdxctl.errors import UsageError
 from tdxctl.records import record
-from tdxctl.units import printable
+from tdxctl.units import did_you_mean, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ def find_kernel(name: str) -> KernelId:
         if kernel.id == ALIASES.get(name, name):
             return kernel
     known = ", ".join(kernel.id for kernel in KERNELS)
-    raise UsageError(f"no such kernel: '{printable(name)}'", hint=f"kernels: {known}")
+    near = did_you_mean(name, [*(kernel.id for kernel in KERNELS), *ALIASES])
+    hint = f"{near} " if near else ""
+    raise UsageError(f"no such kernel: '{printable(name)}'", hint=f"{hint}kernels: {known}")
 
 
 def kernel_class(kernel: KernelId) -> type[Kernel]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -20,7 +21,7 @@ from tdxctl.platform.reading import read
 from tdxctl.platform.settings import with_settings
 from tdxctl.platform.source import UNREADABLE, Source, got
 from tdxctl.platform.text import DescriptionText, read_text
-from tdxctl.units import NAME_PATTERN
+from tdxctl.units import NAME_PATTERN, printable
 
 
 def load_file(path: str, settings: tuple[str, ...] = ()) -> Platform:
@@ -64,13 +65,22 @@ def validate_files(paths: tuple[str, ...]) -> list[dict[str, str]]:
 
 def runtime_fault(pairs: tuple[str, ...]) -> RuntimeFault:
     """The fault of `KEY=VALUE` pairs, values read as YAML. Raises UsageError."""
+    for pair in pairs:
+        if not pair.partition("=")[2]:
+            raise UsageError(
+                f"fault set takes KEY=VALUE pairs, got '{printable(pair)}'",
+                hint="for example leaf=TDH.SYS.KEY.CONFIG status=TDX_KEY_GENERATION_FAILED",
+            )
     document = with_settings(Source(file=None, data={}), pairs)
     try:
         model = TypeAdapter[Any](FaultModel).validate_python(document.data)
         fault = fault_of(model)
     except ValidationError as error:
         problems = document.problems + model_problems(document, error, _SHAPE)
-        raise UsageError("\n".join(problem.render() for problem in problems)) from None
+        hint = next((problem.hint for problem in problems if problem.hint), None)
+        # On a command line a value is where its key is.
+        shown = [replace(problem, file=None, hint=None).render() for problem in problems]
+        raise UsageError("\n".join(shown), hint=hint) from None
     if not isinstance(fault, RuntimeFault):
         raise UsageError(
             "a running machine's boot is over: boot and msr faults cannot be set",

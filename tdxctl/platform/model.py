@@ -10,7 +10,6 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from tdxctl.errnos import Errno
 from tdxctl.platform.description import SCHEMA, Checks, Seamrr
 from tdxctl.platform.fields import (
     ADDRESS,
@@ -18,7 +17,9 @@ from tdxctl.platform.fields import (
     CALL,
     CPU_MODELS,
     END,
+    ERRNO,
     FLAG,
+    LEAF,
     MAX_CMRS,
     MAX_CPUS,
     MAX_KEYID_BITS,
@@ -30,6 +31,7 @@ from tdxctl.platform.fields import (
     NAME,
     PCONFIG,
     SIZE,
+    STATUS,
     TEXT,
     U16,
     U32,
@@ -46,9 +48,7 @@ from tdxctl.platform.fields import (
     parse_version,
     plain_number,
 )
-from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.msrs import CPUID_REGISTERS
-from tdxctl.seam.status import Status
 from tdxctl.seam.versions import FEATURES0
 
 
@@ -235,8 +235,8 @@ class KernelModel(Model):
 class SeamcallFaultModel(Model):
     """Calls of a SEAMCALL leaf that fail."""
 
-    leaf: Annotated[int, named(Leaf.parse, "a SEAMCALL leaf's name or number")]
-    status: Annotated[int, named(Status.parse, "a SEAMCALL status's name or number")]
+    leaf: Annotated[int, LEAF]
+    status: Annotated[int, STATUS]
     cpu: Annotated[int | None, count(0, MAX_CPUS - 1)] = None
     call: Annotated[int, CALL] = 1
     times: Annotated[int, CALL] = 1
@@ -254,7 +254,7 @@ class BootFaultModel(Model):
     """A registration at boot that fails."""
 
     boot: Annotated[str, one_of("memory_notifier")]
-    errno: Annotated[int, named(Errno.parse, "an errno's name or number")]
+    errno: Annotated[int, ERRNO]
 
 
 def _the_msr(value: object) -> int:

@@ -8,7 +8,7 @@ import sys
 
 from tdxctl.errors import UsageError
 from tdxctl.records import record
-from tdxctl.units import printable
+from tdxctl.units import did_you_mean, printable
 
 MAX_FILE_SIZE = 8 << 20
 _STDIN = "-"
@@ -49,4 +49,20 @@ def read_bytes(path: str) -> bytes:
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         what = "standard input" if path == _STDIN else f"'{printable(path)}'"
-        raise UsageError(f"cannot read {what}: {reason}") from None
+        raise UsageError(f"cannot read {what}: {reason}", hint=_hint(error, path)) from None
+
+
+def _hint(error: Exception, path: str) -> str | None:
+    if isinstance(error, IsADirectoryError):
+        return "name a file that is in it"
+    return hint_for_missing(path) if isinstance(error, FileNotFoundError) else None
+
+
+def hint_for_missing(path: str) -> str | None:
+    """The nearest name in the folder of a file that is not there, None where none is near."""
+    folder, name = os.path.split(path)
+    try:
+        near = did_you_mean(name, os.listdir(folder or os.curdir))
+    except OSError:
+        return f"there is no folder '{printable(folder)}'"
+    return printable(near) if near else None

@@ -14,6 +14,7 @@ from tdxctl.scenario.find import scenario_files
 from tdxctl.scenario.load import load_cases
 from tdxctl.scenario.runner import run_case
 from tdxctl.scenario.select import selector
+from tdxctl.units import printable
 
 _CHUNK = 8
 
@@ -34,7 +35,11 @@ def cases_of(paths: tuple[str, ...], expression: str | None) -> list[Case]:
         raise DescriptionError(tuple(problems))
     if expression is not None:
         chosen = selector(expression)
-        cases = [case for case in cases if chosen(case.name)]
+        if cases and not (cases := [case for case in cases if chosen(case.name)]):
+            raise UsageError(
+                f"no scenario's name matches -k '{printable(expression)}'",
+                hint="names are those that --format json prints",
+            )
     if not cases:
         raise UsageError(
             "there is no scenario to run",
