@@ -5,7 +5,11 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import sqlite3
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,7 @@ from tdxctl.lab import Asked
 from tdxctl.platform import compiled, shipped
 from tdxctl.platform.text import DescriptionText
 from tdxctl.store import MAX_COMPILED, Compiled
-from tests.cli.runner import tdxctl
+from tests.cli.runner import ROOT, tdxctl
 from tests.machines import SMALL, small
 
 STORE = "machines-1.sqlite3"
@@ -231,3 +235,21 @@ def test_a_damaged_store_does_not_stop_a_plan(state: Path, kind: str) -> None:
         (state / STORE).write_bytes(b"x" * 5000)
     done = tdxctl("plan", "--platform", "small", "--kernel", "v5")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_killed_process_leaves_whole_entries(state: Path) -> None:
+    """Expect every entry that is there to be a platform, and the next start to work."""
+    chance = random.Random(3)
+    for number in range(12):
+        words = ("init", "--reboot", "--platform", "small", "--set", f"description=d{number}")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tdxctl", *words], stdout=subprocess.DEVNULL, cwd=ROOT
+        )
+        time.sleep(chance.uniform(0.2, 0.5))
+        process.kill()
+        process.wait()
+    assert tdxctl("init", "--reboot", "--platform", "small").returncode == 0
+    entries = _sql(state, "SELECT text FROM compiled")
+    assert len(entries) >= 1
+    assert all(compiled.from_text(text) is not None for (text,) in entries)
+    assert _sql(state, "PRAGMA integrity_check") == [("ok",)]
