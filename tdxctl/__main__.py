@@ -18,7 +18,7 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 EXIT_TERMINATED = 143
 
-# The exit of the signal that came: an import that it interrupts may fail with what it likes.
+# The exit of the signal that came: an import that it interrupts may fail with anything.
 _ended_by: list[int] = []
 
 
@@ -114,6 +114,10 @@ def _guarded(run: Callable[[], int]) -> int:
     except OSError as error:
         _discard_stdout()
         return _say(f"cannot write the output: {(error.strerror or str(error)).lower()}")
+    except Exception:
+        if _ended_by:
+            return _ended_by[0]
+        raise
     return code
 
 
