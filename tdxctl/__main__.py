@@ -18,27 +18,55 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 EXIT_TERMINATED = 143
 
+# The exit of the signal that came: an import that it interrupts may fail with anything.
+_ended_by: list[int] = []
+
 
 def main() -> None:
     """Run the command line and exit."""
+    code = _guarded(_run)
+    if "signal" in sys.modules:
+        import gc
+        import signal
+
+        # All is done and written: what remains is not interrupted any more.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Nor is it worth a last collection.
+        gc.freeze()
+    sys.exit(code)
+
+
+def _run() -> int:
     import os
 
     _open_closed_streams(os)
+    sys.unraisablehook = _unraisable
+    if instruction := os.environ.get("_TDXCTL_COMPLETE"):
+        return _complete(instruction)
     if sys.argv[1:] == ["--version"]:
         # Before anything is imported: the cheapest question gets the cheapest answer.
-        sys.exit(_guarded(_version))
+        return _version()
     import gc
 
     # Objects made by imports live as long as the process: not worth a collection.
     gc.disable()
     # OpenBLAS starts a thread per core; nothing here is floating point.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # pydantic looks for plugins in the metadata of everything that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # Text that the terminal's encoding cannot show is escaped, not an error.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    code = _guarded(lambda: _command(sys.argv[1:]))
-    gc.freeze()
-    sys.exit(code)
+    return _command(sys.argv[1:])
+
+
+def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    # Ctrl-C and SIGTERM inside a callback, from which Python lets no exception out.
+    import os
+
+    if _ended_by and isinstance(unraisable.exc_value, KeyboardInterrupt | SystemExit):
+        os._exit(_ended_by[0])
+    sys.__unraisablehook__(unraisable)
 
 
 def _open_closed_streams(os: ModuleType) -> None:
@@ -57,6 +85,22 @@ def _version() -> int:
     return 0
 
 
+def _complete(instruction: str) -> int:
+    # At a TAB there is no place for a message: what fails offers nothing.
+    import click.shell_completion
+
+    from tdxctl.cli import COMPLETE_VARIABLE, cli
+
+    try:
+        return click.shell_completion.shell_complete(
+            cli, {}, "tdxctl", COMPLETE_VARIABLE, instruction
+        )
+    except (OSError, KeyboardInterrupt):
+        raise
+    except Exception:  # noqa: BLE001
+        return 1
+
+
 def _guarded(run: Callable[[], int]) -> int:
     # What run returns, once its output is written.
     try:
@@ -70,19 +114,24 @@ def _guarded(run: Callable[[], int]) -> int:
     except OSError as error:
         _discard_stdout()
         return _say(f"cannot write the output: {(error.strerror or str(error)).lower()}")
+    except Exception:
+        if _ended_by:
+            return _ended_by[0]
+        raise
     return code
 
 
 def _command(argv: list[str]) -> int:
-    import signal
-
+    _hear_signals()
     import click
 
     from tdxctl.cli import cli
     from tdxctl.errors import TdxctlError, UsageError
 
-    # As an exception, so that a transaction under way is rolled back.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
+    if sys.stderr.isatty():
+        from tdxctl import progress
+
+        progress.enable()
     try:
         # Not cli.main(): it has its own ideas of a broken pipe and of Ctrl-C.
         with cli.make_context("tdxctl", argv) as context:
@@ -93,18 +142,40 @@ def _command(argv: list[str]) -> int:
         sys.stderr.write(error.format_message() + "\n")
         return UsageError.exit_code
     except click.UsageError as error:
-        help_hint = f"`{error.ctx.command_path} --help` explains" if error.ctx else None
-        return _fail(UsageError(error.format_message(), hint=help_hint), argv)
+        path = error.ctx.command_path if error.ctx else "tdxctl"
+        return _fail(UsageError(error.format_message(), hint=f"`{path} --help` explains"), argv)
     except TdxctlError as error:
         return _fail(error, argv)
     except (OSError, KeyboardInterrupt):
         raise
     except Exception as error:  # noqa: BLE001  # the last resort: our bug, said in one line
-        return _bug(error, argv)
+        return _ended_by[0] if _ended_by else _bug(error, argv)
+
+
+def _hear_signals() -> None:
+    # As exceptions, so that a transaction under way is rolled back.
+    import signal
+
+    def end(number: int, _: object) -> None:
+        _ended_by.append(EXIT_INTERRUPTED if number == signal.SIGINT else EXIT_TERMINATED)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(EXIT_TERMINATED)
+
+    signal.signal(signal.SIGTERM, end)
+    # A shell starts what runs in the background with Ctrl-C ignored.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, end)
 
 
 def _fail(error: TdxctlError, argv: list[str]) -> int:
+    from tdxctl.commands.variables import told
+    from tdxctl.errors import StateError, UsageError
+
     diagnostics = error.diagnostics()
+    if isinstance(error, UsageError | StateError):
+        # What was asked for may have been asked for out of sight.
+        diagnostics = told(diagnostics, argv)
     _report(diagnostics, error.exit_code, argv)
     return error.exit_code
 
@@ -146,8 +217,10 @@ def _wants_json(argv: list[str]) -> bool:
     # Read from the raw words: the command line itself may be what is wrong.
     from itertools import pairwise
 
+    from tdxctl.commands.variables import set_format
+
     words = argv[: argv.index("--")] if "--" in argv else argv
-    wanted = ""
+    wanted = set_format(argv)
     for word, following in pairwise([*words, ""]):
         if word.startswith("--format="):
             wanted = word.partition("=")[2]

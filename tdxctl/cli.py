@@ -10,6 +10,10 @@ import click
 from tdxctl import __version__
 from tdxctl.units import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 #: Command -> its short help. A test compares it with the commands' own.
 COMMANDS = {
     "init": "Bring a machine's TDX module up, booting the machine if it is not running.",
@@ -41,10 +45,13 @@ COMMANDS = {
     "platforms": "List the shipped platforms, or print one.",
     "validate": "Check platform descriptions.",
     "schema": "Print a JSON Schema, for editors and other tools.",
+    "completion": "Print the script that completes tdxctl's words in a shell.",
 }
 
 
 _ALIASES = {"reboot": "boot"}
+#: Set by the shell when it asks for completions.
+COMPLETE_VARIABLE = "_TDXCTL_COMPLETE"
 
 
 class _LazyGroup(click.Group):
@@ -61,18 +68,30 @@ class _LazyGroup(click.Group):
             return None
         command = import_module(f"tdxctl.commands.{cmd_name}").command
         assert isinstance(command, click.Command)
+        from tdxctl.commands import variables
+
+        variables.give(cmd_name, command)
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in {*COMMANDS, *_ALIASES} and not args[0].startswith("-"):
+        known = args[0] in {*COMMANDS, *_ALIASES}
+        if not known and not args[0].startswith("-") and not ctx.resilient_parsing:
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], COMMANDS, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             ctx.fail(f"No such command '{printable(args[0])}'.{hint}")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        named = {name: text for name, text in COMMANDS.items() if name.startswith(incomplete)}
+        commands = [CompletionItem(name, help=text) for name, text in named.items()]
+        # The options, not what the group would load every command for.
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(
         self,
@@ -94,4 +113,7 @@ def cli() -> None:
 
     Describe a server in YAML or JSON, or take a shipped platform; tdxctl boots it as a fake
     machine and runs the kernel's tdx_init() on it against a fake TDX module.
+
+    An option that is not repeatable can also be given as TDXCTL_<COMMAND>_<OPTION>:
+    TDXCTL_INIT_KERNEL=6.8.
     """

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from tdxctl.records import record
 from tdxctl.units import printable
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic:
     """One thing that is wrong: what, where, what was found instead, what to try."""
 
@@ -122,6 +121,10 @@ class StateError(TdxctlError):
     """Stored state: busy, corrupt, of another version, not writable, booted from another text."""
 
     exit_code = 5
+
+
+class BrokenStoreError(StateError):
+    """The database refuses, and not because another process is using it."""
 
 
 class NotModelledError(TdxctlError):

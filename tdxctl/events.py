@@ -8,10 +8,12 @@ values, statuses and addresses as `0x` strings; counts, CPUs, leaves and sizes a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from tdxctl.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LogLine:
     """A line of the kernel's log, prefix included, without a timestamp.
 
@@ -39,7 +41,7 @@ _BUFFER_ARGUMENTS: dict[int, dict[str, str | None]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seamcall:
     """n equal SEAMCALLs in a row: leaf, logical CPU, input registers, RAX on return."""
 
@@ -71,7 +73,7 @@ class Seamcall:
         return _with_count(entry, self.n)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DirectSeamcall:
     """n SEAMCALLs that no kernel made: registers RAX, RCX, RDX, R8 to R11 before and after.
 
@@ -96,7 +98,7 @@ class DirectSeamcall:
         return _with_count(entry, self.n)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MemoryData:
     """Physical memory at address at, written to or read: data."""
 
@@ -111,7 +113,7 @@ class MemoryData:
         return _with_count({"ev": ev, "at": hex(self.at), "data": self.data.hex()}, self.n)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AllocContigPages:
     """alloc_contig_pages(nr_pages, nid): base in bytes, None and got_nid -1 where it failed."""
 
@@ -133,7 +135,7 @@ class AllocContigPages:
         return _with_count(entry, self.n)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FreeContigRange:
     """free_contig_range(base, nr_pages): base in bytes."""
 
@@ -151,7 +153,7 @@ class FreeContigRange:
         return _with_count(entry, self.n)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WbinvdOnAllCpus:
     """wbinvd_on_all_cpus()."""
 
@@ -162,7 +164,7 @@ class WbinvdOnAllCpus:
         return _with_count({"ev": "wbinvd_on_all_cpus"}, self.n)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepEvent:
     """A step of the bring-up begins (outcome None) or ends (passed, failed)."""
 
@@ -174,7 +176,7 @@ class StepEvent:
         return {"ev": "step", "name": self.name, "outcome": self.outcome}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StatusEvent:
     """The kernel's TDX status is set to status."""
 
@@ -185,7 +187,7 @@ class StatusEvent:
         return {"ev": "status", "status": self.status}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wbinvd:
     """WBINVD on one logical CPU."""
 
@@ -197,7 +199,7 @@ class Wbinvd:
         return _with_count({"ev": "wbinvd", "cpu": self.cpu}, self.n)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Movdir64b:
     """A page range reset with stores of 64 bytes each: how many stores."""
 
@@ -256,7 +258,7 @@ def _equal(a: TraceEvent, b: TraceEvent) -> bool:
     return type(a) is type(b) and a == replace(b, n=a.n)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SubStep:
     """A part of a step: outcome is passed, failed or skipped."""
 
@@ -266,7 +268,7 @@ class SubStep:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepResult:
     """A step of tdx_init: number 1 to 6, None for what stands before and after the six.
 
@@ -283,7 +285,7 @@ class StepResult:
     substeps: tuple[SubStep, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failure:
     """Why tdx_init returned an error: the step, the cause and, where one failed, the SEAMCALL.
 
@@ -301,7 +303,7 @@ class Failure:
     facts: tuple[tuple[str, int | str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PamtRow:
     """The PAMT of one page size of one TDMR: physical base and size in bytes."""
 
@@ -309,7 +311,7 @@ class PamtRow:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TdmrRow:
     """A TDMR as the kernel last built it; base and size in bytes.
 
@@ -326,7 +328,7 @@ class TdmrRow:
     reserved: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PamtSummary:
     """What the PAMTs cost: bytes in all, and (node, bytes) by the node they were got from."""
 
@@ -344,7 +346,7 @@ class PamtSummary:
         return self.total >> 10
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OpResult:
     """What an operation did: returned is 0 or a negative errno, status the state after it.
 
@@ -372,7 +374,7 @@ class OpResult:
         return trace_of(self.events)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CallResult:
     """What one caller of tdx_init() got; steps are empty where it made no check and no call."""
 
@@ -381,7 +383,7 @@ class CallResult:
     failure: Failure | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MachineSummary:
     """What reports say about the machine itself. Memory in bytes.
 
@@ -420,7 +422,7 @@ class MachineSummary:
         return sum(size for _, size in self.memory_by_node)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InitReport:
     """One `tdxctl init`: the call's result on the machine, and everything a renderer shows.
 

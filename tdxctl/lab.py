@@ -8,29 +8,37 @@ replayed outcome must be the stored one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from tdxctl import __version__, store
-from tdxctl.errors import StateError
+from tdxctl.errors import BrokenStoreError, StateError
 from tdxctl.events import InitReport, OpResult
 from tdxctl.host.kernels import DEFAULT_KERNEL
 from tdxctl.machine import Machine
 from tdxctl.operations import Operation, perform
 from tdxctl.platform.description import Platform
+from tdxctl.progress import shown
+from tdxctl.records import record
 from tdxctl.report import json_status
-from tdxctl.store import MachineRow, OperationRow, Store, no_such_machine
+from tdxctl.store import Compiled, MachineRow, OperationRow, Store, no_such_machine
+
+T = TypeVar("T")
 
 MAX_OPERATIONS = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asked:
-    """What a command asks for: a machine by name, a platform, a kernel; None is not asked."""
+    """What a command asks for: a machine by name, a platform, a kernel; None is not asked.
+
+    compiled: the platform as the store keeps it for the next time.
+    """
 
     machine: str
     platform: Platform | None = None
     kernel: str | None = None
+    compiled: Compiled | None = None
 
 
 def init(asked: Asked, *, callers: int = 1, reboot: bool = False) -> InitReport:
@@ -39,7 +47,8 @@ def init(asked: Asked, *, callers: int = 1, reboot: bool = False) -> InitReport:
     Raises StateError where it runs with another description or kernel than asked for,
     UsageError where there is no such machine and no platform to boot.
     """
-    with store.writing() as rows:
+
+    def act(rows: Store) -> InitReport:
         row = rows.machine(asked.machine)
         boots = row is None or reboot
         if boots:
@@ -51,16 +60,21 @@ def init(asked: Asked, *, callers: int = 1, reboot: bool = False) -> InitReport:
         result = _operate(rows, asked.machine, machine, {"op": "init", "callers": callers})
         return machine.init_report(result, with_boot=boots)
 
+    return _transaction(act, asked.compiled)
+
 
 def boot(asked: Asked) -> OpResult:
     """Boot the machine, or boot it again: without a platform, the same description."""
-    with store.writing() as rows:
+
+    def act(rows: Store) -> OpResult:
         return _boot(rows, asked, rows.machine(asked.machine)).boot_result
+
+    return _transaction(act, asked.compiled)
 
 
 def operate(name: str, operations: Iterable[Operation]) -> list[OpResult]:
     """Perform operations on a running machine, stopping after the first that fails."""
-    with store.writing() as rows:
+    with shown("running the machine"), store.writing() as rows:
         row = _require(rows, name)
         machine = _rebuild(rows, row)
         results: list[OpResult] = []
@@ -80,6 +94,20 @@ def restored(name: str) -> Machine:
         if rows is None:
             raise no_such_machine(name, [])
         return _rebuild(rows, _require(rows, name))
+
+
+def _transaction(act: Callable[[Store], T], compiled: Compiled | None) -> T:
+    # A disk that has room for the machine need not have it for the compiled description too.
+    try:
+        with shown("running the machine"), store.writing() as rows:
+            done = act(rows)
+            if compiled is not None:
+                rows.keep_compiled(compiled)
+            return done
+    except BrokenStoreError:
+        if compiled is None:
+            raise
+    return _transaction(act, None)
 
 
 def _require(rows: Store, name: str) -> MachineRow:

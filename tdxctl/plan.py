@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from tdxctl.errors import NotModelledError
 from tdxctl.events import Failure, PamtSummary, Seamcall, TdmrRow
 from tdxctl.host.kernels import KernelId
 from tdxctl.machine import Machine
 from tdxctl.platform.description import Platform
+from tdxctl.records import record
 from tdxctl.units import SZ_1M, SZ_4K, round_down, round_up
 
 _TIB = 1 << 40
@@ -21,7 +21,7 @@ _PAGE_PAIR = 2 * SZ_4K
 _SECONDS_PER_TIB = (2.4, 4.4)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KernelPlan:
     """What one kernel would do. Sizes in bytes.
 
@@ -57,7 +57,7 @@ class KernelPlan:
         return None if self.tightest is None else max(self.max_reserved - self.tightest[1], 0)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlatformPlan:
     """A platform under each kernel asked for.
 

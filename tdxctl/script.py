@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from tdxctl.events import DirectSeamcall, MemoryData, OpResult
 from tdxctl.operations import Operation, set_fault
@@ -18,6 +17,7 @@ from tdxctl.platform.calls import (
     TableEntry,
     WriteEntry,
 )
+from tdxctl.records import record
 from tdxctl.units import round_up
 
 # Below 1 MiB, which no kernel gives to the TDX module: the array of pointers to TDMR_INFO
@@ -28,7 +28,7 @@ _ALIGNMENT = 512
 _ERROR = 1 << 63
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Done:
     """An entry, and the event of its operation; None where it made none."""
 

@@ -9,18 +9,25 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 
 from tdxctl.errors import StateError, UsageError
-from tdxctl.units import printable
+from tdxctl.records import record
+from tdxctl.state import (
+    SLICE,
+    check_folder,
+    longest_wait,
+    make_folder,
+    naming,
+    state_folder,
+    when_free,
+)
+from tdxctl.units import did_you_mean, printable
 
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x54445843  # "TDXC"
 _FILE = f"machines-{SCHEMA_VERSION}.sqlite3"
-_DEFAULT_WAIT = 60.0
 _TABLES = """
 CREATE TABLE machine (
     name TEXT PRIMARY KEY,
@@ -38,9 +45,26 @@ CREATE TABLE operation (
     PRIMARY KEY (machine, number)
 ) STRICT, WITHOUT ROWID;
 """
+# Made when first needed: a store from before it existed is as good as one without entries.
+_COMPILED_TABLE = """
+CREATE TABLE IF NOT EXISTS compiled (
+    key TEXT PRIMARY KEY,
+    used INTEGER NOT NULL,
+    text TEXT NOT NULL
+) STRICT, WITHOUT ROWID
+"""
+MAX_COMPILED = 64
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class Compiled:
+    """A compiled description; text is None where the store has it already."""
+
+    key: str
+    text: str | None
+
+
+@record
 class OperationRow:
     """An operation and its outcome, both as JSON text."""
 
@@ -48,7 +72,7 @@ class OperationRow:
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MachineRow:
     """A stored machine without its operations.
 
@@ -66,40 +90,11 @@ class MachineRow:
 
 def no_such_machine(name: str, known: list[MachineRow]) -> UsageError:
     """The error for a name that no machine has, with the names there are."""
-    import difflib
-
     names = [row.name for row in known]
-    near = difflib.get_close_matches(name, names, n=1)
-    if near:
-        hint = f"did you mean {near[0]}?"
-    elif names:
-        hint = f"machines: {', '.join(names)}"
-    else:
-        hint = "there is none; `tdxctl boot --platform P` makes one"
+    hint = "there is none; `tdxctl boot --platform P` makes one"
+    if names:
+        hint = did_you_mean(name, names) or f"machines: {', '.join(names)}"
     return UsageError(f"no such machine: '{printable(name)}'", hint=hint)
-
-
-def state_folder() -> str:
-    """`$TDXCTL_STATE`, else `$XDG_STATE_HOME/tdxctl`, else `~/.local/state/tdxctl`."""
-    if folder := os.environ.get("TDXCTL_STATE"):
-        return folder
-    home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return os.path.join(home, "tdxctl")
-
-
-def longest_wait() -> float:
-    """Seconds to wait for another process, from TDXCTL_WAIT. Raises UsageError."""
-    text = os.environ.get("TDXCTL_WAIT", "")
-    try:
-        wait = float(text) if text else _DEFAULT_WAIT
-    except ValueError:
-        wait = -1.0
-    if not 0 <= wait <= 86400:
-        raise UsageError(
-            f"TDXCTL_WAIT is not a number of seconds: '{printable(text)}'",
-            hint="from 0 to 86400; the default is 60",
-        )
-    return wait
 
 
 class Store:
@@ -149,6 +144,47 @@ class Store:
         self._connection.execute("DELETE FROM operation WHERE machine = ?", (name,))
         return self._connection.execute("DELETE FROM machine WHERE name = ?", (name,)).rowcount > 0
 
+    def compiled(self, key: str) -> str | None:
+        """The text of a compiled description, None where there is none."""
+        table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'compiled'"
+        if self._connection.execute(table).fetchone() is None:
+            return None
+        entry = "SELECT text FROM compiled WHERE key = ?"
+        row = self._connection.execute(entry, (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def keep_compiled(self, compiled: Compiled) -> None:
+        """Put a compiled description in, or note that it was used; the oldest ones go.
+
+        Does nothing where the table cannot be used: what it holds can be had without it.
+        """
+        self._connection.execute("SAVEPOINT compiled")
+        try:
+            self._keep_compiled(compiled)
+        except sqlite3.Error:
+            if not self._connection.in_transaction:
+                raise
+            self._connection.execute("ROLLBACK TO compiled")
+        self._connection.execute("RELEASE compiled")
+
+    def _keep_compiled(self, compiled: Compiled) -> None:
+        newest = "(SELECT coalesce(max(used), 0) + 1 FROM compiled)"
+        if compiled.text is None:
+            self._connection.execute(
+                f"UPDATE compiled SET used = {newest} WHERE key = ?", (compiled.key,)
+            )
+            return
+        self._connection.execute(_COMPILED_TABLE)
+        self._connection.execute(
+            f"INSERT OR REPLACE INTO compiled VALUES (?, {newest}, ?)",
+            (compiled.key, compiled.text),
+        )
+        self._connection.execute(
+            "DELETE FROM compiled WHERE key NOT IN "
+            "(SELECT key FROM compiled ORDER BY used DESC LIMIT ?)",
+            (MAX_COMPILED,),
+        )
+
     def _select(self, tail: str, *arguments: str) -> list[MachineRow]:
         rows = self._connection.execute(
             f"SELECT name, description, kernel, tdxctl, booted, status FROM machine {tail}",
@@ -165,34 +201,49 @@ def writing() -> Iterator[Store]:
     """
     folder = state_folder()
     path = os.path.join(folder, _FILE)
-    with _naming(path):
-        _make_folder(folder)
-        with closing(_connect(path, "rwc")) as connection:
-            connection.execute("BEGIN IMMEDIATE")
+    wait = longest_wait()
+    with naming(path, wait):
+        make_folder(folder)
+        with closing(_connect(path, "rwc", wait)) as connection:
+            when_free(lambda: connection.execute("BEGIN IMMEDIATE"), wait)
             try:
                 _check_or_create(connection, path, create=True)
                 yield Store(connection)
             except BaseException:
                 connection.rollback()
                 raise
-            connection.execute("COMMIT")
+            when_free(lambda: connection.execute("COMMIT"), wait)
 
 
 @contextmanager
-def reading() -> Iterator[Store | None]:
-    """The store for readers, which never write; None where there is none yet."""
+def reading(wait: float | None = None) -> Iterator[Store | None]:
+    """The store for readers, which never write; None where there is none yet.
+
+    wait: seconds for another process, as TDXCTL_WAIT says by default.
+    """
     path = os.path.join(state_folder(), _FILE)
-    with _naming(path):
+    wait = longest_wait() if wait is None else wait
+    with naming(path, wait):
         if not os.path.lexists(path):
             yield None
             return
-        _check_folder(os.path.dirname(path))
-        with closing(_connect_reader(path)) as connection:
+        check_folder(os.path.dirname(path))
+        with closing(when_free(lambda: _connect_reader(path, wait), wait)) as connection:
             connection.execute("BEGIN")
-            yield Store(connection) if _check_or_create(connection, path, create=False) else None
+            exists = when_free(lambda: _check_or_create(connection, path, create=False), wait)
+            yield Store(connection) if exists else None
 
 
-def _connect(path: str, mode: str) -> sqlite3.Connection:
+def known_text(key: str) -> str | None:
+    """The compiled description with that key; None where it cannot be had at once."""
+    try:
+        with reading(wait=SLICE) as rows:
+            return rows.compiled(key) if rows is not None else None
+    except StateError:
+        return None
+
+
+def _connect(path: str, mode: str, wait: float) -> sqlite3.Connection:
     if os.path.isdir(path):
         raise StateError(
             f"the store '{printable(path)}' is a folder",
@@ -203,7 +254,7 @@ def _connect(path: str, mode: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"file:{quoted}?mode={mode}",
         uri=True,
-        timeout=longest_wait(),
+        timeout=min(wait, SLICE),
         isolation_level=None,
     )
     connection.execute("PRAGMA synchronous = FULL")
@@ -211,16 +262,16 @@ def _connect(path: str, mode: str) -> sqlite3.Connection:
     return connection
 
 
-def _connect_reader(path: str) -> sqlite3.Connection:
+def _connect_reader(path: str, wait: float) -> sqlite3.Connection:
     # Read-write, because only that can roll back what a killed process left half done; where
     # the file system does not allow it, nothing can have been left.
     try:
-        connection = _connect(path, "rw")
+        connection = _connect(path, "rw", wait)
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorname not in ("SQLITE_CANTOPEN", "SQLITE_READONLY"):
             raise
-        connection = _connect(path, "ro")
+        connection = _connect(path, "ro", wait)
     return connection
 
 
@@ -248,78 +299,3 @@ def _check_or_create(connection: sqlite3.Connection, path: str, *, create: bool)
             hint="use the tdxctl that made it, or name another folder in TDXCTL_STATE",
         )
     return True
-
-
-def _make_folder(folder: str) -> None:
-    try:
-        os.makedirs(os.path.dirname(folder) or ".", exist_ok=True)
-        os.mkdir(folder, 0o700)
-    except FileExistsError:
-        pass
-    except OSError as error:
-        raise StateError(
-            f"cannot make the state folder '{printable(folder)}': {_reason(error)}",
-            hint="name a folder that can be written in TDXCTL_STATE, or use --once",
-        ) from None
-    _check_folder(folder)
-
-
-def _check_folder(folder: str) -> None:
-    try:
-        found = os.stat(folder)
-    except OSError as error:
-        raise StateError(
-            f"cannot use the state folder '{printable(folder)}': {_reason(error)}"
-        ) from None
-    if not stat.S_ISDIR(found.st_mode):
-        raise StateError(
-            f"the state folder '{printable(folder)}' is not a folder",
-            hint="move the file away, or name another folder in TDXCTL_STATE",
-        )
-    if found.st_uid != os.geteuid():
-        raise StateError(
-            f"the state folder '{printable(folder)}' belongs to another user (uid {found.st_uid})",
-            hint="name a folder of your own in TDXCTL_STATE",
-        )
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
-
-
-_CAUSES = {
-    "SQLITE_BUSY": (
-        "is in use by another tdxctl for longer than TDXCTL_WAIT ({wait:g} s)",
-        "try again, or wait longer: TDXCTL_WAIT=300",
-    ),
-    "SQLITE_FULL": ("cannot be written: the disk is full", "make room; nothing was changed"),
-    "SQLITE_READONLY": (
-        "cannot be written: it is read-only",
-        "name a folder that can be written in TDXCTL_STATE, or use --once",
-    ),
-    "SQLITE_CANTOPEN": (
-        "cannot be opened",
-        "see that it is a file of yours, or name another folder in TDXCTL_STATE",
-    ),
-    "SQLITE_IOERR": (
-        "cannot be read or written: the disk or its limits refuse",
-        "make room, or name another folder in TDXCTL_STATE; nothing was changed",
-    ),
-    "SQLITE_NOTADB": ("is not a database: truncated or overwritten", "move it away"),
-    "SQLITE_CORRUPT": ("is damaged", "move it away"),
-    "SQLITE_PERM": ("may not be opened", "name another folder in TDXCTL_STATE"),
-}
-
-
-@contextmanager
-def _naming(path: str) -> Iterator[None]:
-    # What SQLite says, in words, with the file it is about.
-    try:
-        yield
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", None) or ""
-        cause = next((words for prefix, words in _CAUSES.items() if name.startswith(prefix)), None)
-        what, hint = cause or (f"cannot be used: {printable(str(error))}", "move it away")
-        raise StateError(
-            f"the store '{printable(path)}' {what.format(wait=longest_wait())}", hint=hint
-        ) from error

@@ -147,6 +147,15 @@ def format_cpulist(cpus: Iterable[int]) -> str:
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs) or "none"
 
 
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """A hint with the nearest of the known words, None where none is near."""
+    from difflib import get_close_matches
+
+    words = {one.upper(): one for one in known}
+    near = get_close_matches(word.upper(), words, n=1, cutoff=0.75)
+    return f"did you mean {words[near[0]]}?" if near else None
+
+
 def printable(text: str) -> str:
     """text as one line that cannot move, colour or forge output.
 

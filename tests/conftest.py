@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "state" / "tdxctl"
     monkeypatch.setenv("TDXCTL_STATE", str(folder))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
-    for name in ("TDXCTL_MACHINE", "TDXCTL_WAIT", "COLUMNS"):
-        monkeypatch.delenv(name, raising=False)
+    kept = ("TDXCTL_STATE", "TDXCTL_REALDATA")
+    for name in list(os.environ):
+        if name == "COLUMNS" or (name.startswith("TDXCTL_") and name not in kept):
+            monkeypatch.delenv(name)
     return folder

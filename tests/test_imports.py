@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.runner import ROOT
+from tests.cli.runner import ROOT, tdxctl
 
 PACKAGE = ROOT / "tdxctl"
 
@@ -58,7 +58,7 @@ ALLOWED = {
     ("status",): CLICK | {"sqlite3"},
     ("status", "--format", "json"): CLICK | {"sqlite3"},
     ("explain", "0xc0000a2100000300"): CLICK,
-    ("seamcall", "tests/data/bring-up.yaml"): BOOTING,
+    ("seamcall", "tests/data/bring-up.yaml"): BOOTING | {"sqlite3"},
     ("dmesg",): CLICK | {"sqlite3"},
     ("trace",): CLICK | {"sqlite3"},
     ("machines",): CLICK | {"sqlite3"},
@@ -68,21 +68,30 @@ ALLOWED = {
     ("capture", "--dmesg", "tests/data/boot.log"): LOADING,
     ("diagnose", "tests/data/boot.log"): CLICK | {"numpy"},
     ("diagnose", "tests/data/failed.log"): CLICK,
-    ("plan", "--platform", "spr-2s-512g"): BOOTING,
-    ("map", "--platform", "spr-2s-512g"): BOOTING,
-    ("map", "--platform", "spr-2s-512g", "--format", "svg"): BOOTING,
+    ("plan", "--platform", "spr-2s-512g"): BOOTING | {"sqlite3"},
+    ("map", "--platform", "spr-2s-512g"): BOOTING | {"sqlite3"},
+    ("map", "--platform", "spr-2s-512g", "--format", "svg"): BOOTING | {"sqlite3"},
     ("map", "--machine", "no"): BOOTING | {"sqlite3"},
-    ("html", "--platform", "spr-2s-512g", "-o", "-"): BOOTING,
+    ("html", "--platform", "spr-2s-512g", "-o", "-"): BOOTING | {"sqlite3"},
     ("kernels",): CLICK,
     ("test", "tests/data/passes.yaml"): BOOTING,
     ("platforms",): CLICK | YAML,
     ("platforms", "spr-2s-512g"): CLICK,
     ("schema",): LOADING,
+    ("completion", "zsh"): CLICK,
+}
+# The same for a description that the store knows: neither pydantic nor YAML.
+KNOWN = CLICK | {"numpy", "sqlite3"}
+ALLOWED_KNOWN = {
+    ("init", "--reboot", "--platform", "spr-2s-512g"): KNOWN,
+    ("boot", "--platform", "spr-2s-512g", "--format", "json"): KNOWN,
+    ("plan", "--platform", "spr-2s-512g"): KNOWN,
 }
 # Commands that answer before anything happens: tdxctl's own modules, to the last one.
 OWN = {
     ("--version",): {"tdxctl", "tdxctl.__main__"},
-    ("--help",): {"tdxctl", "tdxctl.__main__", "tdxctl.cli", "tdxctl.errors", "tdxctl.units"},
+    ("--help",): {"tdxctl", "tdxctl.__main__", "tdxctl.cli", "tdxctl.errors", "tdxctl.records"}
+    | {"tdxctl.units"},
 }
 
 _PROBE = """
@@ -99,6 +108,19 @@ sys.stderr.write("\\n" + " ".join(sys.modules))
 
 @pytest.mark.parametrize("arguments", ALLOWED, ids=" ".join)
 def test_a_command_imports_only_what_it_needs(arguments: tuple[str, ...]) -> None:
+    loaded = loaded_by(arguments, ALLOWED[arguments])
+    if arguments in OWN:
+        assert {name for name in loaded if name.startswith("tdxctl")} == OWN[arguments]
+
+
+@pytest.mark.parametrize("arguments", ALLOWED_KNOWN, ids=" ".join)
+def test_a_known_description_needs_neither_pydantic_nor_yaml(arguments: tuple[str, ...]) -> None:
+    assert tdxctl("init", "--platform", "spr-2s-512g").returncode == 0
+    loaded_by(arguments, ALLOWED_KNOWN[arguments])
+
+
+def loaded_by(arguments: tuple[str, ...], allowed: set[str]) -> set[str]:
+    """The modules that the command loads; its dear ones are all allowed."""
     done = subprocess.run(
         [sys.executable, "-c", _PROBE, *arguments],
         capture_output=True,
@@ -111,12 +133,10 @@ def test_a_command_imports_only_what_it_needs(arguments: tuple[str, ...]) -> Non
     # Names with an underscore are the insides of packages that are named themselves.
     known = sys.stdlib_module_names | {"tdxctl", "cython_runtime"}
     third_party = {p for p in packages if not p.startswith("_")} - known
-    allowed = ALLOWED[arguments]
     theirs = THEIRS if allowed & {"numpy", "pydantic"} else set[str]()
     assert third_party <= allowed
     assert loaded & DEAR <= allowed | theirs
-    if arguments in OWN:
-        assert {name for name in loaded if name.startswith("tdxctl")} == OWN[arguments]
+    return loaded
 
 
 @cache
@@ -139,7 +159,7 @@ def test_importing_the_package_imports_nothing() -> None:
 
 # Room -> what it may import of tdxctl. A room is a folder or a module; `seam tables` are the
 # modules of seam/ that hold enums and tables only.
-LEAVES = {"errors", "errnos", "units"}
+LEAVES = {"errors", "errnos", "records", "units"}
 SEAM_TABLES = {
     "seam.msrs",
     "seam.platform_tables",
@@ -152,41 +172,45 @@ SEAM_TABLES = {
 ROOMS: dict[str, set[str]] = {
     "units": set(),
     "errnos": set(),
-    "errors": {"units"},
-    "events": {"units"},
+    "records": set(),
+    "progress": set(),
+    "errors": {"records", "units"},
+    "events": {"records", "units"},
     "platform.description": LEAVES,
-    "platform.calls": {"platform.description", "seam.status"},
+    "platform.calls": {"platform.description", "seam.status", "records"},
     "platform": {"platform"} | LEAVES | SEAM_TABLES,
     "seam.leaves": {"units"},
     "seam.msrs": set(),
-    "seam.platform_tables": {"seam.msrs", "seam.versions"},
+    "seam.platform_tables": {"seam.msrs", "seam.versions", "records"},
     "seam.status": {"units"},
-    "seam.versions": {"units"},
+    "seam.versions": {"records", "units"},
     "seam.cpuid_config": {"seam.versions"},
     "seam.metadata": {"seam.versions"},
-    "seam": {"seam", "hardware.memory", "errors", "units"},
-    "layout": {"layout", "units"},
+    "seam": {"seam", "hardware.memory", "errors", "records", "units"},
+    "layout": {"layout", "records", "units"},
     "hardware.memory": {"units"},
     "hardware": {"hardware", "platform.description", "errors", "units"},
     "host": {"host", "seam.port", "seam.tdmr_info", "layout", "events"} | LEAVES | SEAM_TABLES,
     "assembly": {"platform.description", "hardware", "seam", "host", "events"},
     "machine": {"assembly", "platform.description", "hardware", "seam", "host", "events"} | LEAVES,
     "explain": {"explain", "events"} | LEAVES | SEAM_TABLES,
-    "platform.changes": {"platform.cmrs", "platform.description", "errors", "units"},
-    "capture": {"capture", "platform.description", "seam.versions", "errors", "units"},
+    "platform.changes": {"platform.cmrs", "platform.description"} | LEAVES,
+    "capture": {"capture", "platform.description", "seam.versions"} | LEAVES,
     "diagnose": {"diagnose", "capture", "explain", "machine", "platform.description", "events"}
     | LEAVES
     | SEAM_TABLES,
-    "plan": {"machine", "host.kernels", "platform.description", "events", "errors", "units"},
+    "plan": {"machine", "host.kernels", "platform.description", "events"} | LEAVES,
     "scenario": {"scenario", "machine", "operations", "platform", "host.kernels", "host.steps"}
-    | {"events", "errors", "errnos", "units"}
+    | {"events", "progress"}
+    | LEAVES
     | SEAM_TABLES,
-    "store": {"errors", "units"},
+    "state": {"progress", "errors", "units"},
+    "store": {"state", "errors", "records", "units"},
     "operations": {"machine", "platform.description", "seam.port", "host.seamldr"}
     | {"events", "errors"},
     "lab": {"store", "machine", "operations", "platform.description", "host.kernels", "events"}
-    | {"report", "errors"},
-    "script": {"operations", "platform.calls", "events", "units"},
+    | {"report", "progress", "errors", "records"},
+    "script": {"operations", "platform.calls", "events", "records", "units"},
     "report": {"report", "events", "script", "plan", "explain", "host.kernels", "diagnose.outcome"}
     | {"platform.description", "platform.calls", "scenario.description"}
     | LEAVES

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 
-from tdxctl.commands.described import described
+from tdxctl.commands.described import compiled
 from tdxctl.commands.parse import named
 from tdxctl.commands.stored import machine_row
 from tdxctl.host.kernels import find_kernel
@@ -19,8 +19,8 @@ def asked(
     if kernel is not None:
         find_kernel(kernel)
     if platform is not None:
-        description = described(platform, settings)
-        return Asked(named(machine) or description.name, description, kernel)
+        description, entry = compiled(platform, settings)
+        return Asked(named(machine) or description.name, description, kernel, entry)
     row = machine_row(machine)
     if not settings:
         return Asked(row.name, None, kernel)

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from tdxctl.capture.sources import capture
 from tdxctl.errors import DescriptionError, FirmwareDataError, UsageError
-from tdxctl.platform.load import load_text
+from tdxctl.platform.load import load_yaml
 from tdxctl.units import NAME_PATTERN, printable
 
 
@@ -42,7 +42,7 @@ def captured(
         )
     text, warnings = capture(sources, name=name, assume_tdx=assume_tdx, **said)
     try:
-        load_text(text)
+        load_yaml(text)
     except DescriptionError as error:
         problem = error.problems[0]
         raise FirmwareDataError(

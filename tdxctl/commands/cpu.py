@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands.choice import OneOf
 from tdxctl.commands.options import format_option, machine_option
 from tdxctl.commands.output import write_operations
 
 
 @click.command("cpu")
-@click.argument("action", type=click.Choice(["online", "offline"]))
+@click.argument("action", type=OneOf(["online", "offline"]))
 @click.argument("cpus", metavar="LIST")
 @machine_option
 @format_option("text", "json")

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands.choice import OneOf
 from tdxctl.commands.options import format_option, machine_option
 from tdxctl.commands.output import write_operations
 from tdxctl.errors import UsageError
 
 
 @click.command("fault")
-@click.argument("action", type=click.Choice(["set", "clear"]))
+@click.argument("action", type=OneOf(["set", "clear"]))
 @click.argument("keys", metavar="[KEY=VALUE]...", nargs=-1)
 @machine_option
 @format_option("text", "json")
@@ -31,7 +32,10 @@ def command(action: str, keys: tuple[str, ...], machine: str | None, output_form
     from tdxctl.operations import Operation, set_fault
 
     if bool(keys) != (action == "set"):
-        raise UsageError("fault set takes KEY=VALUE pairs, fault clear takes none")
+        raise UsageError(
+            "fault set takes KEY=VALUE pairs, fault clear takes none",
+            hint="`tdxctl fault --help` names the keys",
+        )
     operation: Operation = {"op": "fault_clear"}
     if action == "set":
         from tdxctl.platform.load import runtime_fault

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands import complete
 from tdxctl.commands.output import print_text
 
 
 @click.command("forget")
-@click.argument("name", metavar="M")
+@click.argument("name", metavar="M", shell_complete=complete.machines)
 def command(name: str) -> int:
     """Delete a machine and all that happened on it.
 

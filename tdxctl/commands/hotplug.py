@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands.choice import OneOf
 from tdxctl.commands.options import format_option, machine_option
 from tdxctl.commands.output import write_operations
 
@@ -12,7 +13,7 @@ _WHAT = ["cpu-add", "cpu-remove", "memory-add", "memory-remove", "add-memory"]
 
 
 @click.command("hotplug")
-@click.argument("what", type=click.Choice(_WHAT))
+@click.argument("what", type=OneOf(_WHAT))
 @click.argument("memory", metavar="[RANGE]", required=False)
 @machine_option
 @format_option("text", "json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands.choice import Between
 from tdxctl.commands.options import (
     format_option,
     kernel_option,
@@ -24,7 +25,7 @@ from tdxctl.commands.output import write_init
 @click.option("--once", is_flag=True, help="Read and write no stored state: for CI.")
 @click.option(
     "--callers",
-    type=click.IntRange(1, 1000),
+    type=Between(1, 1000),
     default=1,
     metavar="N",
     help="Let N callers contend for the lock.",

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands.choice import OneOf
 from tdxctl.commands.options import format_option, machine_option
 from tdxctl.commands.output import write_operations
 
 
 @click.command("keyid")
-@click.argument("action", type=click.Choice(["alloc", "free"]))
+@click.argument("action", type=OneOf(["alloc", "free"]))
 @machine_option
 @format_option("text", "json")
 def command(action: str, machine: str | None, output_format: str) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands import complete
 from tdxctl.commands.options import format_option
 from tdxctl.commands.output import print_text
 
 
 @click.command("machines")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete.machines)
 @format_option("text", "json")
 def command(name: str | None, output_format: str) -> int:
     """List the machines, or print one as JSON that reproduces it.

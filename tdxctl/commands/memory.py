@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands.choice import OneOf
 from tdxctl.commands.options import format_option, machine_option
 from tdxctl.commands.output import write_operations
 
 
 @click.command("memory")
-@click.argument("action", type=click.Choice(["online"]))
+@click.argument("action", type=OneOf(["online"]))
 @click.argument("memory", metavar="RANGE")
 @machine_option
 @format_option("text", "json")

@@ -5,14 +5,21 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands import complete
+from tdxctl.commands.choice import OneOf
 from tdxctl.commands.options import format_option, machine_option
 from tdxctl.commands.output import write_operations
 
 
 @click.command("module")
-@click.argument("action", type=click.Choice(["load", "unload", "shutdown", "update"]))
+@click.argument("action", type=OneOf(["load", "unload", "shutdown", "update"]))
 @click.option("--version", metavar="V", help="update: the new module's version. Default: the same.")
-@click.option("--image", metavar="FILE", help="update: the file to upload. Default: a good one.")
+@click.option(
+    "--image",
+    metavar="FILE",
+    shell_complete=complete.files,
+    help="update: the file to upload. Default: a good one.",
+)
 @click.option("--force", is_flag=True, help="update: even where the kernel offers none.")
 @machine_option
 @format_option("text", "json")

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from tdxctl.commands.described import described
+from tdxctl.commands.described import described_anew
 from tdxctl.commands.parse import named
 from tdxctl.errors import UsageError
 from tdxctl.events import InitReport
 from tdxctl.host.kernels import DEFAULT_KERNEL, find_kernel
 from tdxctl.machine import Machine
+from tdxctl.progress import shown
 
 
 def once_report(
@@ -20,9 +21,13 @@ def once_report(
 ) -> InitReport:
     """Boot and initialize without stored state. Raises UsageError without a platform."""
     if platform is None:
-        raise UsageError("--once keeps no machine: it needs --platform")
+        raise UsageError(
+            "--once keeps no machine: it needs --platform",
+            hint="a file, or a shipped one: `tdxctl platforms` lists them",
+        )
     if kernel is not None:
         find_kernel(kernel)
-    description = described(platform, settings)
-    booted = Machine.boot(description, kernel or DEFAULT_KERNEL, name=named(machine))
-    return booted.init_report(booted.tdx_init(callers), with_boot=True)
+    description = described_anew(platform, settings)
+    with shown("running the machine"):
+        booted = Machine.boot(description, kernel or DEFAULT_KERNEL, name=named(machine))
+        return booted.init_report(booted.tdx_init(callers), with_boot=True)

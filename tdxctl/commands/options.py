@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from tdxctl.commands import complete
+from tdxctl.commands.choice import OneOf
 from tdxctl.host.kernels import DEFAULT_KERNEL, KERNELS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -15,18 +17,21 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 platform_option = click.option(
     "--platform",
     metavar="P",
+    shell_complete=complete.platforms,
     help="A description's file (with a / or ending in .yaml, .yml, .json), - for standard "
     "input, or the name of a shipped platform.",
 )
 kernel_option = click.option(
     "--kernel",
     metavar="K",
+    shell_complete=complete.kernels,
     help=f"The kernel to boot: {', '.join(kernel.id for kernel in KERNELS)}. "
     f"Default: {DEFAULT_KERNEL}, or what the machine is running.",
 )
 machine_option = click.option(
     "--machine",
     metavar="M",
+    shell_complete=complete.machines,
     help="The machine; else TDXCTL_MACHINE, else the platform's name, else the only machine or "
     "the one booted last.",
 )
@@ -44,7 +49,7 @@ def format_option(*formats: str) -> Callable[[Command], Command]:
     return click.option(
         "--format",
         "output_format",
-        type=click.Choice(formats),
+        type=OneOf(formats),
         default=formats[0],
         show_default=True,
         help="What to print on standard output.",

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands.choice import OneOf
 from tdxctl.commands.options import format_option, machine_option
 from tdxctl.commands.output import write_operations
 
 
 @click.command("pamt")
-@click.argument("action", type=click.Choice(["get", "put"]))
+@click.argument("action", type=OneOf(["get", "put"]))
 @click.argument("address")
 @machine_option
 @format_option("text", "json")

@@ -28,7 +28,7 @@ def cpulist(text: str) -> list[int]:
     except ValueError as error:
         raise UsageError(f"the CPU list '{printable(text)}' {error}") from None
     if not cpus:
-        raise UsageError("the CPU list names no CPU")
+        raise UsageError("the CPU list names no CPU", hint="for example 3 or 0-63,65")
     return cpus
 
 
@@ -53,7 +53,10 @@ def module_operation(
     """The operation of `tdxctl module`. Raises UsageError."""
     if action != "update":
         if version is not None or image is not None or force:
-            raise UsageError("--version, --image and --force are for update")
+            raise UsageError(
+                "--version, --image and --force are for update",
+                hint="`tdxctl module update --version V`",
+            )
         return {"op": f"module_{action}"}
     operation: dict[str, object] = {"op": "module_update", "force": force}
     if version is not None:
@@ -106,10 +109,11 @@ def memory_range(text: str) -> tuple[int, int]:
 
 def named(name: str | None) -> str | None:
     """The machine's name from --machine, else from TDXCTL_MACHINE. Raises UsageError."""
-    name = name or os.environ.get("TDXCTL_MACHINE") or None
+    variable = "" if name else os.environ.get("TDXCTL_MACHINE", "")
+    name = name or variable or None
     if name is not None and not re.fullmatch(NAME_PATTERN, name, re.ASCII):
         raise UsageError(
-            f"not a machine's name: '{printable(name)}'",
+            f"not a machine's name: '{printable(name)}'{' (TDXCTL_MACHINE)' if variable else ''}",
             hint="1 to 64 letters, digits, dots, underscores or hyphens, the first a letter or "
             "digit",
         )

@@ -5,13 +5,26 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands import complete
 from tdxctl.commands.options import format_option, set_option
 from tdxctl.commands.output import print_text
 
 
 @click.command("plan")
-@click.option("--platform", metavar="P", required=True, help="The platform, as of `init`.")
-@click.option("--kernel", metavar="K", default="all", help="A kernel, or all. Default: all.")
+@click.option(
+    "--platform",
+    metavar="P",
+    required=True,
+    shell_complete=complete.platforms,
+    help="The platform, as of `init`.",
+)
+@click.option(
+    "--kernel",
+    metavar="K",
+    default="all",
+    shell_complete=complete.kernels,
+    help="A kernel, or all. Default: all.",
+)
 @set_option
 @click.option("--add-memory", metavar="SIZE@NODE", multiple=True, help="More memory. Repeatable.")
 @click.option("--hole", metavar="A-B", multiple=True, help="No memory in [A, B). Repeatable.")

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tdxctl.commands.described import described
 from tdxctl.commands.parse import memory_range
 from tdxctl.errors import UsageError
-from tdxctl.host.kernels import KERNELS, find_kernel
+from tdxctl.host.kernels import KERNELS, KernelId, find_kernel
 from tdxctl.plan import PlatformPlan, plan
 from tdxctl.platform.changes import with_hole, with_memory_added
+from tdxctl.progress import say, shown
 from tdxctl.units import parse_size, printable
 
 _MAX_NODE = 1023
@@ -31,8 +34,15 @@ def planned(
         changed = with_memory_added(changed, *_size_at_node(text))
     for text in holes:
         changed = with_hole(changed, *memory_range(text))
-    before = plan(unchanged, kernels)
-    return before, None if changed == unchanged else plan(changed, kernels)
+    with shown("planning"):
+        before = plan(unchanged, _told(kernels))
+        return before, None if changed == unchanged else plan(changed, _told(kernels))
+
+
+def _told(kernels: tuple[KernelId, ...]) -> Iterator[KernelId]:
+    for kernel in kernels:
+        say(f"planning for kernel {kernel.id}")
+        yield kernel
 
 
 def _size_at_node(text: str) -> tuple[int, int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands import complete
 from tdxctl.commands.output import print_text
 
 
 @click.command("platforms")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete.shipped_platforms)
 def command(name: str | None) -> int:
     """List the shipped platforms, or print one.
 

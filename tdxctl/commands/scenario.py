@@ -5,16 +5,28 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands import complete
+from tdxctl.commands.choice import OneOf
 from tdxctl.commands.options import set_option
 from tdxctl.commands.output import print_text
 from tdxctl.host.kernels import DEFAULT_KERNEL
 
 
 @click.command("scenario")
-@click.argument("action", type=click.Choice(["new"]))
-@click.option("--platform", metavar="P", required=True, help="The platform, as of `init`.")
+@click.argument("action", type=OneOf(["new"]))
 @click.option(
-    "--kernel", metavar="K", default=DEFAULT_KERNEL, help=f"The kernel. Default: {DEFAULT_KERNEL}."
+    "--platform",
+    metavar="P",
+    required=True,
+    shell_complete=complete.platforms,
+    help="The platform, as of `init`.",
+)
+@click.option(
+    "--kernel",
+    metavar="K",
+    shell_complete=complete.kernels,
+    default=DEFAULT_KERNEL,
+    help=f"The kernel. Default: {DEFAULT_KERNEL}.",
 )
 @set_option
 def command(action: str, platform: str, kernel: str, settings: tuple[str, ...]) -> int:  # noqa: ARG001
@@ -28,8 +40,11 @@ def command(action: str, platform: str, kernel: str, settings: tuple[str, ...]) 
     """
     from tdxctl.commands.described import described
     from tdxctl.host.kernels import find_kernel
+    from tdxctl.progress import shown
     from tdxctl.scenario.new import new_scenario
 
     description = described(platform, settings)
-    print_text(new_scenario(description, platform, settings, find_kernel(kernel).id))
+    with shown("running the machine"):
+        text = new_scenario(description, platform, settings, find_kernel(kernel).id)
+    print_text(text)
     return 0

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands.choice import OneOf
 from tdxctl.commands.output import print_text
 
 _NAMES = ("platform", "scenario", "init", "status", "plan", "test", "diagnosis", "error")
 
 
 @click.command("schema")
-@click.argument("name", type=click.Choice(_NAMES), default="platform")
+@click.argument("name", type=OneOf(_NAMES), default="platform")
 def command(name: str) -> int:
     """Print a JSON Schema, for editors and other tools.
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands import complete
 from tdxctl.commands.options import format_option, set_option
 from tdxctl.commands.output import print_text
 
 
 @click.command("seamcall")
-@click.argument("script", metavar="SCRIPT")
+@click.argument("script", metavar="SCRIPT", shell_complete=complete.files)
 @click.option(
     "--platform",
     metavar="P",
+    shell_complete=complete.platforms,
     help="The platform whose module is called, as of `init`. Default: small.",
 )
 @click.option(
     "--machine",
     metavar="M",
+    shell_complete=complete.machines,
     help="A stored machine whose module is called, as its next operations.",
 )
 @set_option

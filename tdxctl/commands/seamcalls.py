@@ -12,6 +12,7 @@ from tdxctl.machine import Machine
 from tdxctl.operations import Operation, perform
 from tdxctl.platform.calls import Script
 from tdxctl.platform.script import load_script
+from tdxctl.progress import shown
 from tdxctl.script import Done, done, operations
 from tdxctl.units import printable
 
@@ -35,8 +36,10 @@ def called(
 
         name = machine_row(machine).name
         return name, _run(script, lambda asked: lab.operate(name, asked))
-    booted = Machine.boot(described(platform or _DEFAULT_PLATFORM, settings))
-    return booted.name, _run(script, lambda asked: [perform(booted, one) for one in asked])
+    description = described(platform or _DEFAULT_PLATFORM, settings)
+    with shown("calling the module"):
+        booted = Machine.boot(description)
+        return booted.name, _run(script, lambda asked: [perform(booted, one) for one in asked])
 
 
 def _run(script: Script, perform: Callable[[Iterable[Operation]], list[OpResult]]) -> list[Done]:

@@ -18,19 +18,24 @@ def machine_row(name: str | None) -> MachineRow:
 
     Raises UsageError where there is none.
     """
-    name = named(name)
+    given, name = name, named(name)
     with store.reading() as rows:
         known = rows.machines() if rows is not None else []
     if name is not None:
         found = next((row for row in known if row.name == name), None)
         if found is None:
-            raise no_such_machine(name, known)
+            raise _from_variable(given, no_such_machine(name, known))
         return found
     if not known:
         raise UsageError("there is no machine", hint="`tdxctl boot --platform P` makes one")
     if len(known) > 1:
         sys.stderr.write(f"machine: {known[0].name} (the one booted last; --machine names one)\n")
     return known[0]
+
+
+def _from_variable(given: str | None, error: UsageError) -> UsageError:
+    # The name may have been given out of sight.
+    return error if given else UsageError(f"{error.message} (TDXCTL_MACHINE)", error.hint)
 
 
 def stored_events(name: str | None) -> tuple[MachineRow, list[dict[str, Any]]]:

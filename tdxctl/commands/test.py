@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands import complete
+from tdxctl.commands.choice import Between
 from tdxctl.commands.options import format_option
 
 
 @click.command("test")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, shell_complete=complete.files)
 @click.option("-k", "expression", metavar="EXPR", help="Only names that match: 'v5 and not numa'.")
 @click.option(
     "-j",
     "jobs",
     metavar="N",
-    type=click.IntRange(1, 64),
+    type=Between(1, 64),
     default=1,
     help="So many processes. Default: 1.",
 )
@@ -39,8 +41,11 @@ def command(
     wrong; no scenario at all is an error.
     """
     from tdxctl.commands.output import write_outcomes
+    from tdxctl.progress import shown
     from tdxctl.scenario.run import cases_of, run_cases
 
-    outcomes = run_cases(cases_of(paths, expression), jobs=jobs, fail_fast=fail_fast)
+    with shown("reading scenarios"):
+        cases = cases_of(paths, expression)
+        outcomes = run_cases(cases, jobs=jobs, fail_fast=fail_fast)
     write_outcomes(outcomes, output_format)
     return 1 if any(outcome.is_bad for outcome in outcomes) else 0

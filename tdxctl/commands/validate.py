@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands import complete
 from tdxctl.commands.options import format_option
 from tdxctl.commands.output import print_text
 
 
 @click.command("validate")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, shell_complete=complete.files)
 @format_option("text", "json")
 def command(files: tuple[str, ...], output_format: str) -> int:
     """Check platform descriptions.
@@ -23,8 +24,10 @@ def command(files: tuple[str, ...], output_format: str) -> int:
     when there is one; - is standard input.
     """
     from tdxctl.platform.load import validate_files
+    from tdxctl.progress import shown
 
-    checked = validate_files(files)
+    with shown("checking descriptions"):
+        checked = validate_files(files)
     if output_format == "json":
         import json
 

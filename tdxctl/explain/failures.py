@@ -7,10 +7,9 @@ test holds the table complete.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tdxctl.events import Failure
 from tdxctl.explain.statuses import explain_status
+from tdxctl.records import record
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.seam.status import status_details, status_name
 
@@ -20,7 +19,7 @@ _BIOS_ORDER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cause:
     """reason: what happened. meaning: what that means. hint: what to do."""
 
@@ -234,7 +233,7 @@ CAUSES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Explanation:
     """A failure in words."""
 

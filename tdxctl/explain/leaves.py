@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from tdxctl.records import record
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Status
 
 _S = Status
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LeafWords:
     """purpose: what the leaf does and when the kernel calls it. returns: its own statuses."""
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from tdxctl.errnos import Errno
 from tdxctl.explain.checks import BY_ID as CHECKS_BY_ID
@@ -13,6 +12,7 @@ from tdxctl.explain.errnos import ERRNOS
 from tdxctl.explain.leaves import LEAVES, returned_by
 from tdxctl.explain.loglines import KnownLine, find_line
 from tdxctl.explain.statuses import STATUSES
+from tdxctl.records import record
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Status, base_status, status_details
 from tdxctl.units import U32_MASK, U64_MASK
@@ -44,7 +44,7 @@ _OF_P_SEAMLDR = 0x80000000
 _LARGEST_LEAF = 0xFFFF
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """What something is: kind, name, lines.
 

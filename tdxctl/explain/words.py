@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tdxctl.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Words:
     """meaning: a sentence or two. hint: what to do."""
 

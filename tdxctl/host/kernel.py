@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 from tdxctl.errnos import Errno
 from tdxctl.errors import UsageError
@@ -13,6 +12,7 @@ from tdxctl.host.mm import Mm
 from tdxctl.host.protocols import CpuTopology, Msrs
 from tdxctl.host.steps import SIX_STEPS, SUBSTEPS, Step, StepRecorder
 from tdxctl.host.tdmr import TdmrArray
+from tdxctl.records import record
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import PhysicalMemory, Registers, SeamcallPort
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tdxctl.host.seamldr import UpdateImage
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hardware:
     """The machine a kernel is booted on, and how the kernel was built and started.
 

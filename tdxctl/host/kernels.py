@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tdxctl.errors import UsageError
-from tdxctl.units import printable
+from tdxctl.records import record
+from tdxctl.units import did_you_mean, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 DEFAULT_KERNEL = "v5"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KernelId:
     """An id for machines to read, a title and a date for people.
 
@@ -93,7 +92,9 @@ def find_kernel(name: str) -> KernelId:
         if kernel.id == ALIASES.get(name, name):
             return kernel
     known = ", ".join(kernel.id for kernel in KERNELS)
-    raise UsageError(f"no such kernel: '{printable(name)}'", hint=f"kernels: {known}")
+    near = did_you_mean(name, [*(kernel.id for kernel in KERNELS), *ALIASES])
+    hint = f"{near} " if near else ""
+    raise UsageError(f"no such kernel: '{printable(name)}'", hint=f"{hint}kernels: {known}")
 
 
 def kernel_class(kernel: KernelId) -> type[Kernel]:

@@ -8,13 +8,13 @@ addresses and sizes are bytes.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from tdxctl.events import AllocContigPages, FreeContigRange, Journal
 from tdxctl.layout.cover import usable_pages
+from tdxctl.records import record
 from tdxctl.units import PAGE_SHIFT, SZ_1M, SZ_4G, SZ_4K, SZ_16M, round_up
 
 Int64s = npt.NDArray[np.int64]
@@ -30,7 +30,7 @@ _ZONES = (
 _KERNEL_AREA = SZ_16M
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AllocationFault:
     """Allocations call .. call+times-1 of one kind (`pamt`, `kernel`) fail."""
 

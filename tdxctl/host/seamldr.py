@@ -7,10 +7,10 @@ arch/x86/virt/vmx/tdx/seamldr.c of the mid-2026 tree; specification linux-host s
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from tdxctl.errnos import Errno
 from tdxctl.host.steps import KernelErrno
+from tdxctl.records import record
 from tdxctl.units import SZ_4K
 
 HEADER_SIZE = SZ_4K
@@ -21,7 +21,7 @@ _SCENARIO_UPDATE = 1
 _PARAMS = struct.Struct(f"<IIQ104xQ{_MAX_MODULE_PAGES}Q")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UpdateImage:
     """What is given to the upload device: the header, as much of it as there is, and the size."""
 

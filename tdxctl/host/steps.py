@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from tdxctl.errnos import Errno
 from tdxctl.events import Failure, Journal, StepEvent, StepResult, SubStep
+from tdxctl.records import record
 from tdxctl.seam.leaves import Leaf
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """A step of the architecture: number 1 to 6, None beside the six."""
 

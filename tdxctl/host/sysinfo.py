@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tdxctl.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TdmrSysInfo:
     """struct tdx_sys_info_tdmr; features0 where the kernel reads it, sizes in bytes."""
 

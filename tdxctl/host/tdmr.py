@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from tdxctl.events import PamtRow, TdmrRow
 from tdxctl.layout.holes import Areas
+from tdxctl.records import record
 from tdxctl.seam.tdmr_info import TDMR_INFO_ALIGNMENT, tdmr_info
 from tdxctl.units import PAGE_SHIFT, U64_MASK, round_up
 
@@ -26,7 +25,7 @@ def tdmr_stride(max_reserved: int) -> int:
     return round_up(_STRUCT_SIZE + _AREA_SIZE * max_reserved, TDMR_INFO_ALIGNMENT)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PamtChunk:
     """A TDMR's PAMT as it was allocated: base in bytes, node it came from."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 import threading
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -23,6 +22,7 @@ from tdxctl.host.construct import TdmrConstruction
 from tdxctl.host.kernel import Hardware
 from tdxctl.host.steps import KernelErrno
 from tdxctl.layout.pamt import PAGE_SHIFTS, pamt_size_32bit
+from tdxctl.records import record
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import Registers
 from tdxctl.seam.status import Status, base_status
@@ -59,7 +59,7 @@ _WITH_OUTPUT = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TdSysInfo:
     """The fields of TDSYSINFO_STRUCT that v5 reads."""
 

@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
+
+from tdxctl.records import record
 
 Int64s = npt.NDArray[np.int64]
 Intps = npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Areas:
     """Areas of many TDMRs, ordered by TDMR.
 

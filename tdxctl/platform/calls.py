@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tdxctl.platform.description import RuntimeFault
+from tdxctl.records import record
 from tdxctl.seam.status import Wanted
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CallEntry:
     """One SEAMCALL, or TDH.SYS.TDMR.INIT again and again while RDX < until.
 
@@ -31,7 +30,7 @@ class CallEntry:
     expect: Wanted | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TableEntry:
     """A TDMR_INFO by name: (base, size) of each part in bytes, reserved as (offset, size).
 
@@ -49,7 +48,7 @@ class TableEntry:
     reserved: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WriteEntry:
     """data is stored at physical address at."""
 
@@ -58,7 +57,7 @@ class WriteEntry:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReadEntry:
     """length bytes at physical address at are shown."""
 
@@ -67,7 +66,7 @@ class ReadEntry:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FaultEntry:
     """A fault is scripted; None clears them all."""
 
@@ -78,7 +77,7 @@ class FaultEntry:
 Entry = CallEntry | TableEntry | WriteEntry | ReadEntry | FaultEntry
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Script:
     """file as it is shown in messages."""
 

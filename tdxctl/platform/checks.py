@@ -8,7 +8,6 @@ reports: so one run finds all problems.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -27,6 +26,7 @@ from tdxctl.platform.fields import (
     parse_online,
 )
 from tdxctl.platform.source import UNREADABLE, Path
+from tdxctl.records import record
 from tdxctl.seam.msrs import MSRS
 from tdxctl.units import MAX_PHYSICAL_ADDRESS, format_cpulist
 
@@ -37,7 +37,7 @@ _SAID_ELSEWHERE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """What is wrong at path; value is what stands there, where that helps."""
 

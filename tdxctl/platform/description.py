@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from tdxctl.records import record
 
 SCHEMA = "tdxctl.platform/1"
 
@@ -36,7 +37,7 @@ class Checks(StrEnum):
     LAX = "lax"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CpuFeatures:
     """CPU features the bring-up looks at."""
 
@@ -48,7 +49,7 @@ class CpuFeatures:
     no_seamret_invd_vmcs: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MadtEntry:
     """A local APIC structure of the MADT."""
 
@@ -57,7 +58,7 @@ class MadtEntry:
     enabled: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CpuidValue:
     """What CPUID reports in a register; a cpu of None is every logical CPU."""
 
@@ -68,7 +69,7 @@ class CpuidValue:
     cpu: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SeamopsValue:
     """The SEAMOPS capabilities; a cpu of None is every logical CPU."""
 
@@ -76,7 +77,7 @@ class SeamopsValue:
     cpu: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MsrValue:
     """What an MSR holds; a cpu of None is every logical CPU."""
 
@@ -85,7 +86,7 @@ class MsrValue:
     cpu: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cpus:
     """madt in table order; online holds logical CPUs, ascending.
 
@@ -102,7 +103,7 @@ class Cpus:
     seamops: tuple[SeamopsValue, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MemoryRange:
     """A memblock.memory region [start, end) in bytes, as described: not yet cut to pages."""
 
@@ -111,7 +112,7 @@ class MemoryRange:
     node: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Memory:
     """reserved: [start, end) pairs. cmrs: (base, size) pairs, order and empty entries kept."""
 
@@ -120,7 +121,7 @@ class Memory:
     cmrs: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Firmware:
     """The TDX-relevant part of what firmware set up.
 
@@ -138,7 +139,7 @@ class Firmware:
     tdx_without_integrity: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Module:
     """The TDX module image; pamt_entry_size is bytes for (4K, 2M, 1G) pages."""
 
@@ -157,14 +158,14 @@ class Module:
     checks: Checks
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KernelConfig:
     """How the booted kernel was built and started."""
 
     hibernation: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SeamcallFault:
     """Calls call .. call+times-1 of leaf (on cpu, if one is named) return status."""
 
@@ -175,7 +176,7 @@ class SeamcallFault:
     times: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AllocationFault:
     """Allocations call .. call+times-1 fail; what is `pamt` or `kernel`."""
 
@@ -184,7 +185,7 @@ class AllocationFault:
     times: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BootFault:
     """A boot-time registration (memory_notifier) fails with errno, a positive number."""
 
@@ -192,14 +193,14 @@ class BootFault:
     errno: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MsrReadFault:
     """RDMSR of msr raises #GP."""
 
     msr: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PconfigFault:
     """The module's PCONFIGs call .. call+times-1 complete with code."""
 
@@ -208,7 +209,7 @@ class PconfigFault:
     times: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RdrandFault:
     """RDRANDs call .. call+times-1 of the module and of P-SEAMLDR have no entropy."""
 
@@ -216,28 +217,28 @@ class RdrandFault:
     times: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GlobalLock:
     """Another CPU holds the module's global lock: mode is exclusive or shared."""
 
     mode: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TdmrLock:
     """Another CPU holds the lock of the TDMR with that index."""
 
     tdmr: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BusyCpu:
     """A CPU that is inside the module."""
 
     cpu: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HaltedModule:
     """The module shut itself down on a fatal error."""
 
@@ -248,7 +249,7 @@ RuntimeFault = SeamcallFault | AllocationFault | ModuleFault
 Fault = RuntimeFault | BootFault | MsrReadFault
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Platform:
     """A described machine."""
 

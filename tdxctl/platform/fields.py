@@ -10,14 +10,18 @@ from typing import Any
 
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from tdxctl.errnos import Errno
 from tdxctl.platform.source import MAX_DIGITS, UNREADABLE
+from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.msrs import MSRS, parse_msr
+from tdxctl.seam.status import Status, parse_wanted
 from tdxctl.seam.versions import FEATURES0, ModuleVersion
 from tdxctl.units import (
     MAX_PHYSICAL_ADDRESS,
     NAME_PATTERN,
     U32_MASK,
     U64_MASK,
+    did_you_mean,
     format_size,
     parse_cpulist,
     parse_size,
@@ -130,13 +134,18 @@ def _bounded(value: object, minimum: int, maximum: int, shown: Callable[[int], s
     return value
 
 
-def named(parse: Callable[[int | str], object], what: str) -> Checked:
-    """A name or a number, turned into a value by parse."""
+def named(parse: Callable[[int | str], object], what: str, names: tuple[str, ...] = ()) -> Checked:
+    """A name, of names where these are given, or a number, turned into a value by parse."""
 
     def check(value: object) -> object:
         if isinstance(value, bool) or not isinstance(value, int | str):
             raise ValueError(f"must be {what}")
-        return parse(value)
+        try:
+            return parse(value)
+        except ValueError as error:
+            if not isinstance(value, str) or len(error.args) > 1:
+                raise
+            raise ValueError(*error.args, did_you_mean(value, names)) from None
 
     return Checked(check, {"anyOf": [{"type": "integer"}, {"type": "string"}]})
 
@@ -300,3 +309,8 @@ CALL = count(1, U32_MASK)
 FLAG = Checked(_flag, {"type": "boolean"})
 TEXT = Checked(parse_text, {"type": "string"})
 NAME = Checked(parse_name, {"type": "string", "pattern": f"^{NAME_PATTERN}$"})
+
+LEAF = named(Leaf.parse, "a SEAMCALL leaf's name or number", tuple(leaf.title for leaf in Leaf))
+STATUS = named(Status.parse, "a SEAMCALL status's name or number", tuple(Status.__members__))
+WANTED = named(parse_wanted, "a status's name or number", tuple(Status.__members__))
+ERRNO = named(Errno.parse, "an errno's name or number", tuple(Errno.__members__))

@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
-from pathlib import PurePath
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -20,10 +19,9 @@ from tdxctl.platform.model import FAULT_KEYS, FaultModel, PlatformModel
 from tdxctl.platform.problems import Shape, model_problems
 from tdxctl.platform.reading import read
 from tdxctl.platform.settings import with_settings
-from tdxctl.platform.source import MAX_FILE_SIZE, UNREADABLE, Source, got
+from tdxctl.platform.source import UNREADABLE, Source, got
+from tdxctl.platform.text import DescriptionText, read_text
 from tdxctl.units import NAME_PATTERN, printable
-
-_STDIN = "-"
 
 
 def load_file(path: str, settings: tuple[str, ...] = ()) -> Platform:
@@ -31,16 +29,16 @@ def load_file(path: str, settings: tuple[str, ...] = ()) -> Platform:
 
     settings are `PATH=VALUE` changes on top, in the order given.
     """
-    data = read_bytes(path)
-    shown = "<stdin>" if path == _STDIN else path
-    stem = "stdin" if path == _STDIN else PurePath(path).stem
-    starts_as_json = data.lstrip()[:1] == b"{"
-    is_json = starts_as_json if path == _STDIN else path.lower().endswith(".json")
-    document = read(data, shown, is_json=is_json)
-    return platform_of(with_settings(document, settings), default_name=stem)
+    return load_text(read_text(path), settings)
 
 
-def load_text(text: str) -> Platform:
+def load_text(text: DescriptionText, settings: tuple[str, ...] = ()) -> Platform:
+    """The description that text is, with settings on top."""
+    document = read(text.data, text.shown, is_json=text.is_json)
+    return platform_of(with_settings(document, settings), default_name=text.default_name)
+
+
+def load_yaml(text: str) -> Platform:
     """The description in a YAML text of tdxctl's own making."""
     return platform_of(read(text.encode(), "<text>", is_json=False), default_name="text")
 
@@ -72,13 +70,22 @@ def validate_files(paths: tuple[str, ...]) -> list[dict[str, str]]:
 
 def runtime_fault(pairs: tuple[str, ...]) -> RuntimeFault:
     """The fault of `KEY=VALUE` pairs, values read as YAML. Raises UsageError."""
+    for pair in pairs:
+        if not pair.partition("=")[2]:
+            raise UsageError(
+                f"fault set takes KEY=VALUE pairs, got '{printable(pair)}'",
+                hint="for example leaf=TDH.SYS.KEY.CONFIG status=TDX_KEY_GENERATION_FAILED",
+            )
     document = with_settings(Source(file=None, data={}), pairs)
     try:
         model = TypeAdapter[Any](FaultModel).validate_python(document.data)
         fault = fault_of(model)
     except ValidationError as error:
         problems = document.problems + model_problems(document, error, _SHAPE)
-        raise UsageError("\n".join(problem.render() for problem in problems)) from None
+        hint = next((problem.hint for problem in problems if problem.hint), None)
+        # On a command line a value is where its key is.
+        shown = [replace(problem, file=None, hint=None).render() for problem in problems]
+        raise UsageError("\n".join(shown), hint=hint) from None
     if not isinstance(fault, RuntimeFault):
         raise UsageError(
             "a running machine's boot is over: boot and msr faults cannot be set",
@@ -125,22 +132,6 @@ def platform_of(document: Source, *, default_name: str) -> Platform:
         order = sorted(problems, key=lambda d: (d.line or 0, d.column or 0))
         raise DescriptionError(tuple(order))
     return build(model, default_name)
-
-
-def read_bytes(path: str) -> bytes:
-    """At most a byte more than a file may have; `-` is standard input. Raises UsageError."""
-    limit = MAX_FILE_SIZE + 1
-    try:
-        if path == _STDIN:
-            if sys.stdin is None:
-                raise UsageError("cannot read standard input: it is closed")
-            return sys.stdin.buffer.read(limit)
-        with open(path, "rb") as file:
-            return file.read(limit)
-    except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
-        what = "standard input" if path == _STDIN else f"'{printable(path)}'"
-        raise UsageError(f"cannot read {what}: {reason}") from None
 
 
 @cache

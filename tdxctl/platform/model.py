@@ -10,7 +10,6 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from tdxctl.errnos import Errno
 from tdxctl.platform.description import SCHEMA, Checks, Seamrr
 from tdxctl.platform.fields import (
     ADDRESS,
@@ -18,7 +17,9 @@ from tdxctl.platform.fields import (
     CALL,
     CPU_MODELS,
     END,
+    ERRNO,
     FLAG,
+    LEAF,
     MAX_CMRS,
     MAX_CPUS,
     MAX_KEYID_BITS,
@@ -30,6 +31,7 @@ from tdxctl.platform.fields import (
     NAME,
     PCONFIG,
     SIZE,
+    STATUS,
     TEXT,
     U16,
     U32,
@@ -46,9 +48,7 @@ from tdxctl.platform.fields import (
     parse_version,
     plain_number,
 )
-from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.msrs import CPUID_REGISTERS
-from tdxctl.seam.status import Status
 from tdxctl.seam.versions import FEATURES0
 
 
@@ -114,8 +114,8 @@ class CpusModel(Model):
             int, Checked(parse_cpu_model, {"enum": list(CPU_MODELS)}), Tag(BRANCH_MARK + "name")
         ],
         Discriminator(lambda value: BRANCH_MARK + _cpu_model_branch(value)),
-    ] = Field(default_factory=lambda: CpuidModel(family=6, model=CPU_MODELS["granite-rapids"]))
-    features: FeaturesModel = Field(default_factory=FeaturesModel)
+    ] = Field(default_factory=lambda: "granite-rapids", validate_default=True)
+    features: FeaturesModel = Field(default_factory=dict, validate_default=True)
     madt: list[MadtEntryModel] = Field(min_length=1, max_length=MAX_CPUS, strict=True)
     online: Annotated[
         list[int] | None,
@@ -220,9 +220,7 @@ class ModuleModel(Model):
     num_cpuid_config: Annotated[int | None, U16] = None
     max_tdmrs: Annotated[int, count(1, 0xFFFF)] = 64
     max_reserved_per_tdmr: Annotated[int, U16] = 16
-    pamt_entry_size: PamtEntrySizeModel = Field(
-        default_factory=lambda: PamtEntrySizeModel.model_validate({})
-    )
+    pamt_entry_size: PamtEntrySizeModel = Field(default_factory=dict, validate_default=True)
     pamt_page_bitmap_entry_bits: Annotated[int, count(0, 0xFF)] = 1
     sysinfo_cmr_entries: Annotated[int, count(0, MAX_CMRS)] = MAX_CMRS
     checks: Annotated[str, one_of(*(choice.value for choice in Checks))] = Checks.STRICT.value
@@ -237,8 +235,8 @@ class KernelModel(Model):
 class SeamcallFaultModel(Model):
     """Calls of a SEAMCALL leaf that fail."""
 
-    leaf: Annotated[int, named(Leaf.parse, "a SEAMCALL leaf's name or number")]
-    status: Annotated[int, named(Status.parse, "a SEAMCALL status's name or number")]
+    leaf: Annotated[int, LEAF]
+    status: Annotated[int, STATUS]
     cpu: Annotated[int | None, count(0, MAX_CPUS - 1)] = None
     call: Annotated[int, CALL] = 1
     times: Annotated[int, CALL] = 1
@@ -256,7 +254,7 @@ class BootFaultModel(Model):
     """A registration at boot that fails."""
 
     boot: Annotated[str, one_of("memory_notifier")]
-    errno: Annotated[int, named(Errno.parse, "an errno's name or number")]
+    errno: Annotated[int, ERRNO]
 
 
 def _the_msr(value: object) -> int:
@@ -352,7 +350,7 @@ class PlatformModel(Model):
     description: Annotated[str, TEXT] = ""
     cpus: CpusModel
     memory: MemoryModel
-    firmware: FirmwareModel = Field(default_factory=FirmwareModel)
-    module: ModuleModel = Field(default_factory=ModuleModel)
-    kernel: KernelModel = Field(default_factory=KernelModel)
+    firmware: FirmwareModel = Field(default_factory=dict, validate_default=True)
+    module: ModuleModel = Field(default_factory=dict, validate_default=True)
+    kernel: KernelModel = Field(default_factory=dict, validate_default=True)
     faults: list[FaultModel] = Field(default_factory=list, max_length=MAX_RANGES, strict=True)

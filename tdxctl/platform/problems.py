@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,12 +11,13 @@ from pydantic import ValidationError
 from tdxctl.errors import Diagnostic
 from tdxctl.platform.fields import BRANCH_MARK
 from tdxctl.platform.source import UNREADABLE, Path, Source, dotted
+from tdxctl.records import record
 from tdxctl.units import printable
 
 _AUTO_OR_LIST = ("memory", "cmrs")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shape:
     """What hints are made from.
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from tdxctl.errors import DescriptionError
 from tdxctl.platform.json_reader import JsonReader
-from tdxctl.platform.source import MAX_FILE_SIZE, Source, end_of, fatal
+from tdxctl.platform.source import Source, end_of, fatal
+from tdxctl.platform.text import MAX_FILE_SIZE
 from tdxctl.platform.yaml_reader import YamlReader
 
 # A line with a time since boot, or one that every boot log begins with.

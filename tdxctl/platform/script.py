@@ -27,6 +27,7 @@ from tdxctl.platform.fields import (
     BRANCH_MARK,
     MAX_CPUS,
     NAME,
+    WANTED,
     Checked,
     count,
     named,
@@ -34,13 +35,13 @@ from tdxctl.platform.fields import (
     one_of,
     parse_text,
 )
-from tdxctl.platform.load import read_bytes
 from tdxctl.platform.model import FAULT_KEYS, FaultModel, Model
 from tdxctl.platform.problems import Shape, model_problems
 from tdxctl.platform.reading import read, read_lines
 from tdxctl.platform.source import UNREADABLE, Source, got
+from tdxctl.platform.text import read_bytes
 from tdxctl.seam.leaves import Leaf
-from tdxctl.seam.status import Wanted, parse_wanted
+from tdxctl.seam.status import Wanted
 from tdxctl.units import U64_MASK, parse_size
 
 MAX_ENTRIES = 1000
@@ -94,7 +95,9 @@ class AreaModel(Model):
 class CallModel(Model):
     """One SEAMCALL; a register that is not given is 0."""
 
-    leaf: Annotated[int, named(_rax, "a leaf's name, or RAX as a number")]
+    leaf: Annotated[
+        int, named(_rax, "a leaf's name, or RAX as a number", tuple(leaf.title for leaf in Leaf))
+    ]
     cpu: Annotated[int, count(0, MAX_CPUS - 1)] = 0
     version: Annotated[int, count(0, 0xFF)] = 0
     rcx: Annotated[int | None, _WORD] = None
@@ -105,7 +108,7 @@ class CallModel(Model):
     r11: Annotated[int, _WORD] = 0
     until: Annotated[int | None, _WORD] = None
     tdmrs: list[Annotated[str, NAME]] | None = Field(None, max_length=_MAX_LIST, strict=True)
-    expect: Annotated[Wanted | None, named(parse_wanted, "a status's name or number")] = None
+    expect: Annotated[Wanted | None, WANTED] = None
 
 
 class TableModel(Model):

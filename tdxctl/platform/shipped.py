@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from tdxctl.errors import UsageError
-from tdxctl.units import printable
+from tdxctl.units import did_you_mean, printable
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _SUFFIX = ".yaml"
@@ -15,7 +15,9 @@ _SUFFIX = ".yaml"
 def folder() -> str:
     """Where they are: inside an installed package, beside it in a checkout."""
     installed = os.path.join(_PACKAGE, "platforms")
-    return installed if os.path.isdir(installed) else os.path.join(_PACKAGE, "..", "platforms")
+    if os.path.isdir(installed):
+        return installed
+    return os.path.join(os.path.dirname(_PACKAGE), "platforms")
 
 
 def names() -> list[str]:
@@ -56,9 +58,5 @@ def resolve(platform: str) -> str:
 
 
 def _hint(name: str, known: list[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return f"did you mean {near[0]}?"
-    return "`tdxctl platforms` lists them; a file's path has a / in it or ends in .yaml"
+    lists = "`tdxctl platforms` lists them; a file's path has a / in it or ends in .yaml"
+    return did_you_mean(name, known) or lists

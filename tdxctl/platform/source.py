@@ -15,7 +15,6 @@ from tdxctl.units import printable
 Path = tuple[str | int, ...]
 Mark = tuple[int, int]
 
-MAX_FILE_SIZE = 8 << 20
 MAX_DIGITS = 40
 MAX_NESTING = 32
 # Twice what the largest description within the limits consists of.
@@ -91,6 +90,9 @@ class Source:
         """A diagnostic at path; where path itself does not stand, at what encloses it."""
         line, column, file = None, None, self.file
         setting = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in self.settings), ())
+        if not setting and path and path not in self.value_marks:
+            # Made on the way to what was set.
+            setting = next((p for p in self.settings if p[: len(path)] == path), ())
         if setting:
             file = f"--set {self.settings[setting]}"
         elif self.value_marks:

@@ -38,7 +38,7 @@ _PLAIN_FLOAT = re.compile(r"-?[0-9]+\.[0-9]*([eE][-+]?[0-9]+)?|-?\.[0-9]+", re.A
 _YAML_OCTAL = re.compile(r"[-+]?0[0-7_]+", re.ASCII)
 # What may not stand in a YAML file, not even quoted.
 _NOT_YAML = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 _TAG_PREFIX = "tag:yaml.org,2002:"
 _TAGS_OF_COLLECTIONS = (_TAG_PREFIX + "map", _TAG_PREFIX + "seq")

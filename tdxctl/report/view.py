@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tdxctl.errnos import errno_name
 from tdxctl.events import InitReport, MachineSummary, StepResult, TdmrRow, log_of
 from tdxctl.explain.failures import describe_status, explain_failure
 from tdxctl.explain.states import explain_state
+from tdxctl.records import record
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.units import approximate_size, counted, format_size, printable
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepLine:
     """A line of the steps: number (or empty), title, outcome, and what is to be said of it."""
 
@@ -24,7 +23,7 @@ class StepLine:
     indent: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Table:
     """A table; numbers are right-aligned in the columns named in right."""
 
@@ -34,7 +33,7 @@ class Table:
     right: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InitView:
     """Everything shown, in order. problem: (label, text) pairs of a failure."""
 

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tdxctl.operations import Operation
 from tdxctl.platform.description import Platform
+from tdxctl.records import record
 
 SCHEMA = "tdxctl.scenario/1"
 
@@ -15,7 +14,7 @@ PASSED, FAILED, WAIVED, UNEXPECTED = "passed", "failed", "waived", "unexpectedly
 BAD = frozenset({FAILED, UNEXPECTED})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bound:
     """A number exactly, or from at_least to at_most; None is no bound."""
 
@@ -28,7 +27,7 @@ class Bound:
         return (low is None or low <= value) and (high is None or value <= high)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expected:
     """One expectation: key as in the file (`calls.TDH.SYS.RD`), value as the runner compares it."""
 
@@ -37,7 +36,7 @@ class Expected:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """operations are performed in order, the last one's result is what is expected of."""
 
@@ -47,7 +46,7 @@ class Step:
     expected: tuple[Expected, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Case:
     """One run: a platform, a kernel, steps. waived: why it may fail, None where it may not."""
 
@@ -61,7 +60,7 @@ class Case:
     waived: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Difference:
     """An expectation that did not hold."""
 
@@ -72,7 +71,7 @@ class Difference:
     got: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """What became of a case. reason: of a waiver, or why no answer could be had."""
 

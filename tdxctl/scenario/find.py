@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 
 from tdxctl.errors import UsageError
+from tdxctl.platform.text import hint_for_missing
 from tdxctl.units import printable
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -25,7 +26,8 @@ def scenario_files(paths: tuple[str, ...]) -> list[str]:
         elif os.path.exists(path):
             found.add(os.path.normpath(path))
         else:
-            raise UsageError(f"no such file or folder: '{printable(path)}'")
+            what = f"no such file or folder: '{printable(path)}'"
+            raise UsageError(what, hint=hint_for_missing(path))
     return sorted(found)
 
 

@@ -20,13 +20,14 @@ from tdxctl.host.kernels import ALIASES, KERNELS, find_kernel
 from tdxctl.operations import Operation, set_fault
 from tdxctl.platform.build import fault_of
 from tdxctl.platform.description import Platform, RuntimeFault
-from tdxctl.platform.load import load_file, platform_of, read_bytes
+from tdxctl.platform.load import load_file, platform_of
 from tdxctl.platform.model import FAULT_KEYS
 from tdxctl.platform.problems import Shape, model_problems
 from tdxctl.platform.reading import read
 from tdxctl.platform.settings import with_settings
 from tdxctl.platform.shipped import resolve
 from tdxctl.platform.source import Mark, Path, Source, got
+from tdxctl.platform.text import read_bytes
 from tdxctl.scenario.description import SCHEMA, Case, Expected, Step
 from tdxctl.scenario.find import SUFFIXES
 from tdxctl.scenario.model import (

@@ -14,9 +14,11 @@ from tdxctl.host.steps import PRECONDITION, SHUTDOWN, SIX_STEPS
 from tdxctl.platform.fields import (
     BRANCH_MARK,
     FLAG,
+    LEAF,
     MAX_CPUS,
     NAME,
     TEXT,
+    WANTED,
     Checked,
     count,
     named,
@@ -28,7 +30,7 @@ from tdxctl.platform.model import FaultModel, Model
 from tdxctl.platform.source import WrittenFloat
 from tdxctl.scenario.description import SCHEMA, Bound
 from tdxctl.seam.leaves import Leaf
-from tdxctl.seam.status import Wanted, parse_wanted
+from tdxctl.seam.status import Wanted
 from tdxctl.units import parse_cpulist, parse_range, parse_size, printable
 
 MAX_STEPS = 1000
@@ -150,13 +152,13 @@ _STEP_NAMES = [step.name for step in (PRECONDITION, *SIX_STEPS, SHUTDOWN)]
 class ExpectModel(Model):
     """What holds after a step; what is not named is not looked at."""
 
-    returned: Annotated[int | None, named(_returned, "0, or an errno's name or number")] = None
+    returned: Annotated[
+        int | None, named(_returned, "0, or an errno's name or number", tuple(Errno.__members__))
+    ] = None
     status: Annotated[str | None, one_of(*STATUSES)] = None
     step: Annotated[str | None, one_of("none", *_STEP_NAMES)] = None
-    seamcall: Annotated[Leaf | None, named(Leaf.parse, "a SEAMCALL leaf's name or number")] = None
-    seamcall_status: Annotated[Wanted | None, named(parse_wanted, "a status's name or number")] = (
-        None
-    )
+    seamcall: Annotated[Leaf | None, LEAF] = None
+    seamcall_status: Annotated[Wanted | None, WANTED] = None
     pamt: Annotated[Bound | None, Checked(_bound(_size), _BOUND_SCHEMA)] = None
     tdmrs: Annotated[Bound | None, Checked(_bound(_number), _BOUND_SCHEMA)] = None
     reserved: Annotated[Bound | None, Checked(_bound(_number), _BOUND_SCHEMA)] = None

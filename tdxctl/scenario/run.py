@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from tdxctl.errors import DescriptionError, Diagnostic, UsageError
+from tdxctl.progress import say
 from tdxctl.scenario.description import Case, Outcome
 from tdxctl.scenario.find import scenario_files
 from tdxctl.scenario.load import load_cases
 from tdxctl.scenario.runner import run_case
 from tdxctl.scenario.select import selector
+from tdxctl.units import printable
 
 _CHUNK = 8
 
@@ -32,7 +35,11 @@ def cases_of(paths: tuple[str, ...], expression: str | None) -> list[Case]:
         raise DescriptionError(tuple(problems))
     if expression is not None:
         chosen = selector(expression)
-        cases = [case for case in cases if chosen(case.name)]
+        if cases and not (cases := [case for case in cases if chosen(case.name)]):
+            raise UsageError(
+                f"no scenario's name matches -k '{printable(expression)}'",
+                hint="names are those that --format json prints",
+            )
     if not cases:
         raise UsageError(
             "there is no scenario to run",
@@ -44,8 +51,10 @@ def cases_of(paths: tuple[str, ...], expression: str | None) -> list[Case]:
 def run_cases(cases: list[Case], *, jobs: int, fail_fast: bool) -> list[Outcome]:
     """What became of cases, in their order; fail_fast: none after the first that is bad."""
     outcomes: list[Outcome] = []
+    say(f"running scenarios: 0 of {len(cases)}")
     for outcome in _in_order(cases, jobs):
         outcomes.append(outcome)
+        say(f"running scenarios: {len(outcomes)} of {len(cases)}")
         if fail_fast and outcome.is_bad:
             break
     return outcomes
@@ -57,7 +66,7 @@ def _in_order(cases: list[Case], jobs: int) -> Iterator[Outcome]:
         return
     from concurrent.futures import ProcessPoolExecutor
 
-    with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(jobs, initializer=_leave_ctrl_c_to_the_parent) as pool:
         # Not all at once: a run that is given up has not much left to finish.
         chunks = (pool.submit(_run_chunk, chunk) for chunk in _chunks(cases))
         ahead = list(islice(chunks, 2 * jobs))
@@ -68,6 +77,11 @@ def _in_order(cases: list[Case], jobs: int) -> Iterator[Outcome]:
         finally:
             for future in ahead:
                 future.cancel()
+
+
+def _leave_ctrl_c_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _run_chunk(cases: list[Case]) -> list[Outcome]:

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+
+from tdxctl.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fault:
     """Calls call .. call+times-1 of leaf return status and do not reach the module.
 

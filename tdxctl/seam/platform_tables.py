@@ -7,11 +7,11 @@ Data of the published module sources, a file per version (specification tdx-modu
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tdxctl.records import record
 from tdxctl.seam.msrs import CPUID_REGISTERS
 from tdxctl.seam.versions import Behaviour
 
@@ -22,7 +22,7 @@ MSR_TME_ACTIVATE = 0x982
 Values = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CpuidRow:
     """A row of the CPUID table, in check order; registers as (eax, ebx, ecx, edx).
 
@@ -37,7 +37,7 @@ class CpuidRow:
     same: tuple[int | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MsrRule:
     """(MSR & must_be_1) == must_be_1 and (MSR & must_be_0) == 0, and a bound on a field."""
 
@@ -53,7 +53,7 @@ class MsrRule:
     maximum: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CpuidBit:
     """A bit of a CPUID register; register is an index into CPUID_REGISTERS."""
 
@@ -63,7 +63,7 @@ class CpuidBit:
     bit: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tables:
     """What one module version checks, in its order."""
 

@@ -9,10 +9,11 @@ modelled.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 
 from tdxctl.errors import NotModelledError
+from tdxctl.records import record
 from tdxctl.seam.handoff import HEADER_SIZE
 from tdxctl.seam.leaves import Leaf, leaf_title
 from tdxctl.seam.module import TdxModule
@@ -46,7 +47,7 @@ class Flaw(Enum):
     RELOCATION = auto()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModuleImage:
     """A module image as its signature structure has it.
 
@@ -69,7 +70,7 @@ class ModuleImage:
         return self.info.built_in_hv if self.module_hv is None else self.module_hv
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SeamldrVersion:
     """What INFO says of P-SEAMLDR itself; the defaults are illustrative."""
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from tdxctl.records import record
 from tdxctl.seam.conditions import Conditions
 from tdxctl.seam.environment import Environment
 from tdxctl.seam.handoff import Handoff, PamtMemory
@@ -53,7 +54,7 @@ class SysState(IntEnum):
     SYS_SHUTDOWN = 4
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModuleInfo:
     """What the module image is and reports; pamt_entry_sizes is bytes for (4K, 2M, 1G)."""
 
@@ -89,7 +90,7 @@ class ModuleInfo:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModulePlatform:
     """What the module finds on the platform, as MCHECK hands it over.
 

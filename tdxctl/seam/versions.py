@@ -9,8 +9,9 @@ of the v5 era, known from what it printed; what it did not print is taken from 1
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+
+from tdxctl.records import record
 
 
 class Behaviour(StrEnum):
@@ -21,7 +22,7 @@ class Behaviour(StrEnum):
     V1_5_25 = "1.5.25"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sample:
     """What a module version reports unless a description says otherwise."""
 
@@ -56,7 +57,7 @@ FEATURES0 = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModuleVersion:
     """major.minor.update, and whose behaviour that is."""
 

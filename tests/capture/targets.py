@@ -21,7 +21,7 @@ from tdxctl.capture.tables import table_findings
 from tdxctl.capture.write import write_description
 from tdxctl.diagnose.diagnosis import diagnose
 from tdxctl.errors import DescriptionError, FirmwareDataError
-from tdxctl.platform.load import load_text, platform_of
+from tdxctl.platform.load import load_yaml, platform_of
 from tdxctl.platform.reading import read
 from tdxctl.report.diagnosis import to_json, to_text
 from tests.capture import acpi_tables as acpi
@@ -45,7 +45,7 @@ def _described(findings: list[Findings]) -> None:
     # What was captured is a description that loads.
     for assume_tdx in (False, True):
         captured = merge(findings, assume_tdx=assume_tdx)
-        load_text(write_description(captured, name="fuzzed", options="", source=None))
+        load_yaml(write_description(captured, name="fuzzed", options="", source=None))
 
 
 def _dmesg(data: bytes) -> None:

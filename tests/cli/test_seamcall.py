@@ -268,7 +268,10 @@ def test_what_cannot_be_called(
 def test_a_script_that_is_not_there() -> None:
     done = tdxctl("seamcall", "no/such.yaml")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: cannot read 'no/such.yaml': no such file or directory\n"
+    assert done.stderr == (
+        "error: cannot read 'no/such.yaml': no such file or directory\n"
+        "  hint: there is no folder 'no'\n"
+    )
 
 
 def test_an_empty_script_calls_nothing() -> None:

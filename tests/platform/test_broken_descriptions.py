@@ -1259,6 +1259,7 @@ ROWS = [
         "  - {leaf: 33, status: UD, cpu: all}\n",
         "bad.yaml:4:5: faults.0.status: is required",
         'bad.yaml:5:12: faults.1.leaf: is not the name of a SEAMCALL leaf (got "TDH.SYS.START")',
+        "  hint: did you mean TDH.SYS.RD?",
         'bad.yaml:5:35: faults.1.status: is not the name of a SEAMCALL status (got "TDX_NO_LUCK")',
         (
             "bad.yaml:6:12: faults.2.leaf: is not the number of a SEAMCALL leaf that tdxctl "
@@ -1293,6 +1294,7 @@ ROWS = [
         "bad.yaml:5:5: faults.1.errno: is required",
         'bad.yaml:5:12: faults.1.boot: must be memory_notifier (got "cpu_notifier")',
         'bad.yaml:6:36: faults.2.errno: is not the name of an errno (got "ENOMEMORY")',
+        "  hint: did you mean ENOMEM?",
         "bad.yaml:7:36: faults.3.errno: is not an errno that tdxctl knows (got 0)",
         "bad.yaml:8:36: faults.4.errno: must be an errno's name or number (got true)",
         (
@@ -1415,6 +1417,7 @@ ROWS = [
             "bad.yaml:21:40: faults.0.status: is not the name of a SEAMCALL status (got "
             '"KEY_GENERATION_FAIL")'
         ),
+        "  hint: did you mean TDX_KEY_GENERATION_FAILED?",
         "bad.yaml:21:66: faults.0.cpu: does not exist (got 500)",
         "  hint: the enabled CPUs of the MADT are 0-128",
     ),
@@ -1604,13 +1607,19 @@ def test_init_also_prints_an_error_object_for_programs(tmp_path: Path, output_fo
     ("platform", "reason"),
     [
         ("missing.yaml", "no such file or directory"),
-        ("./missing/x.json", "no such file or directory"),
-        ("./", "is a directory"),
+        ("./server.yml", "no such file or directory\n  hint: did you mean server.yaml?"),
+        ("./sever.yaml", "no such file or directory\n  hint: did you mean server.yaml?"),
+        (
+            "./missing/x.json",
+            "no such file or directory\n  hint: there is no folder './missing'",
+        ),
+        ("./", "is a directory\n  hint: name a file that is in it"),
     ],
 )
 def test_what_is_no_file_is_a_mistake_in_the_command(
     tmp_path: Path, platform: str, reason: str
 ) -> None:
+    (tmp_path / "server.yaml").write_text("{}")
     done = tdxctl("init", "--platform", platform, "--format", "json", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == f"error: cannot read '{platform}': {reason}\n"

@@ -15,6 +15,7 @@ import pytest
 from tdxctl import lab, store
 from tdxctl.errors import StateError, UsageError
 from tdxctl.lab import Asked
+from tdxctl.state import state_folder
 from tests.cli.runner import ROOT, tdxctl
 from tests.machines import small
 
@@ -57,7 +58,7 @@ def test_where_the_state_is(
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert store.state_folder() == folder
+    assert state_folder() == folder
 
 
 def test_reading_makes_nothing(state: Path) -> None:

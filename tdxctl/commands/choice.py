@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A choice whose error has the nearest word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+class Between(click.IntRange):
+    """A whole number within bounds, said so."""
+
+    name = "whole number"
+
+
+class OneOf(click.Choice[str]):
+    """One of some words."""
+
+    def get_invalid_choice_message(
+        self,
+        value: Any,
+        ctx: click.Context | None,  # noqa: ARG002
+    ) -> str:
+        """Click's message and, where one is near, the word that was probably meant."""
+        from difflib import get_close_matches
+
+        from tdxctl.units import printable
+
+        known = ", ".join(map(repr, self.choices))
+        near = get_close_matches(str(value), self.choices, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        return f"'{printable(str(value))}' is not one of {known}.{hint}"

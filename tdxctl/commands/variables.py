@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`TDXCTL_<COMMAND>_<OPTION>`: options from the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import click
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tdxctl.errors import Diagnostic
+
+
+def give(name: str, command: click.Command) -> None:
+    """Let each option of the command that is called name have its variable.
+
+    Repeatable ones have none: there is no telling their values apart in one text.
+    """
+    for option in command.params:
+        if isinstance(option, click.Option) and not option.multiple:
+            option.envvar = variable(name, option)
+
+
+def variable(name: str, option: click.Option) -> str:
+    """TDXCTL_INIT_KERNEL for --kernel of init."""
+    longest = max(option.opts, key=len)
+    return f"TDXCTL_{name}_{longest.lstrip('-')}".replace("-", "_").upper()
+
+
+def set_format(words: list[str]) -> str:
+    """The --format that the environment sets for the command line words."""
+    return os.environ.get(f"TDXCTL_{_command_name(words)}_FORMAT".upper(), "")
+
+
+def told(diagnostics: tuple[Diagnostic, ...], words: list[str]) -> tuple[Diagnostic, ...]:
+    """diagnostics of the command line words, with the variables that are part of it."""
+    variables = _in_force(words)
+    if not variables:
+        return diagnostics
+    origin = f"from the environment: {', '.join(variables)}"
+    return tuple(
+        replace(found, hint=f"{found.hint}; {origin}" if found.hint else origin)
+        for found in diagnostics
+    )
+
+
+def _command_name(words: list[str]) -> str:
+    return next((word for word in words if not word.startswith("-")), "")
+
+
+def _in_force(words: list[str]) -> list[str]:
+    # The variables that the command of these words takes options from.
+    from tdxctl.cli import cli
+
+    command = cli.get_command(click.Context(cli), _command_name(words))
+    given = {word.partition("=")[0] for word in words}
+    return [
+        str(option.envvar)
+        for option in (command.params if command is not None else ())
+        if isinstance(option, click.Option)
+        and option.envvar
+        and os.environ.get(str(option.envvar))
+        and not given & {*option.opts, *option.secondary_opts}
+    ]
