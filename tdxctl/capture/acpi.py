@@ -26,7 +26,7 @@ HEADER_SIZE = struct.calcsize(_HEADER)  # 36
 _SIGNATURE = re.compile(rb"[A-Z0-9_]{4}")
 # `    0010: 41 50 49 43 ...`, `00000010  41 50 ...`, `00000010: 4150 4943 ...`
 _HEX_LINE = re.compile(r"^\s{0,8}([0-9A-Fa-f]{4,8})(?::| ) ?((?:[0-9A-Fa-f]{2}){1,2}(?: .*)?)$")
-_GROUP = re.compile(r"(?:[0-9A-Fa-f]{2}){1,2}(?= |$)")
+_GROUP = re.compile(r"(?:[0-9A-Fa-f]{2}){1,2}(?=[ \t]|$)")
 _HINT = "tables as acpidump or acpidump -b writes them, or of /sys/firmware/acpi/tables"
 _ACPIDUMP_ANYWHERE = re.compile(rb"(?m)^\s{0,8}\S{4} @ (?:0x)?[0-9A-Fa-f]{1,16}\s*$")
 _ACPIDUMP = re.compile(r"^\s{0,8}(\S{4}) @ (?:0x)?[0-9A-Fa-f]{1,16}\s*$")
@@ -159,7 +159,7 @@ def _hex_dumps(text: str, name: str) -> Iterator[tuple[int, bytes]]:
                 "the hex dump has a gap",
                 file=f"{name}:{number}",
                 detail=f"expected offset {len(dump):#x}, got {offset:#x}",
-                hint="the dump has lost lines",
+                hint="the dump has lost lines, or its offsets are not in hex",
             )
         first = first if dump else number
         dump += _bytes_of(match[2])

@@ -22,6 +22,8 @@ from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_4K
 #: More lines of a kind than any kernel prints are not of a kernel.
 MAX_RECORDS = 65536
 
+# What a map calls RAM, by the kernel's generation.
+_RAM = r"usable|System RAM|.*kernel usable RAM"
 _MEM = r"\[mem 0x([0-9a-f]{1,16})-0x([0-9a-f]{1,16})\]"
 
 
@@ -154,9 +156,15 @@ def _range(match: re.Match[str], first: int = 1) -> tuple[int, int] | None:
 
 def _e820(seen: _Seen, match: re.Match[str]) -> None:
     found = _range(match, 2)
-    if found is not None and match[4] == "usable":
+    if found is not None and re.fullmatch(_RAM, match[4]):
         label = match[1] if match[1] != "reserve setup_data" else "extended"
         seen.maps.usable.setdefault(label, []).append(found)
+
+
+def _map_begins(seen: _Seen, match: re.Match[str]) -> None:
+    # A map that is printed again replaces what was printed before.
+    label = {"BIOS-provided": "BIOS-e820", "user-defined": "user"}.get(match[1], match[1])
+    seen.maps.usable.pop(label, None)
 
 
 def _e820_old(seen: _Seen, match: re.Match[str]) -> None:
@@ -164,6 +172,13 @@ def _e820_old(seen: _Seen, match: re.Match[str]) -> None:
     start, end = int(match[2], 16), int(match[3], 16)
     if start < end <= MAX_PHYSICAL_ADDRESS:
         seen.maps.usable.setdefault(match[1], []).append((start, end))
+
+
+def _e820_change_old(seen: _Seen, match: re.Match[str]) -> None:
+    # `e820 update range: 0000000000000000 - 0000000000001000 (usable) ==> (reserved)`
+    start, end = int(match[1], 16), int(match[2], 16)
+    if start < end <= MAX_PHYSICAL_ADDRESS and not seen.maps.closed:
+        seen.maps.removed.append((start, end))
 
 
 def _e820_change(seen: _Seen, match: re.Match[str]) -> None:
@@ -197,7 +212,8 @@ def _node_pfns(seen: _Seen, match: re.Match[str]) -> None:
 
 
 def _node_span(seen: _Seen, match: re.Match[str]) -> None:
-    if (found := _range(match, 2)) is not None:
+    # A node without memory has the span [mem 0x0-0x0].
+    if (found := _range(match, 2)) is not None and found[1] > 1:
         seen.node_ends[int(match[1])] = found[1]
 
 
@@ -206,9 +222,18 @@ def _srat_memory(seen: _Seen, match: re.Match[str]) -> None:
         seen.affinity.append(Block(*found, int(match[1])))
 
 
+def _srat_memory_old(seen: _Seen, match: re.Match[str]) -> None:
+    # `SRAT: Node 0 PXM 0 100000-80000000`: the end is exclusive.
+    start, end = int(match[2], 16), int(match[3], 16)
+    if start < end <= MAX_PHYSICAL_ADDRESS:
+        seen.affinity.append(Block(start, end, int(match[1])))
+
+
 def _srat_cpu(seen: _Seen, match: re.Match[str]) -> None:
-    if (apic_id := int(match[1], 16)) != NO_X2APIC:
-        seen.cpu_nodes.setdefault(apic_id, int(match[2]))
+    # Kernels before 2.6.39 print the APIC id in decimal.
+    apic_id = int(match[1], 16) if match[1] else int(match[2])
+    if apic_id < NO_X2APIC:
+        seen.cpu_nodes.setdefault(apic_id, int(match[3]))
 
 
 def _lapic(seen: _Seen, match: re.Match[str]) -> None:
@@ -318,18 +343,44 @@ def _message(words: str, pattern: str, take: _Take) -> tuple[str, re.Pattern[str
     return words, re.compile(pattern, re.ASCII), take
 
 
+# At the start of a message: in the middle it is what somebody wrote about one.
+_TDX = r"^[\s>|`]*(?:virt/)?tdx: "
 _LABEL = r"(BIOS-e820|user|modified|extended|reserve setup_data|Xen): "
 # What a line must hold to be looked at, its message, what is taken from it.
 _MESSAGES = (
-    _message("[mem 0x", _LABEL + _MEM + r" (.*?)\s*$", _e820),
+    _message("[mem 0x", _LABEL + _MEM + r" +(.*?)\s*$", _e820),
+    _message(
+        "physical RAM map",
+        r"(BIOS-provided|user-defined|modified|extended) physical RAM map",
+        _map_begins,
+    ),
+    _message(
+        "e820 ",
+        r"e820 (?:update|remove) range: ([0-9a-f]{16}) - ([0-9a-f]{16}) \(usable\)"
+        r"(?: ==> \((?!usable)|$)",
+        _e820_change_old,
+    ),
     _message(" - ", _LABEL + r"([0-9a-f]{16}) - ([0-9a-f]{16}) \(usable\)", _e820_old),
     _message(" node ", r"\bInitmem setup node (\d{1,4}) " + _MEM, _node_span),
     _message("node ", r"(?:^|\s)node +(\d{1,4}): " + _MEM, _node_range),
     _message(" -> 0x", r"^ {2,}(\d{1,4}): 0x([0-9a-f]{1,16}) -> 0x([0-9a-f]{1,16})$", _node_pfns),
     _message("SRAT: ", r"SRAT: Node (\d{1,4}) PXM \d+ " + _MEM, _srat_memory),
-    _message("SRAT: ", r"SRAT: PXM \d+ -> APIC 0x([0-9a-f]{1,8}) -> Node (\d{1,4})", _srat_cpu),
     _message(
-        "e820: ", r"e820: (?:update|remove) " + _MEM + r" usable(?: ==> (?!usable)|$)", _e820_change
+        "SRAT: ",
+        r"SRAT: PXM \d+ -> APIC (?:0x([0-9a-f]{1,8})|(\d{1,5})) -> Node (\d{1,4})",
+        _srat_cpu,
+    ),
+    _message(
+        "SRAT: ",
+        r"SRAT: Node (\d{1,4}) PXM \d+ ([0-9a-f]{1,16})-([0-9a-f]{1,16})$",
+        _srat_memory_old,
+    ),
+    _message(
+        "e820: ",
+        r"e820: (?:update|remove) "
+        + _MEM
+        + r" +(?:usable|System RAM)(?: ==> (?!usable|System RAM)|$)",
+        _e820_change,
     ),
     _message("last_pfn = ", r"last_pfn = 0x[0-9a-f]+ max_arch_pfn", _last_pfn),
     _message("RAMDISK: ", r"\bRAMDISK: ", _memblock_filled),
@@ -342,7 +393,7 @@ _MESSAGES = (
         r"Allowing (\d{1,6}) present CPUs plus (\d{1,6}) hotplug CPUs",
         _allowing_present,
     ),
-    _message("Brought up ", r"Brought up (?:\d+ nodes?, )?(\d{1,6}) CPUs", _brought_up),
+    _message(" up ", r"(?:Brought|Booted) up (?:\d+ nodes?, )?(\d{1,6}) CPUs", _brought_up),
     _message("packages", r"Max\.? logical packages: +(\d{1,4})$", _packages),
     _message(
         "CPU0: ",
@@ -355,25 +406,25 @@ _MESSAGES = (
     _message("kernel: ", r"^kernel: (\d{1,3}\.\d{1,4}\.\d{1,4})", _kernel),
     _message("mktme: ", r"x86/mktme: (\d{1,5}) KeyIDs available", _mktme),
     _message("private KeyID range", r"private KeyID range:? *\[(\d{1,10}), (\d{1,10})\)", _keyids),
-    _message("SEAMRR enabled", r"tdx: SEAMRR enabled", _seamrr),
+    _message("SEAMRR enabled", _TDX + r"SEAMRR enabled", _seamrr),
     _message("SEAM_RR bit", r"SEAM_RR bit: ([01])\b", _report_seamrr),
     _message("NUM_TDX_PRIV_KEYS", r"NUM_TDX_PRIV_KEYS: ([0-9a-f]{1,8})\b", _report_keys),
     _message("Hibernation", r"initialization failed: Hibernation support is enabled", _hibernation),
     _message("CMR", r"CMR ?(?:\[\d+\])?: \[0x([0-9a-f]{1,16}), 0x([0-9a-f]{1,16})\)", _cmr),
     _message(
         "major_version",
-        r"major_version (\d{1,3}), minor_version (\d{1,3}), build_date (\d{1,10}), "
+        _TDX + r".*major_version (\d{1,3}), minor_version (\d{1,3}), build_date (\d{1,10}), "
         r"build_num (\d{1,6})",
         _module,
     ),
     _message(
         "build number",
-        r"TDX module (\d+\.\d+\.\d+)(?:\.\d+)?, build number (\d{1,6}), "
+        _TDX + r"TDX module (\d+\.\d+\.\d+)(?:\.\d+)?, build number (\d{1,6}), "
         r"build date ([0-9a-f]{8})\b",
         _module_build,
     ),
-    _message("odule version", r"[Mm]odule version: (\d+\.\d+\.\d+)", _module_version),
-    _message("features0", r"TDX module: features0: ([0-9a-f]{1,16})", _features),
-    _message("not loaded", r"tdx: (?:TDX )?module (?:is )?not loaded", _not_loaded),
-    _message("initialized", r"tdx: (?:TDX[- ])?[Mm]odule initialized", _initialized),
+    _message("odule version", _TDX + r".*[Mm]odule version: (\d+\.\d+\.\d+)", _module_version),
+    _message("features0", _TDX + r"TDX module: features0: ([0-9a-f]{1,16})", _features),
+    _message("not loaded", _TDX + r"(?:TDX )?module (?:is )?not loaded", _not_loaded),
+    _message("initialized", _TDX + r"(?:TDX[- ])?[Mm]odule initialized", _initialized),
 )

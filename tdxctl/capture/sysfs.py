@@ -12,7 +12,7 @@ from tdxctl.capture.iomem import read_iomem
 from tdxctl.capture.memblock import as_memblock
 from tdxctl.capture.tables import table_findings
 from tdxctl.errors import FirmwareDataError, UsageError
-from tdxctl.units import MAX_PHYSICAL_ADDRESS, parse_cpulist, printable
+from tdxctl.units import MAX_PHYSICAL_ADDRESS, counted, parse_cpulist, printable
 
 _MAX_CPUS = 8192
 _MAX_ENTRIES = 65536
@@ -49,7 +49,7 @@ def read_sysfs(folder: str) -> list[Findings]:
     warnings: list[str] = []
     for name in ("APIC", "SRAT"):
         path = os.path.join(root, "firmware", "acpi", "tables", name)
-        if os.path.exists(path):
+        if os.path.isfile(path):
             if os.access(path, os.R_OK):
                 found += table_findings(path)
             else:
@@ -85,22 +85,34 @@ def _cpus(root: str) -> Findings:
     # minus online."
     logical = {cpu: index for index, cpu in enumerate(present)}
     possible = _cpulist(base, "possible")
-    packages = [_number(base, f"cpu{cpu}", "topology", "physical_package_id") for cpu in present]
+    packages, guessed = _packages(
+        [_number(base, f"cpu{cpu}", "topology", "physical_package_id") for cpu in present]
+    )
+    warnings = (
+        f"/sys shows no package of {counted(guessed, 'CPU')}: that of the CPU before it is taken",
+    )
     return Findings(
         source="/sys/devices/system/cpu",
         present=len(present),
         online=tuple(sorted(logical[cpu] for cpu in online if cpu in logical)),
         not_enabled=None if possible is None else max(len(possible) - len(present), 0),
-        package_of=_packages(packages),
+        package_of=packages,
+        warnings=warnings if guessed else (),
     )
 
 
-def _packages(numbers: list[int | None]) -> tuple[int, ...]:
-    # Of every CPU, or of none: an offline CPU has no topology. Numbered from 0.
-    if any(number is None or number < 0 for number in numbers):
-        return ()
-    known = {number: index for index, number in enumerate(dict.fromkeys(numbers))}
-    return tuple(known[number] for number in numbers)
+def _packages(numbers: list[int | None]) -> tuple[tuple[int, ...], int]:
+    # Of every CPU, numbered from 0, and for how many it had to be guessed: an offline CPU has no
+    # topology, and most often is in the package of the one before it.
+    known = [number for number in numbers if number is not None and number >= 0]
+    if not known:
+        return (), 0
+    index_of = {number: index for index, number in enumerate(dict.fromkeys(known))}
+    packages: list[int] = []
+    for number in numbers:
+        before = packages[-1] if packages else index_of[known[0]]
+        packages.append(before if number is None or number < 0 else index_of[number])
+    return tuple(packages), len(numbers) - len(known)
 
 
 def _memory_map(root: str) -> Iterator[Findings]:
@@ -125,6 +137,8 @@ def _names(folder: str) -> list[str]:
 
 
 def _bytes(path: str) -> bytes | None:
+    if not os.path.isfile(path):  # a pipe would wait for ever
+        return None
     try:
         with open(path, "rb") as file:
             return file.read(_LARGEST_VALUE)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tdxctl.diagnose.evidence import Evidence
+from tdxctl.diagnose.evidence import Evidence, Seen
 from tdxctl.diagnose.outcome import Outcome
 from tdxctl.diagnose.progress import (
     AFTER_INFO,
@@ -18,6 +18,7 @@ from tdxctl.diagnose.progress import (
     passed,
     past_boot,
 )
+from tdxctl.units import counted
 
 _MIN_KEYIDS = 2
 
@@ -87,14 +88,17 @@ def keyids(evidence: Evidence) -> Outcome:
     if (seen := evidence.last("keyids")) is not None:
         start, end = (int(group or 0) for group in seen.groups)
         if end - start < _MIN_KEYIDS:
-            return failed("keyids", seen.line, f"{max(end - start, 0)} KeyIDs, 2 are needed")
-        detail = f"{end - start} KeyIDs: {start} for the module, {end - start - 1} for guests"
+            shown = counted(max(end - start, 0), "KeyID")
+            return failed("keyids", seen.line, f"{shown} for TDX, 2 are needed")
+        guests = counted(end - start - 1, "KeyID")
+        detail = f"KeyID {start} is the module's, {guests} are for guests"
         return passed(seen.line, detail)
     if (seen := evidence.last("report-keyids")) is not None:
         # "a report prints `20` meaning 0x20 = 32"
         number = int(seen.groups[0] or "0", 16)
         if number < _MIN_KEYIDS:
-            return failed("keyids", seen.line, f"{number} KeyIDs for TDX, 2 are needed")
+            shown = counted(number, "KeyID")
+            return failed("keyids", seen.line, f"{shown} for TDX, 2 are needed")
         return passed(seen.line, f"{number} KeyIDs (printed in hex), {number - 1} for guests")
     if (seen := evidence.last("not-supported")) is not None:
         return failed("keyids", seen.line, "the kernel found no TDX at boot")
@@ -137,6 +141,10 @@ _OF_A_TDX_KERNEL = (
     "cmr",
     "reserved-areas",
     "tdmrs",
+    "kvm-refused",
+    "tdp-mmu",
+    "kvm-supported",
+    "kvm-failed",
 )
 
 
@@ -176,6 +184,18 @@ def stops(line_id: str, check: str, detail: str) -> Rule:
     return rule
 
 
+def kvm_conditions(evidence: Evidence) -> Outcome:
+    """What KVM itself asks for before it goes on to TDX."""
+    seen = evidence.last("kvm-refused", "tdp-mmu")
+    ended = done(evidence)
+    if seen is None:
+        return attempted(evidence, "KVM went on")
+    if ended is not None:
+        return passed(ended, "they held at the time")
+    what = next((group for group in seen.groups if group), "the TDP MMU")
+    return failed("kvm-conditions", seen.line, f"{what} is required, and is off")
+
+
 def cpus_online(evidence: Evidence) -> Outcome:
     """v5's check of offline CPUs."""
     if (seen := evidence.last("offline-cpus")) is not None:
@@ -190,10 +210,25 @@ def init_attempt(evidence: Evidence) -> Outcome:
         return outcome
     # "`BIOS enabled: private KeyID range [32, 64)` and then nothing at all"
     silent = evidence.last("s3", "keyids", "enabled-by-bios")
-    if silent is None or evidence.log.elided:
+    if silent is None or evidence.log.elided or _ends_too_early(evidence, silent):
         return outcome
-    return failed(
-        "init-attempt", silent.line, "the BIOS enabled TDX, and then the kernel says nothing at all"
+    detail = "the BIOS enabled TDX, and then the kernel says nothing at all"
+    return failed("init-attempt", silent.line, detail)
+
+
+# KVM is loaded by userspace, 7 to 19 s after boot on real hosts.
+_UNTIL_KVM = 5.0
+# Fewer lines on other things than that are what a filter for tdx leaves.
+_A_WHOLE_LOG = 3
+
+
+def _ends_too_early(evidence: Evidence, silent: Seen) -> bool:
+    # A whole log that ends before anybody can have tried.
+    seconds = silent.line.seconds
+    return (
+        seconds is not None
+        and evidence.others > _A_WHOLE_LOG
+        and evidence.ends < seconds + _UNTIL_KVM
     )
 
 

@@ -14,6 +14,7 @@ from tdxctl.units import U64_MASK
 #: Lines of a kind that are kept: the first few tell, a flood does not more.
 _KEPT = 64
 _COMMAND_LINE = re.compile(r"(?:^|\s|Kernel )[Cc]ommand line: (.*)$")
+_CPUS_UP = re.compile(r"(?:Brought|Booted) up ")
 _FIRST_WORDS = ("Linux version ", "kernel: ")
 _KERNEL = re.compile(r"(?:Linux version |^kernel: )(\d{1,3}\.\d{1,4}(?:\.\d{1,4})?)")
 _CPU0 = re.compile(
@@ -70,7 +71,8 @@ class Evidence:
     """The lines of a log on TDX, by their ids, in the order of the log.
 
     kernel: the running kernel's number. cpu: family and model of CPU 0. command_line: of the
-    kernel, with its line. reaches_tdx: the log goes on beyond where a kernel finds TDX.
+    kernel, as often as the log has it, each with its line. reaches_tdx: the log goes on beyond
+    where a kernel finds TDX. others: lines on other things. ends: the last timestamp, in seconds.
     """
 
     log: BootLog
@@ -80,8 +82,10 @@ class Evidence:
     kernel_line: LogLine | None = None
     cpu: tuple[int, int] | None = None
     cpu_line: LogLine | None = None
-    command_line: tuple[LogLine, str] | None = None
+    command_lines: list[tuple[LogLine, str]] = field(default_factory=list)
     reaches_tdx: bool = False
+    others: int = 0
+    ends: float = 0.0
 
     def first(self, *ids: str) -> Seen | None:
         """The first line of one of these kinds, in the order of the kinds."""
@@ -104,24 +108,41 @@ class Evidence:
 def gather(log: BootLog) -> Evidence:
     """The evidence in log."""
     evidence = Evidence(log)
+    wrapped = False
     for line in log.lines:
-        if "Command line: " in line.text or "command line: " in line.text:
-            match = _COMMAND_LINE.search(line.text)
-            if match and evidence.command_line is None:
-                evidence.command_line = (line, match[1])
+        evidence.ends = max(evidence.ends, line.seconds or 0.0)
+        if match := _COMMAND_LINE.search(line.text):
+            wrapped = line.seconds is not None
+            if len(evidence.command_lines) < _KEPT:
+                evidence.command_lines.append((line, match[1]))
             continue
-        # Secondary CPUs come up after the boot CPU was looked at for TDX.
-        evidence.reaches_tdx = evidence.reaches_tdx or "Brought up " in line.text
-        if evidence.kernel is None and line.text.startswith(_FIRST_WORDS):
-            if match := _KERNEL.search(line.text):
-                evidence.kernel, evidence.kernel_line = match[1], line
-        elif evidence.cpu is None and (match := _CPU0.search(line.text)):
-            evidence.cpu = (int(match[1], 16), int(match[2], 16))
-            evidence.cpu_line = line
-        elif found := find_line(line.text):
-            known, match = found
-            _note(evidence, known.id, Seen(line, match.groups()))
+        found = find_line(line.text)
+        if wrapped and line.seconds is None and found is None:
+            _join(evidence, line)
+        elif found:
+            _note(evidence, found[0].id, Seen(line, found[1].groups()))
+        else:
+            _of_the_machine(evidence, line)
+        wrapped = False
     return evidence
+
+
+def _join(evidence: Evidence, rest: LogLine) -> None:
+    # A terminal wrapped the command line, between words or in one.
+    line, text = evidence.command_lines[-1]
+    evidence.command_lines += [(line, text + rest.text), (line, f"{text} {rest.text}")]
+
+
+def _of_the_machine(evidence: Evidence, line: LogLine) -> None:
+    evidence.others += 1
+    # Secondary CPUs come up after the boot CPU was looked at for TDX.
+    evidence.reaches_tdx = evidence.reaches_tdx or bool(_CPUS_UP.search(line.text))
+    if evidence.kernel is None and line.text.startswith(_FIRST_WORDS):
+        if match := _KERNEL.search(line.text):
+            evidence.kernel, evidence.kernel_line = match[1], line
+    elif evidence.cpu is None and (match := _CPU0.search(line.text)):
+        evidence.cpu = (int(match[1], 16), int(match[2], 16))
+        evidence.cpu_line = line
 
 
 def _note(evidence: Evidence, line_id: str, seen: Seen) -> None:

@@ -12,37 +12,9 @@ from tdxctl.explain.checks import BY_ID
 from tdxctl.units import printable
 
 _WANTED = "kvm_intel.tdx"
-_ON = frozenset({"1", "y", "Y", "on", "On", "ON", "true", "True", "t", "T", "Yes", "yes"})
 _LONGEST_WORD = 64
-
-
-def command_line(evidence: Evidence) -> Outcome:
-    """Whether KVM was asked for TDX. Of the command line only the word in question is shown."""
-    if evidence.command_line is None:
-        return Outcome(Verdict.UNKNOWN, "the log does not show the command line")
-    words = {
-        key.replace("-", "_"): (value, word)
-        for word in evidence.command_line[1].split()
-        for key, value in [_parameter(word)]
-    }
-    if _WANTED in words:
-        value, word = words[_WANTED]
-        if value is None or value in _ON:
-            return Outcome(Verdict.PASS, "KVM is asked for TDX", _line(evidence, word))
-        return _wrong(evidence, f"{printable(word)} does not ask for TDX", word)
-    if "tdx_host" in words:
-        word = words["tdx_host"][1]
-        return Outcome(Verdict.PASS, "an early kernel's way to ask for TDX", _line(evidence, word))
-    if evidence.seamcalls or evidence.first(*_ASKED):
-        return Outcome(Verdict.PASS, "TDX was asked for", _line(evidence, None))
-    for key, (_, word) in words.items():
-        if _looks_like(key):
-            return _wrong(evidence, f"{printable(key)} is misspelt: it is {_WANTED}=1", word)
-    if evidence.first("keyids") is None:
-        return Outcome(Verdict.UNKNOWN, "the log shows no TDX that KVM could be asked for")
-    return _wrong(evidence, f"{_WANTED}=1 is missing", None)
-
-
+# Of the kernels that initialize the module at boot, whatever KVM is asked for.
+_AT_BOOT = 7
 # Lines that come only once somebody asked for TDX.
 _ASKED = (
     "not-enabled-by-bios",
@@ -53,35 +25,81 @@ _ASKED = (
     "pamt",
     "shut-down",
     "offline-cpus",
+    "rbp",
+    "cmr",
+    "reserved-areas",
+    "tdmrs",
+    "kvm-supported",
+    "kvm-failed",
+    "kvm-refused",
+    "tdp-mmu",
 )
+# `tdx` of something like kvm_intel, whatever stands between; or tdx alone.
+_LIKE_WANTED = re.compile(r"\w*(?:kvm|intel)\w*[._,:/]tdx|tdx")
 
 
-def _parameter(word: str) -> tuple[str, str | None]:
-    key, separator, value = word.partition("=")
-    return key[:_LONGEST_WORD], value if separator else None
+def command_line(evidence: Evidence) -> Outcome:
+    """Whether KVM was asked for TDX. Of the command line only the word in question is shown."""
+    if not evidence.command_lines:
+        return Outcome(Verdict.UNKNOWN, "the log does not show the command line")
+    if evidence.seamcalls or evidence.first(*_ASKED):
+        return Outcome(Verdict.PASS, "TDX was asked for", _shown(evidence.command_lines[0][0]))
+    if evidence.kernel is not None and int(evidence.kernel.split(".")[0]) >= _AT_BOOT:
+        line = _shown(evidence.command_lines[0][0])
+        return Outcome(Verdict.PASS, "this kernel initializes TDX at boot", line)
+    outcomes = [_judge(evidence, line, text) for line, text in evidence.command_lines]
+    order = (Verdict.PASS, Verdict.FAIL, Verdict.WARN)
+    return min(outcomes, key=lambda found: order.index(found.verdict) if found.line else 3)
 
 
-def _looks_like(key: str) -> bool:
-    # A module parameter called tdx, or one letter away from it, of something like kvm_intel.
-    if re.fullmatch(r"(?:kvm[\w.]*)?tdx", key) and "." not in key:
-        return True
-    module, _, name = key.partition(".")
-    if not name or "kvm" not in module:
-        return False
+def _judge(evidence: Evidence, line: LogLine, text: str) -> Outcome:
+    # One printing of the command line. Where it says nothing, the outcome has no line.
+    words = [_parameter(word) for word in text.split()]
+    for name, value, word in words:
+        if name in (_WANTED, "tdx_host"):
+            if value is None or _is_true(value):
+                return Outcome(Verdict.PASS, "KVM is asked for TDX", _shown(line, word))
+            return _wrong(evidence, f"{printable(word)} does not ask for TDX", line, word)
+    for name, _, word in words:
+        if _LIKE_WANTED.fullmatch(name.lower()) or _is_near(name):
+            detail = f"{printable(name)} is misspelt: it is {_WANTED}=1"
+            return _wrong(evidence, detail, line, word)
+    if evidence.first("keyids") is None:
+        return Outcome(Verdict.UNKNOWN, "the log shows no TDX that KVM could be asked for")
+    if text.rstrip().endswith(("...", "\u2026")):
+        return Outcome(Verdict.UNKNOWN, "the log shows a part of the command line only")
+    return _wrong(evidence, f"{_WANTED}=1 is missing", line, None)
+
+
+def _parameter(word: str) -> tuple[str, str | None, str]:
+    # Quotes are the kernel's to take off; - and _ are the same in names.
+    name, separator, value = word.strip('"').partition("=")
+    shown = word[: 2 * _LONGEST_WORD]
+    return name[:_LONGEST_WORD].replace("-", "_"), value.strip('"') if separator else None, shown
+
+
+def _is_true(value: str) -> bool:
+    # kstrtobool(): the first character tells, of on and off the second.
+    return value[:1] in ("1", "y", "Y", "t", "T", "e", "E") or value[:2].lower() == "on"
+
+
+def _is_near(name: str) -> bool:
+    # A parameter of a letter or two beside the one wanted: kvm_inte.tdx, kvm_intel.tdxx.
     import difflib
 
-    return difflib.SequenceMatcher(a=key, b=_WANTED).ratio() > 0.8 and key != _WANTED
+    module, _, parameter = name.lower().partition(".")
+    return bool(parameter) and (
+        difflib.SequenceMatcher(a=module, b="kvm_intel").ratio() > 0.8
+        and difflib.SequenceMatcher(a=parameter, b="tdx").ratio() > 0.6
+    )
 
 
-def _wrong(evidence: Evidence, detail: str, word: str | None) -> Outcome:
+def _wrong(evidence: Evidence, detail: str, line: LogLine, word: str | None) -> Outcome:
     # A failure where the BIOS enabled TDX; elsewhere it stands in nobody's way yet.
     verdict = Verdict.WARN if evidence.first("keyids") is None else Verdict.FAIL
-    causes = BY_ID["command-line"].causes
-    return Outcome(verdict, detail, _line(evidence, word), causes=causes)
+    return Outcome(verdict, detail, _shown(line, word), causes=BY_ID["command-line"].causes)
 
 
-def _line(evidence: Evidence, word: str | None) -> LogLine:
-    assert evidence.command_line is not None
-    line = evidence.command_line[0]
-    shown = f"Command line: ... {word} ..." if word else "Command line: ..."
-    return LogLine(line.number, shown, line.seconds)
+def _shown(line: LogLine, word: str | None = None) -> LogLine:
+    text = f"Command line: ... {word} ..." if word else "Command line: ..."
+    return LogLine(line.number, text, line.seconds)

@@ -95,6 +95,7 @@ def attempted(evidence: Evidence, detail: str) -> Outcome:
         "init-failed",
         "shut-down",
         "offline-cpus",
+        "kvm-failed",
     )
     return NOT_SHOWN if seen is None else passed(seen.line, detail)
 

@@ -21,6 +21,7 @@ RULES: dict[str, Rule] = {
     "memory-notifier": before.stops("notifier", "memory-notifier", "it failed with errno {}"),
     "usable-memory": before.stops("memory-list", "usable-memory", "it failed"),
     "command-line": command_line,
+    "kvm-conditions": before.kvm_conditions,
     "cpus-online": before.cpus_online,
     "init-attempt": before.init_attempt,
     "seam-enabled": before.seam_enabled,

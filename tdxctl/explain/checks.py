@@ -72,7 +72,8 @@ _WRONG_KERNEL = KnownCause(
 )
 _PARAMETER = KnownCause(
     "kvm_intel.tdx=1 is missing from the command line, or misspelt",
-    "kvm_intel.tdx=1 nohibernate; compare with /proc/cmdline",
+    "kvm_intel.tdx=1 nohibernate on the command line (compare with /proc/cmdline), or "
+    "`options kvm_intel tdx=1` in /etc/modprobe.d",
     6,
 )
 _HIBERNATION = KnownCause(
@@ -132,7 +133,7 @@ CHECKS = (
         "sgx",
         "SGX and the check of memory passed",
         "SGX_AND_MCHECK_STATUS of a system report",
-        "seamrr",
+        "keyids",
         NOT_ENABLED,
         (_SGX, _BIOS),
     ),
@@ -140,7 +141,7 @@ CHECKS = (
         "kernel-support",
         "the kernel has TDX host support",
         "any line of the kernel's on TDX, beside firmware that has it",
-        "keyids",
+        "sgx",
         NOT_SUPPORTED,
         (
             _WRONG_KERNEL,
@@ -161,7 +162,7 @@ CHECKS = (
         "x2apic",
         "the CPUs are in x2APIC mode",
         "Disable TDX as X2APIC is not enabled",
-        "kernel-support",
+        "hibernation",
         NOT_STARTED,
         (KnownCause("x2APIC is off in the BIOS", "enable x2APIC in the BIOS, no nox2apic"),),
     ),
@@ -169,7 +170,7 @@ CHECKS = (
         "cpu-features",
         "the CPU features that TDX needs are there",
         "XSAVE, MOVDIR64B, Self-snoop is required for TDX",
-        "kernel-support",
+        "x2apic",
         NOT_STARTED,
         (
             KnownCause("a parameter such as noxsave turned it off", "boot without it"),
@@ -180,7 +181,7 @@ CHECKS = (
         "memory-notifier",
         "the kernel watches memory coming online",
         "register_memory_notifier() failed",
-        "kernel-support",
+        "cpu-features",
         NOT_STARTED,
         (KnownCause("it does not fail on a healthy kernel", "report it"),),
     ),
@@ -188,7 +189,7 @@ CHECKS = (
         "usable-memory",
         "the list of memory for TDX was built",
         "Build TDX-usable memory regions failed",
-        "kernel-support",
+        "memory-notifier",
         NOT_STARTED,
         (KnownCause("no memory was left for the list", "report it"),),
     ),
@@ -196,15 +197,30 @@ CHECKS = (
         "command-line",
         "KVM was asked for TDX",
         "kvm_intel.tdx= in the kernel's command line",
-        "kernel-support",
+        "usable-memory",
         NOT_STARTED,
         (_PARAMETER,),
+    ),
+    Check(
+        "kvm-conditions",
+        "KVM's own conditions for TDX hold",
+        "kvm_intel: ... is required for TDX, TDX requires TDP MMU",
+        "command-line",
+        NOT_STARTED,
+        (
+            KnownCause(
+                "a parameter of kvm or kvm_intel turned off what TDX needs",
+                "boot without it: ept=0, tdp_mmu=0, mmio_caching=0, enable_apicv=0, "
+                "enable_virt_at_load=0",
+            ),
+            KnownCause("the BIOS turned a virtualization feature off", "enable it in the BIOS"),
+        ),
     ),
     Check(
         "cpus-online",
         "all CPUs of the MADT are online",
         "v5: Unable to initialize the TDX module when there's offline CPU(s)",
-        "command-line",
+        "kvm-conditions",
         NOT_STARTED,
         (
             KnownCause(
@@ -331,7 +347,12 @@ CHECKS = (
         "... allocated for PAMT; errno -12",
         "reserved-areas",
         FAILED,
-        (KnownCause("no contiguous memory is left", "initialize TDX right after boot"),),
+        (
+            KnownCause(
+                "no contiguous memory is left for a PAMT, or none for the kernel's own lists",
+                "initialize TDX right after boot",
+            ),
+        ),
     ),
     Check(
         "sys-config",

@@ -28,7 +28,9 @@ def _line(line_id: str, pattern: str, check: str | None, meaning: str) -> KnownL
     return KnownLine(line_id, re.compile(pattern, re.ASCII), check, meaning)
 
 
-_TDX = r"(?:^|[\s\]])(?:virt/)?tdx: "
+# At the start of a message: in the middle it is what somebody wrote about one.
+_START = r"^[\s>|`]*"
+_TDX = _START + r"(?:virt/)?tdx: "
 _HEX = r"(?:0x)?([0-9a-fA-F]{1,16})"
 
 #: In the order in which they are tried: the first that fits is what a line is.
@@ -96,9 +98,17 @@ LINES = (
     ),
     _line(
         "not-supported",
-        rf"{_TDX}TDX not supported by the host platform",
+        rf"{_START}(?:(?:virt/)?tdx|kvm_intel): (?:tdx: )?"
+        r"(?:TDX not supported by the host platform|no TDX private KeyIDs available)",
         "keyids",
         "No TDX was found at boot. Kernels of 2026 print it on every machine without TDX.",
+    ),
+    _line(
+        "kvm-refused",
+        rf"{_START}kvm(?:_intel)?: (?:tdx: )?(.{{1,80}}?) (?:is|are) required for TDX|"
+        rf"{_START}kvm(?:_intel)?: (?:tdx: )?tdx requires (kvm\.\w+=\w+)",
+        "kvm-conditions",
+        "KVM does without TDX: a condition of its own does not hold.",
     ),
     _line(
         "feature-missing",
@@ -204,13 +214,14 @@ LINES = (
     ),
     _line(
         "version",
-        r"TDX module(?: version)?: |TDX module \d+\.\d+\.\d+|[Mm]odule version: \d",
+        rf"{_TDX}(?:TDX module(?: version)?: |TDX module \d+\.\d+\.\d+|"
+        r"[Mm]odule version: \d)",
         "system-info",
         "The TDX module answered and said what it is.",
     ),
     _line(
         "init-failed",
-        r"(?:TDX-)?[Mm]odule initialization failed \((-?\d{1,4})\)|"
+        rf"{_TDX}(?:TDX-)?[Mm]odule initialization failed \((-?\d{{1,4}})\)|"
         rf"{_TDX}initialization failed \((-?\d{{1,4}})\)",
         "initialized",
         "The initialization ended with that errno.",
@@ -229,13 +240,13 @@ LINES = (
     ),
     _line(
         "kvm-supported",
-        r"kvm_intel: TDX is supported",
+        rf"{_START}kvm_intel: TDX is supported",
         "kvm",
         "KVM can run TDs.",
     ),
     _line(
         "kvm-failed",
-        r"kvm_intel: (?:Failed to initialize TDX|TDX is not supported|TDX not supported)",
+        rf"{_START}kvm_intel: (?:Failed to initialize TDX|TDX is not supported)",
         "kvm",
         "KVM goes on without TDX.",
     ),
@@ -313,7 +324,7 @@ LINES = (
     ),
     _line(
         "guest",
-        rf"{_TDX}Guest detected",
+        rf"{_TDX}Guest detected|Memory Encryption Features active: .*Intel TDX|TDX aware idle",
         "host",
         "This kernel runs inside a TD: it is a guest's log.",
     ),

@@ -211,7 +211,7 @@ def test_a_gap_in_a_dump_is_told_with_its_line() -> None:
         tables_of("\n".join(lines).encode(), "t")
     assert caught.value.diagnostics()[0].render().splitlines() == [
         "t:3: the hex dump has a gap (expected offset 0x10, got 0x20)",
-        "  hint: the dump has lost lines",
+        "  hint: the dump has lost lines, or its offsets are not in hex",
     ]
 
 
@@ -227,6 +227,11 @@ def test_other_hex_dumps_are_read_too(tool: str) -> None:
             halves = [" ".join(f"{b:02x}" for b in row[i : i + 8]) for i in (0, 8)]
             lines.append(f"{offset:08x}  {'  '.join(halves)}  |................|")
     assert [table.data for table in tables_of("\n".join(lines).encode(), "t")] == [GOOD]
+
+
+def test_a_tab_may_stand_before_the_text_column() -> None:
+    text = acpi.acpidump(GOOD).replace("  A", "\tA").replace("  .", "\t.")
+    assert [table.data for table in tables_of(text.encode(), "t")] == [GOOD]
 
 
 def test_a_folder_of_acpidump_b_is_read_whole(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -205,6 +206,65 @@ def test_old_maps_are_read(tmp_path: Path) -> None:
     ]
 
 
+def test_the_map_of_linux_7_is_read(tmp_path: Path) -> None:
+    log = _file(
+        tmp_path,
+        "7.log",
+        "[    0.000000] Linux version 7.1.0-rc2\n"
+        "[    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000000009ffff]  System RAM\n"
+        "[    0.000000] BIOS-e820: [mem 0x00000000000a0000-0x00000000000fffff]  device reserved\n"
+        "[    0.000000] BIOS-e820: [mem 0x0000000000100000-0x000000005fffffff]  System RAM\n"
+        "[    0.000000] BIOS-e820: [gap 0x0000000060000000-0x00000000fcffffff]\n"
+        "[    0.000070] e820: remove [mem 0x50000000-0x5fffffff] System RAM\n",
+    )
+    platform, _ = _captured(("--dmesg", log))
+    assert [(r.start, r.end) for r in platform.memory.ranges] == [
+        (0x1000, 0xA0000),
+        (0x100000, 0x50000000),
+    ]
+
+
+def test_the_wordings_of_2_6_32_are_read(tmp_path: Path) -> None:
+    """Expect ends that are exclusive, APIC ids in decimal, two nodes."""
+    log = _file(
+        tmp_path,
+        "old.log",
+        "[    0.000000] BIOS-e820: 0000000000100000 - 0000000100000000 (usable)\n"
+        "[    0.000000] e820 remove range: 0000000080000000 - 0000000090000000 (usable)\n"
+        "[    0.000000] SRAT: PXM 0 -> APIC 0 -> Node 0\n"
+        "[    0.000000] SRAT: PXM 1 -> APIC 32 -> Node 1\n"
+        "[    0.000000] SRAT: Node 0 PXM 0 0-80000000\n"
+        "[    0.000000] SRAT: Node 1 PXM 1 80000000-100000000\n"
+        "[    0.100000] x86: Booted up 2 nodes, 1 CPUs\n",
+    )
+    platform, _ = _captured(("--dmesg", log))
+    assert [(r.start, r.end, r.node) for r in platform.memory.ranges] == [
+        (0x100000, 0x80000000, 0),
+        (0x90000000, 0x100000000, 1),
+    ]
+    assert [entry.apic_id for entry in platform.cpus.madt] == [0, 32]
+    assert platform.cpus.online == (0,)
+
+
+def test_of_a_map_printed_twice_the_last_one_counts(tmp_path: Path) -> None:
+    log = _file(
+        tmp_path,
+        "t.log",
+        "[    0.000000] modified physical RAM map:\n"
+        "[    0.000000] modified: [mem 0x0000000000100000-0x000000007fffffff] usable\n"
+        "[    0.000000] modified physical RAM map:\n"
+        "[    0.000000] modified: [mem 0x0000000000100000-0x0000000077ffffff] usable\n",
+    )
+    platform, _ = _captured(("--dmesg", log))
+    assert [(r.start, r.end) for r in platform.memory.ranges] == [(0x100000, 0x78000000)]
+
+
+def test_a_node_without_memory_has_lost_none(tmp_path: Path) -> None:
+    line = "[    0.013012] Initmem setup node 2 [mem 0x0000000000000000-0x0000000000000000]\n"
+    log = _file(tmp_path, "t.log", BOOT_LOG.read_text() + line)
+    assert capture([("--dmesg", str(log))], name="captured")[1] == ()
+
+
 def test_a_users_own_map_is_the_one_the_kernel_went_on_with(tmp_path: Path) -> None:
     log = _file(
         tmp_path,
@@ -337,6 +397,21 @@ def test_packages_are_numbered_from_0(tmp_path: Path) -> None:
     }
     platform, _ = _captured(("--sysfs", _sysfs(tmp_path, present="0-3", online="0-3", **ids)))
     assert [entry.package for entry in platform.cpus.madt] == [0, 0, 1, 1]
+
+
+def test_a_cpu_without_topology_is_in_the_package_of_the_one_before(tmp_path: Path) -> None:
+    ids = {f"cpu{cpu}__topology__physical_package_id": "01"[cpu // 2] for cpu in (0, 2, 3)}
+    folder = _sysfs(tmp_path, present="0-3", online="0,2-3", **ids)
+    text, warnings = capture([("--sysfs", str(folder))], name="captured")
+    platform = Platform.from_dict(yaml.safe_load(text))
+    assert [entry.package for entry in platform.cpus.madt] == [0, 0, 1, 1]
+    assert warnings[0] == ("/sys shows no package of 1 CPU: that of the CPU before it is taken")
+
+
+def test_a_pipe_in_a_sysfs_does_not_hang(tmp_path: Path) -> None:
+    folder = _sysfs(tmp_path, present="0-3")
+    os.mkfifo(folder / "sys" / "devices" / "system" / "cpu" / "online")
+    assert len(_captured(("--sysfs", folder))[0].cpus.madt) == 4
 
 
 def test_an_old_sysfs_without_lists_is_read_by_its_folders(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ FAILURES = [
         "SEAM_RR bit: 1 (expected value: 1)\nNUM_TDX_PRIV_KEYS: 1\n",
         "not enabled",
         "keyids",
-        "1 KeyIDs for TDX, 2 are needed",
+        "1 KeyID for TDX, 2 are needed",
         "the BIOS is incomplete",
         id="one-keyid-in-a-report",
     ),
@@ -188,6 +188,46 @@ FAILURES = [
         "kvm_intel.tdx=1 is missing",
         "kvm_intel.tdx=1 is missing from the command line, or misspelt",
         id="parameter-missing",
+    ),
+    pytest.param(
+        BIOS + "[    9.1] kvm_intel: EPT is required for TDX\n",
+        "not started",
+        "kvm-conditions",
+        "EPT is required, and is off",
+        "a parameter of kvm or kvm_intel",
+        id="kvm-ept",
+    ),
+    pytest.param(
+        BIOS + "[    9.1] kvm_intel: tdx: tdx requires kvm.enable_virt_at_load=1\n",
+        "not started",
+        "kvm-conditions",
+        "kvm.enable_virt_at_load=1 is required",
+        "a parameter of kvm or kvm_intel",
+        id="kvm-virt-at-load",
+    ),
+    pytest.param(
+        BIOS + "[    9.1] kvm_intel: TDX requires TDP MMU.  Please enable TDP MMU for TDX.\n",
+        "not started",
+        "kvm-conditions",
+        "the TDP MMU is required, and is off",
+        "a parameter of kvm or kvm_intel",
+        id="kvm-tdp-mmu",
+    ),
+    pytest.param(
+        BOOT + UP + "[    9.1] kvm_intel: tdx: no TDX private KeyIDs available\n",
+        "not enabled",
+        "keyids",
+        "the kernel found no TDX at boot",
+        "the BIOS is incomplete",
+        id="kvm-finds-no-keyids",
+    ),
+    pytest.param(
+        "[    0.1] Memory Encryption Features active: Intel TDX\n" + BOOT + UP,
+        "not supported",
+        "host",
+        "a kernel inside a TD",
+        "the log is of a kernel inside a TD",
+        id="a-guests-log-without-its-first-lines",
     ),
     pytest.param(
         "tdx: TDX enabled by BIOS.\n"
@@ -414,6 +454,117 @@ def test_every_wording_of_success_is_one(text: str) -> None:
     assert not any(r.outcome.verdict is Verdict.FAIL for r in found.results)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        DONE + "[   15.0] kvdo: module initialization failed (-12)\n",
+        DONE + "[   15.0] mydrv: module version: 3.1.4\n",
+    ],
+)
+def test_other_drivers_lines_are_not_of_tdx(text: str) -> None:
+    assert _diagnose(text).state == "initialized"
+
+
+def test_what_somebody_writes_about_a_line_is_not_the_line() -> None:
+    """Expect the failure to stand, whatever the report says should be printed."""
+    found = _diagnose(
+        BIOS
+        + _seamcall(0x21, 0xC000090000000000)
+        + "sudo dmesg | grep -i tdx should return that  virt/tdx: module initialized\n"
+        + "Expected: virt/tdx: module initialized\n"
+    )
+    assert (found.state, found.deciding and found.deciding.check.id) == ("failed", "sys-init")
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "kvm_intel.tdx=1",
+        "kvm-intel.tdx=Y",
+        "kvm_intel.tdx=on",
+        "kvm_intel.tdx=true",
+        "kvm_intel.tdx",
+        'kvm_intel.tdx="1"',
+        '"kvm_intel.tdx=1"',
+        "kvm_intel.tdx=1,nohibernate",
+        "tdx_host=on",
+    ],
+)
+def test_a_kernels_idea_of_true_asks_for_tdx(word: str) -> None:
+    found = _diagnose(f"[    0.000000] Command line: ro {word} quiet\n" + BIOS)
+    assert _outcome(found, "command-line").verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "kvm_inte.tdx=1",
+        "kvm.tdx=1",
+        "kvm_intel.TDX=1",
+        "kvm_intel,tdx=1",
+        "kvm_intel:tdx=1",
+        "kvm_intel_tdx=1",
+        "intel_tdx=on",
+        "vm_intel.tdx=1",
+        "kvm_intel.tdxx=1",
+        "tdx=on",
+    ],
+)
+def test_a_misspelt_parameter_is_named(word: str) -> None:
+    found = _diagnose(f"[    0.000000] Command line: ro {word} quiet\n" + BIOS)
+    assert "is misspelt" in _outcome(found, "command-line").detail
+
+
+@pytest.mark.parametrize("word", ["kvm_intel.nested=1", "kvm-intel.ept=1", "kvm_intel.sgx=1"])
+def test_other_parameters_of_kvm_are_not_misspelt(word: str) -> None:
+    found = _diagnose(f"[    0.000000] Command line: ro {word} quiet\n" + BIOS)
+    assert _outcome(found, "command-line").detail == "kvm_intel.tdx=1 is missing"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[    0.000000] Command line: ro kvm_in\ntel.tdx=1 nohibernate\n",
+        "[    0.000000] Command line: ro\n kvm_intel.tdx=1 nohibernate\n",
+        "[    0.0] Command line: ro\n[    0.1] Kernel command line: ro kvm_intel.tdx=1\n",
+    ],
+    ids=["wrapped-in-a-word", "wrapped-between-words", "the-second-printing"],
+)
+def test_a_wrapped_command_line_is_read_whole(text: str) -> None:
+    assert _outcome(_diagnose(text + BIOS), "command-line").verdict is Verdict.PASS
+
+
+def test_a_command_line_that_is_cut_or_answered_elsewhere_is_no_failure() -> None:
+    cut = _diagnose("[    0.0] Command line: BOOT_IMAGE=/vmlinuz ...\n" + BIOS)
+    assert _outcome(cut, "command-line").verdict is Verdict.UNKNOWN
+    modprobe = (
+        "[    0.0] Command line: ro\n" + BIOS + "kvm_intel: Failed to initialize TDX module.\n"
+    )
+    assert _outcome(_diagnose(modprobe), "command-line").verdict is Verdict.PASS
+    later = "[    0.0] Linux version 7.1.0\n[    0.0] Command line: ro\n" + BIOS
+    assert _outcome(_diagnose(later), "command-line").detail == (
+        "this kernel initializes TDX at boot"
+    )
+
+
+def test_a_whole_log_that_ends_before_kvm_is_loaded_is_unknown() -> None:
+    others = "".join(f"[    1.{i}] pci 0000:00:0{i}.0: something\n" for i in range(5))
+    found = _diagnose(
+        BOOT + COMMAND_LINE + others + BIOS + "[    1.9] smp: Brought up 1 node, 4 CPUs\n"
+    )
+    assert found.state == "unknown"
+    later = _diagnose(BOOT + COMMAND_LINE + others + BIOS + "[   30.0] systemd[1]: up\n")
+    assert later.deciding is not None
+    assert later.deciding.check.id == "init-attempt"
+
+
+def test_one_cause_is_told_once() -> None:
+    """Expect everything after hibernation to be skipped, not to fail as well."""
+    found = _diagnose(BIOS + "virt/tdx: initialization failed: Hibernation support is enabled\n")
+    failed = [r.check.id for r in found.results if r.outcome.verdict is Verdict.FAIL]
+    assert failed == ["hibernation"]
+
+
 def test_a_seamcall_failure_before_a_success_is_harmless() -> None:
     """Expect leaf 254, a debug leaf that production modules do not have, to be no failure."""
     found = _diagnose(
@@ -466,7 +617,7 @@ def test_what_comes_after_a_failure_is_skipped_and_names_it() -> None:
 
 def test_keyids_are_told_in_decimal_with_what_they_allow() -> None:
     assert _outcome(_diagnose(BIOS), "keyids").detail == (
-        "32 KeyIDs: 32 for the module, 31 for guests"
+        "KeyID 32 is the module's, 31 KeyIDs are for guests"
     )
     report = "SEAM_RR bit: 1 (expected value: 1)\nNUM_TDX_PRIV_KEYS: 20\n"
     assert _outcome(_diagnose(report), "keyids").detail == (
