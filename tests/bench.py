@@ -55,7 +55,9 @@ def install() -> Path:
     pip = (sys.executable, "-m", "pip", "wheel", *quiet, "--no-deps", "--wheel-dir")
     subprocess.run([*pip, HOME / "dist", ROOT], check=True)
     wheel = max((HOME / "dist").glob("tdxctl-*.whl"), key=lambda path: path.stat().st_mtime)
-    subprocess.run([python, "-m", "pip", "install", *quiet, wheel], check=True)
+    # By the pip of the checkout: what an older one writes as the command imports re.
+    into = (sys.executable, "-m", "pip", "--python", python)
+    subprocess.run([*into, "install", *quiet, wheel], check=True)
     return python.parent
 
 

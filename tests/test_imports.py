@@ -35,7 +35,8 @@ DEAR = {
     "urllib",
     "xml",
 }
-THEIRS = DEAR - {"asyncio", "multiprocessing", "sqlite3", "unittest", "xml"}
+# `__main__` keeps pydantic from importlib.metadata.
+THEIRS = DEAR - {"asyncio", "importlib.metadata", "multiprocessing", "sqlite3", "unittest", "xml"}
 CLICK = {"click"}
 PYDANTIC = {
     "annotated_types",
@@ -129,7 +130,7 @@ def loaded_by(arguments: tuple[str, ...], allowed: set[str]) -> set[str]:
         check=True,
     )
     loaded = set(done.stderr.splitlines()[-1].split()) - _loaded_at_start()
-    packages = {name.split(".")[0] for name in loaded}
+    packages = {name for name in loaded if "." not in name}
     # Names with an underscore are the insides of packages that are named themselves.
     known = sys.stdlib_module_names | {"tdxctl", "cython_runtime"}
     third_party = {p for p in packages if not p.startswith("_")} - known
