@@ -15,7 +15,7 @@ from tdxctl.capture.findings import Block, Findings, LocalApic, ModuleShown
 from tdxctl.capture.memblock import with_nodes
 from tdxctl.errors import FirmwareDataError
 from tdxctl.platform.description import Seamrr
-from tdxctl.units import SZ_4G, counted
+from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_4G, SZ_32M, counted
 
 #: As many as a description may have.
 MAX_RANGES, MAX_CPUS, MAX_CMRS = 4096, 8192, 32
@@ -302,6 +302,12 @@ def _memory(merged: _Merged) -> tuple[Block, ...]:
         blocks = []
         merged.origins["ranges"] = "no source shows the memory"
         merged.warnings.append("no source shows the memory: the description has none")
+    if blocks and blocks[-1].end > MAX_PHYSICAL_ADDRESS - SZ_32M:
+        raise FirmwareDataError(
+            "shows memory where no machine has any",
+            file=merged.name,
+            detail=f"expected its end 32 MiB below 2^52 or lower, got {blocks[-1].end:#x}",
+        )
     if len(blocks) > MAX_RANGES or any(block.node > _LARGEST_NODE for block in blocks):
         raise FirmwareDataError(
             "shows more memory ranges than a description may have",

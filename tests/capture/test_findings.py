@@ -30,6 +30,11 @@ from tests.capture.targets import TARGETS
             b"tdx: CMR: [0x190000000, 0x1a0000000)\n",
             id="cmrs-inside-another-became-memory-that-overlaps",
         ),
+        pytest.param(
+            "iomem",
+            b"00000000-00000fff : Reserved\n001800007000-fffffffffffff : System RAM\n",
+            id="memory-up-to-2^52-left-no-room-for-the-seam-range",
+        ),
     ],
 )
 def test_a_finding_stays_mended(target: str, data: bytes) -> None:
