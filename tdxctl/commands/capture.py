@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tdxctl.commands import complete
 from tdxctl.commands.options import Command
 from tdxctl.commands.written import write_document
 
@@ -20,8 +21,9 @@ def _source(*names: str, **options: Any) -> Callable[[Command], Command]:
         found = ctx.meta.setdefault(_SOURCES, [])
         found += [(param.opts[0], value) for value in ([""] if values is True else values or ())]
 
-    multiple = not options.get("is_flag")
-    return click.option(*names, callback=note, expose_value=False, multiple=multiple, **options)
+    if not options.get("is_flag"):
+        options |= {"multiple": True, "shell_complete": complete.files}
+    return click.option(*names, callback=note, expose_value=False, **options)
 
 
 @click.command("capture")
@@ -35,7 +37,14 @@ def _source(*names: str, **options: Any) -> Callable[[Command], Command]:
 @click.option("--name", metavar="NAME", help="The platform's name. Default: that of -o, captured.")
 @click.option("--description", metavar="TEXT", help="The description. Default: its numbers.")
 @click.option("--source", metavar="TEXT", help="Where the data is from, for the file's header.")
-@click.option("-o", "--output", metavar="FILE", default="-", help="Where to write. Default: -.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    default="-",
+    shell_complete=complete.files,
+    help="Where to write. Default: -.",
+)
 @click.pass_context
 def command(
     ctx: click.Context,

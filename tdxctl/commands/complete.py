@@ -77,6 +77,19 @@ def machines(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
     return _words(found, incomplete)
 
 
+def explained(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Checks of `diagnose`, and the names of statuses, errnos and leaves."""
+    from tdxctl.errnos import Errno
+    from tdxctl.explain.checks import BY_ID
+    from tdxctl.seam.leaves import Leaf
+    from tdxctl.seam.status import Status
+
+    codes = [*Status.__members__, *Errno.__members__, *(leaf.title for leaf in Leaf)]
+    return _words([*BY_ID, *codes] if incomplete else list(BY_ID), incomplete)
+
+
 def _words(words: list[str], incomplete: str) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 

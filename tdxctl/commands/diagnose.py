@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands import complete
 from tdxctl.commands.options import format_option
-from tdxctl.commands.output import print_text
+from tdxctl.commands.output import print_text, terminal_width
 
 
 @click.command("diagnose")
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", shell_complete=complete.files)
 @click.option("--short", is_flag=True, help="Only the checks that are not well.")
 @click.option("--verbose", is_flag=True, help="Every check, with the line it rests on.")
 @format_option("text", "json")
@@ -33,5 +34,6 @@ def command(file: str, short: bool, verbose: bool, output_format: str) -> int:
     if output_format == "json":
         print_text(diagnosis.to_json(found))
     else:
-        print_text(diagnosis.to_text(found, short=short, verbose=verbose))
+        width = terminal_width()
+        print_text(diagnosis.to_text(found, short=short, verbose=verbose, width=width))
     return 0 if found.healthy else 1

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands import complete
 from tdxctl.commands.options import format_option
 from tdxctl.commands.output import print_text
 
 
 @click.command("explain", context_settings={"ignore_unknown_options": True})
-@click.argument("what", nargs=-1, required=True)
+@click.argument("what", nargs=-1, required=True, shell_complete=complete.explained)
 @format_option("text", "json")
 def command(what: tuple[str, ...], output_format: str) -> int:
     """Say what a status, an errno, a SEAMCALL leaf, a check or a line of a log means.

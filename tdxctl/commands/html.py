@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands import complete
 from tdxctl.commands.options import machine_option, platform_option, set_option
 from tdxctl.host.kernels import DEFAULT_KERNEL
 
@@ -16,11 +17,19 @@ from tdxctl.host.kernels import DEFAULT_KERNEL
     "kernels",
     metavar="K",
     multiple=True,
+    shell_complete=complete.kernels,
     help=f"A kernel to tell in full. Repeatable. Default: {DEFAULT_KERNEL}.",
 )
 @machine_option
 @set_option
-@click.option("-o", "--output", metavar="FILE", required=True, help="Where to; - is stdout.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    required=True,
+    shell_complete=complete.files,
+    help="Where to; - is stdout.",
+)
 def command(
     platform: str | None,
     kernels: tuple[str, ...],

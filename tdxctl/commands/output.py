@@ -143,3 +143,12 @@ def print_text(text: str) -> None:
     """Text and a newline on standard output; nothing for the empty text."""
     if text:
         sys.stdout.write(text + "\n")
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that standard output is; None where it is none."""
+    if not sys.stdout.isatty():
+        return None
+    from shutil import get_terminal_size
+
+    return get_terminal_size((80, 24)).columns

@@ -48,8 +48,9 @@ _DIFFERENCES = {
 def predict(evidence: Evidence) -> Prediction | None:
     """What tdxctl's kernel allocates on this memory; None where the log shows too little."""
     printed = evidence.last("pamt")
-    failed = evidence.last("reserved-areas")
-    if printed is None and failed is None:
+    # v5 says only that it shut the module down, whatever stopped it but a SEAMCALL.
+    silent = evidence.last("shut-down") if not evidence.seamcalls else None
+    if printed is None and silent is None and evidence.last("reserved-areas") is None:
         return None
     try:
         found = read_dmesg(evidence.log)
@@ -73,6 +74,8 @@ def predict(evidence: Evidence) -> Prediction | None:
     predicted = machine.pamt_bytes >> 10 if failure is None else None
     if printed is not None:
         agrees = predicted == pamt_kib(printed)
+    elif silent is not None:
+        agrees = failure is not None
     else:
         agrees = failure is not None and failure.cause == "reserved-areas-exhausted"
     return Prediction(
@@ -123,7 +126,7 @@ def _kernel(evidence: Evidence) -> str:
     if evidence.first("dynamic-pamt"):
         return "2026-06"
     printed = evidence.last("pamt")
-    if printed is not None and printed.groups[1] == "pages":
+    if evidence.first("shut-down") or (printed is not None and printed.groups[1] == "pages"):
         return "v5"
     return "cmr-walk" if evidence.first("cmr") and printed is not None else "6.8"
 

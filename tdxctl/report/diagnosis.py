@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 from tdxctl.diagnose.outcome import CheckResult, Diagnosis, Outcome, Status, Verdict
@@ -14,11 +15,13 @@ _TELLING = (Verdict.WARN, Verdict.FAIL)
 _LABEL = 10
 
 
-def to_text(diagnosis: Diagnosis, *, short: bool = False, verbose: bool = False) -> str:
+def to_text(
+    diagnosis: Diagnosis, *, short: bool = False, verbose: bool = False, width: int | None = None
+) -> str:
     """The state, the tree of checks, and for what failed the causes and the way out.
 
     short: only what is not well. verbose: every check with the line it rests on and what it
-    looks at.
+    looks at. width: of a terminal, whose lines are wrapped under their texts.
     """
     lines = [f"TDX is {diagnosis.state.upper()}: {printable(diagnosis.summary)}"]
     shown = [
@@ -28,9 +31,9 @@ def to_text(diagnosis: Diagnosis, *, short: bool = False, verbose: bool = False)
     ]
     if shown:
         lines.append("")
-    width = max((len(result.check.id) for result in shown), default=0)
+    longest = max((len(result.check.id) for result in shown), default=0)
     for result in shown:
-        lines += _check(result, width, verbose=verbose)
+        lines += _check(result, longest, verbose=verbose)
     prediction = diagnosis.prediction
     if prediction is not None and prediction.differences:
         lines += ["", "  where the difference in what was predicted can come from:"]
@@ -38,7 +41,18 @@ def to_text(diagnosis: Diagnosis, *, short: bool = False, verbose: bool = False)
     deciding = diagnosis.deciding
     if deciding is not None and deciding.outcome.verdict is Verdict.FAIL:
         lines += ["", *_reason(deciding)]
+    if width is not None:
+        lines = [part for line in lines for part in _wrapped(line, width)]
     return "\n".join(lines)
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    # What follows goes under the text, which stands behind the last run of spaces of a label.
+    from textwrap import wrap
+
+    label = re.match(r" *(?:\S+:? {2,})*(?:\d+\. )?(?:to do: )?", line)
+    indent = min(label.end() if label else 0, width // 2)
+    return wrap(line, width, subsequent_indent=" " * indent, break_on_hyphens=False) or [""]
 
 
 def _check(result: CheckResult, width: int, *, verbose: bool) -> Iterator[str]:

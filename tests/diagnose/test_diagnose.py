@@ -15,6 +15,7 @@ from tdxctl.diagnose.rules import RULES
 from tdxctl.explain.checks import BY_ID, CHECKS
 from tdxctl.explain.loglines import LINES
 from tdxctl.explain.lookup import look_up
+from tdxctl.report.diagnosis import to_text
 from tests.cli.runner import ROOT, tdxctl
 
 BIOS = (
@@ -696,6 +697,14 @@ def test_exhausted_reserved_areas_are_predicted_too() -> None:
     assert "fails too: TDMR 0 [0x0, 0x40000000) needs 19 reserved areas" in outcome.detail
 
 
+def test_what_v5_keeps_to_itself_is_predicted() -> None:
+    """Expect the reserved areas to be named, where v5 says only that it shut the module down."""
+    found = _diagnose(HOLES + "tdx: Failed to initialize TDX module.  Shut it down.\n")
+    outcome = _outcome(found, "prediction")
+    assert outcome.verdict is Verdict.PASS
+    assert "under v5, tdxctl's kernel fails too: TDMR 0" in outcome.detail
+
+
 def test_a_failure_for_another_reason_does_not_agree() -> None:
     """Expect no contiguous pages for a PAMT where there is but one range of 1 MiB."""
     found = _diagnose(
@@ -764,6 +773,18 @@ def test_in_full_every_check_names_the_line_it_rests_on() -> None:
         "\n        line 35: virt/tdx: BIOS enabled: private KeyID range [32, 64)\n" in done.stdout
     )
     assert done.stdout.count("looks at") == len(CHECKS)
+
+
+def test_on_a_terminal_lines_are_wrapped_under_their_texts() -> None:
+    found = _diagnose((ROOT / FAILED_LOG).read_text())
+    lines = to_text(found, short=True, width=60).split("\n")
+    assert max(map(len, lines)) <= 60
+    assert lines[:2] == [
+        "TDX is FAILED: the initialization of the TDX module failed:",
+        "TDH.SYS.INIT returned TDX_INCORRECT_CPUID_VALUE",
+    ]
+    assert "  causes:   1. BIOS or microcode are too old for the TDX" in lines
+    assert "               module (seen 3 times)" in lines
 
 
 def test_json_is_what_its_schema_says() -> None:
