@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 
+from tdxctl.cli import COMMANDS
 from tests.cli.runner import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -60,3 +61,19 @@ def test_the_yaml_example_is_a_description() -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_table_of_commands_is_that_of_the_program() -> None:
+    rows = re.findall(r"^\| `([a-z]+)` \| (.*) \|$", README.split("## Use it")[0], re.MULTILINE)
+    assert rows == [(name, text.rstrip(".")) for name, text in COMMANDS.items()]
+
+
+def test_links_inside_the_readme_lead_somewhere() -> None:
+    anchors = {
+        "#" + heading.lower().replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+    }
+    links = re.findall(r"\]\(([^)]+)\)", README)
+    assert links
+    for link in links:
+        assert link in anchors or (ROOT / link).exists(), link
