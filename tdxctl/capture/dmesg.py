@@ -17,13 +17,14 @@ from tdxctl.capture.madt import NO_LAPIC, NO_X2APIC
 from tdxctl.capture.memblock import as_memblock, whole_pages
 from tdxctl.errors import FirmwareDataError
 from tdxctl.platform.description import Seamrr
-from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_4K
+from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_4K, U32_MASK
 
 #: More lines of a kind than any kernel prints are not of a kernel.
 MAX_RECORDS = 65536
 
 # What a map calls RAM, by the kernel's generation.
 _RAM = r"usable|System RAM|.*kernel usable RAM"
+_U16_MASK = (1 << 16) - 1
 _MEM = r"\[mem 0x([0-9a-f]{1,16})-0x([0-9a-f]{1,16})\]"
 
 
@@ -281,7 +282,9 @@ def _mktme(seen: _Seen, match: re.Match[str]) -> None:
 
 
 def _keyids(seen: _Seen, match: re.Match[str]) -> None:
-    seen.keyids = (int(match[1]), int(match[2]))
+    start, end = int(match[1]), int(match[2])
+    if start <= end <= U32_MASK:
+        seen.keyids = (start, end)
     seen.seamrr = Seamrr.ENABLED
 
 
@@ -311,7 +314,13 @@ def _cmr(seen: _Seen, match: re.Match[str]) -> None:
 def _module(seen: _Seen, match: re.Match[str]) -> None:
     seen.loaded = True
     seen.version = f"{int(match[1])}.{int(match[2])}"
-    seen.build_date, seen.build_num = int(match[3]), int(match[4])
+    _build(seen, int(match[3]), int(match[4]))
+
+
+def _build(seen: _Seen, date: int, number: int) -> None:
+    # 32 and 16 bits in the module's metadata.
+    if date <= U32_MASK and number <= _U16_MASK:
+        seen.build_date, seen.build_num = date, number
 
 
 def _module_version(seen: _Seen, match: re.Match[str]) -> None:
@@ -321,7 +330,7 @@ def _module_version(seen: _Seen, match: re.Match[str]) -> None:
 def _module_build(seen: _Seen, match: re.Match[str]) -> None:
     # `TDX module 1.5.06.00, build number 744, build date 0134d817`: the date in hex.
     seen.loaded, seen.version = True, match[1]
-    seen.build_num, seen.build_date = int(match[2]), int(match[3], 16)
+    _build(seen, int(match[3], 16), int(match[2]))
 
 
 def _features(seen: _Seen, match: re.Match[str]) -> None:

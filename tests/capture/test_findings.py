@@ -31,6 +31,17 @@ from tests.capture.targets import TARGETS
             id="cmrs-inside-another-became-memory-that-overlaps",
         ),
         pytest.param(
+            "dmesg",
+            b"tdx: TDX module: attributes 0x0, major_version 1, minor_version 5, "
+            b"build_date 20240129, build_num 698000\n",
+            id="a-build-number-beyond-16-bits",
+        ),
+        pytest.param(
+            "dmesg",
+            b"virt/tdx: BIOS enabled: private KeyID range [32, 9999999999)\n",
+            id="keyids-beyond-32-bits",
+        ),
+        pytest.param(
             "iomem",
             b"00000000-00000fff : Reserved\n001800007000-fffffffffffff : System RAM\n",
             id="memory-up-to-2^52-left-no-room-for-the-seam-range",
