@@ -104,7 +104,7 @@ def _complete(instruction: str) -> int:
         return click.shell_completion.shell_complete(
             cli, {}, "tdxctl", COMPLETE_VARIABLE, instruction
         )
-    except (OSError, KeyboardInterrupt):
+    except (BrokenPipeError, KeyboardInterrupt):
         raise
     except Exception:  # noqa: BLE001
         return 1

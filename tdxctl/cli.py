@@ -49,7 +49,7 @@ COMMANDS = {
 }
 
 
-_ALIASES = {"reboot": "boot"}
+ALIASES = {"reboot": "boot"}
 #: Set by the shell when it asks for completions.
 COMPLETE_VARIABLE = "_TDXCTL_COMPLETE"
 
@@ -63,7 +63,7 @@ class _LazyGroup(click.Group):
         ctx: click.Context,  # noqa: ARG002
         cmd_name: str,
     ) -> click.Command | None:
-        cmd_name = _ALIASES.get(cmd_name, cmd_name)
+        cmd_name = ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in COMMANDS:
             return None
         command = import_module(f"tdxctl.commands.{cmd_name}").command
@@ -76,7 +76,7 @@ class _LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        known = args[0] in {*COMMANDS, *_ALIASES}
+        known = args[0] in {*COMMANDS, *ALIASES}
         if not known and not args[0].startswith("-") and not ctx.resilient_parsing:
             from difflib import get_close_matches
 

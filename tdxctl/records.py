@@ -17,10 +17,12 @@ _OF_CLASSES_WITHOUT_SLOTS = {"__dict__", "__weakref__"}
 
 @dataclass_transform(frozen_default=True)
 def record(cls: type[T]) -> type[T]:
-    """cls as `dataclass(frozen=True, slots=True)` makes it.
+    """cls as `dataclass(frozen=True, slots=True)` makes it, for what every start of init loads.
 
-    cls has no base classes, and its defaults are plain values.
+    Raises TypeError for a class with bases, with methods that a record has of its own, or with
+    defaults that can be changed.
     """
+    _check(cls)
     names = tuple(cls.__annotations__)
     body = {
         name: value for name, value in vars(cls).items() if name not in _OF_CLASSES_WITHOUT_SLOTS
@@ -50,6 +52,16 @@ def record(cls: type[T]) -> type[T]:
     }
     made: Any = type(cls.__name__, (), body)
     return made  # type: ignore[no-any-return]
+
+
+def _check(cls: type) -> None:
+    # What `dataclass` would do something with, and this would leave out in silence.
+    own = {"__post_init__", "__eq__", "__hash__", "__repr__", "__init__"} & set(vars(cls))
+    if cls.__bases__ != (object,) or own:
+        raise TypeError(f"{cls.__name__} is more than a record: use dataclass")
+    for name in cls.__annotations__:
+        if isinstance(vars(cls).get(name), list | dict | set):
+            raise TypeError(f"{cls.__name__}.{name} has a default that can be changed")
 
 
 def _init_source(names: tuple[str, ...], defaults: dict[str, Any]) -> str:

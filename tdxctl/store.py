@@ -54,6 +54,8 @@ CREATE TABLE IF NOT EXISTS compiled (
 ) STRICT, WITHOUT ROWID
 """
 MAX_COMPILED = 64
+#: A longer one costs more to keep in the file that every command locks than to read again.
+MAX_COMPILED_SIZE = 256 << 10
 
 
 @record
@@ -174,6 +176,8 @@ class Store:
                 f"UPDATE compiled SET used = {newest} WHERE key = ?", (compiled.key,)
             )
             return
+        if len(compiled.text) > MAX_COMPILED_SIZE:
+            return
         self._connection.execute(_COMPILED_TABLE)
         self._connection.execute(
             f"INSERT OR REPLACE INTO compiled VALUES (?, {newest}, ?)",
@@ -224,9 +228,13 @@ def reading(wait: float | None = None) -> Iterator[Store | None]:
     path = os.path.join(state_folder(), _FILE)
     wait = longest_wait() if wait is None else wait
     with naming(path, wait):
-        if not os.path.lexists(path):
+        try:
+            os.lstat(path)
+        except FileNotFoundError:
             yield None
             return
+        except OSError:
+            pass  # the folder is not one, or another's: told below, or by SQLite
         check_folder(os.path.dirname(path))
         with closing(when_free(lambda: _connect_reader(path, wait), wait)) as connection:
             connection.execute("BEGIN")

@@ -124,6 +124,11 @@ def decode(data: bytes, name: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def message_of(line: str) -> str:
+    """A line of a log without what tools and consoles put before the kernel's message."""
+    return _line(1, line).text
+
+
 def _line(number: int, raw: str) -> LogLine:
     text = _ESCAPES.sub("", raw).rstrip()
     # Whatever a console or a pager put before the kernel's timestamp goes with it.

@@ -48,6 +48,7 @@ class _Seen:
     apics: dict[int, bool] = field(default_factory=dict)
     possible: int | None = None
     hotplug: int | None = None
+    counts_as_later: bool = False
     brought_up: int | None = None
     packages: int | None = None
     cpu: tuple[int, int] | None = None
@@ -96,6 +97,8 @@ def _findings(seen: _Seen, log: BootLog, source: str) -> Findings:
     if seen.possible is not None and seen.hotplug is not None:
         present = max(seen.possible - seen.hotplug, 0)
     blocks = _valid(seen.blocks)
+    if len(blocks) < len(set(seen.blocks)):
+        warnings.append(f"{source} has memory ranges that overlap: the first of each is taken")
     for node, end in sorted(seen.node_ends.items()):
         last = max((block.end for block in blocks if block.node == node), default=0)
         if blocks and last < end:
@@ -117,7 +120,8 @@ def _findings(seen: _Seen, log: BootLog, source: str) -> Findings:
         apics=tuple(LocalApic(apic_id, enabled) for apic_id, enabled in seen.apics.items()),
         cpu_nodes=tuple(seen.cpu_nodes.items()),
         present=present,
-        not_enabled=seen.hotplug,
+        not_enabled=None if seen.counts_as_later else seen.hotplug,
+        not_enabled_later=seen.hotplug if seen.counts_as_later else None,
         brought_up=seen.brought_up,
         # What is hot-pluggable counts as packages too.
         packages=seen.packages if not seen.hotplug else None,
@@ -255,6 +259,8 @@ def _allowing(seen: _Seen, match: re.Match[str]) -> None:
 
 
 def _allowing_present(seen: _Seen, match: re.Match[str]) -> None:
+    # The wording of kernels that know MADT revision 5 (6.9 and later).
+    seen.counts_as_later = True
     seen.possible, seen.hotplug = int(match[1]) + int(match[2]), int(match[2])
 
 
@@ -402,7 +408,7 @@ _MESSAGES = (
         r"Allowing (\d{1,6}) present CPUs plus (\d{1,6}) hotplug CPUs",
         _allowing_present,
     ),
-    _message(" up ", r"(?:Brought|Booted) up (?:\d+ nodes?, )?(\d{1,6}) CPUs", _brought_up),
+    _message(" up ", r"(?:Brought|Booted) up (?:\d+ nodes?, )?(\d{1,6}) CPUs?\b", _brought_up),
     _message("packages", r"Max\.? logical packages: +(\d{1,4})$", _packages),
     _message(
         "CPU0: ",
@@ -417,7 +423,7 @@ _MESSAGES = (
     _message("private KeyID range", r"private KeyID range:? *\[(\d{1,10}), (\d{1,10})\)", _keyids),
     _message("SEAMRR enabled", _TDX + r"SEAMRR enabled", _seamrr),
     _message("SEAM_RR bit", r"SEAM_RR bit: ([01])\b", _report_seamrr),
-    _message("NUM_TDX_PRIV_KEYS", r"NUM_TDX_PRIV_KEYS: ([0-9a-f]{1,8})\b", _report_keys),
+    _message("NUM_TDX_PRIV_KEYS", r"NUM_TDX_PRIV_KEYS: ([0-9a-fA-F]{1,8})\b", _report_keys),
     _message("Hibernation", r"initialization failed: Hibernation support is enabled", _hibernation),
     _message("CMR", r"CMR ?(?:\[\d+\])?: \[0x([0-9a-f]{1,16}), 0x([0-9a-f]{1,16})\)", _cmr),
     _message(

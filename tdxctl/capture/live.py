@@ -8,12 +8,13 @@ import sys
 
 from tdxctl.capture.bootlog import MAX_LOG_SIZE, read_log
 from tdxctl.capture.dmesg import read_dmesg
+from tdxctl.capture.files import read_file
 from tdxctl.capture.findings import Findings
 from tdxctl.capture.iomem import read_iomem
 from tdxctl.capture.sysfs import read_sysfs
 from tdxctl.errors import FirmwareDataError, TdxctlError, UsageError
 
-_KMSG = "/dev/kmsg"
+_KMSG, _IOMEM = "/dev/kmsg", "/proc/iomem"
 _LARGEST_RECORD = 8192
 
 
@@ -33,14 +34,10 @@ def read_live() -> list[Findings]:
     except (OSError, FirmwareDataError):
         unread.append("the kernel's log cannot be read; as root it can")
     try:
-        found += read_sysfs("/sys")
-    except TdxctlError:
-        unread.append("/sys shows no CPUs")
-    try:
-        with open("/proc/iomem", "rb") as file:
-            found.append(read_iomem(file.read(1 << 20), "/proc/iomem"))
-    except (OSError, FirmwareDataError):
-        unread.append("/proc/iomem shows its addresses to root only")
+        found += read_sysfs("/sys", unread)
+        found.append(read_iomem(read_file(_IOMEM, MAX_LOG_SIZE), _IOMEM))
+    except TdxctlError as error:
+        unread += [problem.render() for problem in error.diagnostics()]
     return [*found, Findings(source="this machine", warnings=tuple(unread))]
 
 

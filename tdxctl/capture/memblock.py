@@ -9,7 +9,6 @@ beside their e820 maps.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 
 from tdxctl.capture.findings import Block
 from tdxctl.units import SZ_1M, SZ_4K, round_down, round_up
@@ -91,7 +90,7 @@ def with_nodes(
     everything = [Block(start, end, 0) for start, end in regions]
     if not nodes:
         return everything, "no memory of an SRAT is shown: all memory is of node 0"
-    if any(a.end > b.start and a.node != b.node for a, b in pairwise(nodes)):
+    if _contradict(nodes):
         return everything, "the SRAT gives memory to two nodes: all memory is of node 0"
     blocks: list[Block] = []
     uncovered = 0
@@ -113,6 +112,17 @@ def with_nodes(
             f"the SRAT leaves {uncovered >> 20} MiB of RAM without a node: all memory is of node 0"
         )
     return blocks, None
+
+
+def _contradict(nodes: list[Block]) -> bool:
+    # Whether memory is of two nodes; ascending, each entry is compared with the one that reaches
+    # furthest of each other node before it.
+    ends: dict[int, int] = {}
+    for block in nodes:
+        if any(end > block.start for node, end in ends.items() if node != block.node):
+            return True
+        ends[block.node] = max(block.end, ends.get(block.node, 0))
+    return False
 
 
 def _pieces(

@@ -170,20 +170,29 @@ def _cpus(merged: _Merged) -> tuple[tuple[CpuSlot, ...], int | None]:
     # The slots of the MADT, and the number of disabled ones where it is not that of the slots.
     apics = _apics(merged)
     listed = sum(not apic.enabled for apic in apics)
-    disabled = merged.value("not_enabled")
-    later = merged.value("not_enabled_later")
-    if disabled is not None:
-        origin = merged.source("not_enabled")
-        text = f"{origin}, as the v5-era kernel counts"
-        if later is not None and later != disabled:
-            text += f"; later kernels count {later}"
-        merged.origins["disabled_cpus"] = text
+    disabled = _disabled(merged)
     packages = _packages(merged, apics)
     slots = tuple(
         CpuSlot(apic.apic_id, package, apic.enabled)
         for apic, package in zip(apics, packages, strict=True)
     )
     return slots, None if disabled in (None, listed) else disabled
+
+
+def _disabled(merged: _Merged) -> int | None:
+    # The number that the v5 era counts, else that of later kernels.
+    disabled, later = merged.value("not_enabled"), merged.value("not_enabled_later")
+    if disabled is not None:
+        text = f"{merged.source('not_enabled')}, as the v5-era kernel counts"
+        if later is not None and later != disabled:
+            text += f"; {merged.source('not_enabled_later')}, as later ones do: {later}"
+        merged.origins["disabled_cpus"] = text
+        return int(disabled)
+    if later is not None:
+        text = f"{merged.source('not_enabled_later')}, as kernels from 6.9 on count"
+        merged.origins["disabled_cpus"] = text
+        return int(later)
+    return None
 
 
 def _apics(merged: _Merged) -> list[LocalApic]:
@@ -330,11 +339,11 @@ def _lost_above(merged: _Merged, blocks: list[Block]) -> list[Block]:
 
 
 def _disjoint(ranges: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    # Of ascending ranges those that do not overlap the one before.
+    # Ascending ranges without what overlaps one before.
     last = 0
     for start, end in ranges:
-        if start >= last:
-            yield start, end
+        if end > last:
+            yield max(start, last), end
             last = end
 
 

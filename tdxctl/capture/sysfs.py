@@ -11,7 +11,7 @@ from tdxctl.capture.findings import Findings
 from tdxctl.capture.iomem import read_iomem
 from tdxctl.capture.memblock import as_memblock
 from tdxctl.capture.tables import table_findings
-from tdxctl.errors import FirmwareDataError, UsageError
+from tdxctl.errors import FirmwareDataError, TdxctlError, UsageError
 from tdxctl.units import MAX_PHYSICAL_ADDRESS, counted, parse_cpulist, printable
 
 _MAX_CPUS = 8192
@@ -20,11 +20,12 @@ _LARGEST_VALUE = 1 << 20
 _CPU = re.compile(r"cpu(\d{1,5})", re.ASCII)
 
 
-def read_sysfs(folder: str) -> list[Findings]:
+def read_sysfs(folder: str, unread: list[str] | None = None) -> list[Findings]:
     """What a /sys, or a copy of it, shows.
 
     folder is /sys itself or what holds it as `sys`. Raises UsageError where it is not there,
-    FirmwareDataError where it shows no CPUs.
+    FirmwareDataError where it shows no CPUs, or where a table in it is damaged: with unread that
+    is noted there, and the rest is read.
     """
     if not os.path.isdir(folder):
         raise UsageError(
@@ -50,10 +51,12 @@ def read_sysfs(folder: str) -> list[Findings]:
     for name in ("APIC", "SRAT"):
         path = os.path.join(root, "firmware", "acpi", "tables", name)
         if os.path.isfile(path):
-            if os.access(path, os.R_OK):
+            try:
                 found += table_findings(path)
-            else:
-                warnings.append(f"the ACPI table {name} can be read as root only")
+            except TdxctlError as error:
+                if unread is None and isinstance(error, FirmwareDataError):
+                    raise
+                warnings += [problem.render() for problem in error.diagnostics()]
     iomem = os.path.join(folder, "proc", "iomem")
     if root != folder and os.path.isfile(iomem) and (data := _bytes(iomem)) is not None:
         found.append(read_iomem(data, iomem))
@@ -95,7 +98,7 @@ def _cpus(root: str) -> Findings:
         source="/sys/devices/system/cpu",
         present=len(present),
         online=tuple(sorted(logical[cpu] for cpu in online if cpu in logical)),
-        not_enabled=None if possible is None else max(len(possible) - len(present), 0),
+        not_enabled_later=None if possible is None else max(len(possible) - len(present), 0),
         package_of=packages,
         warnings=warnings if guessed else (),
     )

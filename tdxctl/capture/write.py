@@ -18,6 +18,8 @@ from tdxctl.seam.versions import ModuleVersion
 from tdxctl.units import approximate_size, counted, printable
 
 _WIDTH = 96
+# Names that YAML takes for numbers, truth values, nothing or dates.
+_NOT_TEXT = r"[0-9].*|null|true|false|yes|no|on|off|y|n"
 
 
 def write_description(
@@ -42,7 +44,9 @@ def write_description(
         lines += _comment(f"Note: {printable(warning)}")
     lines += [
         f"schema: {SCHEMA}",
-        f"name: {name}",
+        f"name: {json.dumps(name)}"
+        if re.fullmatch(_NOT_TEXT, name, re.ASCII | re.IGNORECASE)
+        else f"name: {name}",
         f"description: {_scalar(description or _description(captured))}",
         *_cpus(captured),
         *_memory(captured),
@@ -67,7 +71,7 @@ def _scalar(text: str) -> str:
     # Plain where YAML cannot take it for anything else, quoted elsewhere.
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ,./()-]*(?<! )", text, re.ASCII) and " " in text:
         return text
-    return json.dumps(printable(text))
+    return json.dumps(printable(text), ensure_ascii=False)
 
 
 def _description(captured: Captured) -> str:

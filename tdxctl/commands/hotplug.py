@@ -31,7 +31,12 @@ def command(what: str, memory: str | None, machine: str | None, output_format: s
     from tdxctl import lab
     from tdxctl.commands.parse import memory_range
     from tdxctl.commands.stored import machine_row
+    from tdxctl.errors import UsageError
 
+    if what == "add-memory" and memory is None:
+        raise UsageError("add-memory of which range?", hint="a RANGE such as 64GiB+1GiB")
+    if what.startswith("cpu-") and memory is not None:
+        raise UsageError(f"{what} takes no RANGE: a machine's CPUs are as described")
     start, end = memory_range(memory) if memory is not None else (0, 0)
     name = machine_row(machine).name
     operation: dict[str, object] = {"op": "hotplug", "what": what, "start": start, "end": end}

@@ -44,8 +44,9 @@ def command(
       tdxctl html --platform no-module --kernel v5 --kernel 6.8 -o page.html
 
     The platform, the verdict of every kernel, and of those named the steps, the memory map, the
-    TDMRs, the PAMTs and the log. With --platform nothing is stored; a stored machine is shown as
-    it is. Exit 0 when it is written, whatever the verdict.
+    TDMRs, the PAMTs and the log. With --platform nothing is stored; of a stored machine the
+    outcome is shown as it is, the memory as described. Exit 0 when it is written, whatever the
+    verdict.
     """
     from tdxctl.commands.paged import page
     from tdxctl.commands.written import write_document

@@ -34,9 +34,10 @@ def command(
       tdxctl map --platform spr-2s-512g
       tdxctl map --platform emr-2s-256g-fragmented --kernel 6.8 --format svg > map.svg
 
-    With --platform it is initialized first, and nothing is stored; a stored machine is drawn as it
-    is. Long empty stretches are cut out, and what would be too small to be seen is widened: the
-    legend says so. Exit 0 when it is drawn, whatever the status.
+    With --platform it is initialized first, and nothing is stored; of a stored machine the TDMRs
+    are drawn as they are, the memory as described. Long empty stretches are cut out, and what would
+    be too small to be seen is widened: the legend says so. Exit 0 when it is drawn, whatever the
+    status.
     """
     from tdxctl.commands.shown import shown_machine
     from tdxctl.report.memory_map.model import memory_map

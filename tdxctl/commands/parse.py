@@ -34,17 +34,27 @@ def cpulist(text: str) -> list[int]:
 
 def words(arguments: tuple[str, ...]) -> list[str]:
     """The arguments; `-` stands for standard input: known lines of a log whole, other words."""
-    from tdxctl.explain.loglines import find_line
-
     found: list[str] = []
     for argument in arguments:
-        for line in sys.stdin.read().splitlines() if argument == "-" else ():
-            found += [line.strip()] if find_line(line) else line.split()
-        if argument != "-":
-            found.append(argument)
+        if argument == "-":
+            for line in sys.stdin.read().splitlines():
+                message = _message(line)
+                found += [message] if message is not None else line.split()
+        else:
+            found.append(_message(argument) or argument)
     if not any(found):
         raise UsageError("there is nothing to explain", hint="give a code or a name")
     return found
+
+
+def _message(line: str) -> str | None:
+    # The message of a line of a kernel's log; None for what is none.
+    if " " not in line:
+        return None
+    from tdxctl.capture.bootlog import message_of
+
+    message = message_of(line).strip()
+    return message if message != line.strip() or "tdx: " in message else None
 
 
 def module_operation(

@@ -47,7 +47,10 @@ def told(diagnostics: tuple[Diagnostic, ...], words: list[str]) -> tuple[Diagnos
 
 
 def _command_name(words: list[str]) -> str:
-    return next((word for word in words if not word.startswith("-")), "")
+    from tdxctl.cli import ALIASES
+
+    name = next((word for word in words if not word.startswith("-")), "")
+    return ALIASES.get(name, name)
 
 
 def _in_force(words: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import tempfile
 
 from tdxctl.commands.output import print_text
 from tdxctl.units import printable
@@ -20,29 +21,33 @@ def write_document(text: str, path: str) -> None:
     if path == "-":
         print_text(text)
         return
-    # Through a link to what it points to; a device or a pipe is written to.
-    target = os.path.realpath(path)
-    mode = os.stat(target).st_mode if os.path.exists(target) else None
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        mode = None
     if mode is None or stat.S_ISREG(mode):
-        _replace(target, text, mode)
+        # Through a link to what it points to.
+        _replace(os.path.realpath(path), text, mode)
     else:
-        with open(target, "w", encoding="utf-8") as file:
+        # A device or a pipe, /dev/stdout for one.
+        with open(path, "w", encoding="utf-8") as file:
             file.write(text + "\n")
     sys.stderr.write(f"written to {printable(path)}\n")
 
 
 def _replace(target: str, text: str, mode: int | None) -> None:
-    folder, name = os.path.split(target)
-    temporary = os.path.join(folder, f".{name[:200]}.{os.getpid()}.tmp")
+    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".tdxctl-")
     try:
-        with open(temporary, "x", encoding="utf-8") as file:
+        with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
-        if mode is not None:
-            os.chmod(temporary, stat.S_IMODE(mode))
+        if mode is None:
+            umask = os.umask(0)
+            os.umask(umask)
+            mode = 0o666 & ~umask
+        os.chmod(temporary, stat.S_IMODE(mode))
         os.replace(temporary, target)
     except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        os.unlink(temporary)
         raise

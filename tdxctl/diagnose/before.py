@@ -17,6 +17,7 @@ from tdxctl.diagnose.progress import (
     first_call,
     passed,
     past_boot,
+    stands,
 )
 from tdxctl.units import counted
 
@@ -83,7 +84,7 @@ def seamrr(evidence: Evidence) -> Outcome:
 
 def keyids(evidence: Evidence) -> Outcome:
     """How many KeyIDs the BIOS gave TDX."""
-    if (seen := evidence.last("one-keyid")) is not None:
+    if (seen := stands(evidence, "one-keyid")) is not None:
         return failed("keyids", seen.line, "too few KeyIDs: the module's own and none for guests")
     if (seen := evidence.last("keyids")) is not None:
         start, end = (int(group or 0) for group in seen.groups)
@@ -100,7 +101,7 @@ def keyids(evidence: Evidence) -> Outcome:
             shown = counted(number, "KeyID")
             return failed("keyids", seen.line, f"{shown} for TDX, 2 are needed")
         return passed(seen.line, f"{number} KeyIDs (printed in hex), {number - 1} for guests")
-    if (seen := evidence.last("not-supported")) is not None:
+    if (seen := stands(evidence, "not-supported")) is not None:
         return failed("keyids", seen.line, "the kernel found no TDX at boot")
     if (seen := evidence.last("enabled-by-bios", "s3")) is not None:
         return passed(seen.line, "TDX is enabled")
@@ -174,7 +175,7 @@ def stops(line_id: str, check: str, detail: str) -> Rule:
     """A check that fails on a line of its own, and holds once the bring-up got past it."""
 
     def rule(evidence: Evidence) -> Outcome:
-        if (seen := evidence.last(line_id)) is not None:
+        if (seen := stands(evidence, line_id)) is not None:
             named = detail.format(*(group or "" for group in seen.groups))
             return failed(check, seen.line, named)
         if (line := past_boot(evidence)) is not None:
@@ -186,11 +187,9 @@ def stops(line_id: str, check: str, detail: str) -> Rule:
 
 def kvm_conditions(evidence: Evidence) -> Outcome:
     """What KVM itself asks for before it goes on to TDX."""
-    seen = evidence.last("kvm-refused", "tdp-mmu")
-    ended = done(evidence)
-    if seen is None:
+    if (seen := evidence.last("kvm-refused", "tdp-mmu")) is None:
         return attempted(evidence, "KVM went on")
-    if ended is not None:
+    if (ended := done(evidence)) is not None:
         return passed(ended, "they held at the time")
     what = next((group for group in seen.groups if group), "the TDP MMU")
     return failed("kvm-conditions", seen.line, f"{what} is required, and is off")
@@ -198,7 +197,7 @@ def kvm_conditions(evidence: Evidence) -> Outcome:
 
 def cpus_online(evidence: Evidence) -> Outcome:
     """v5's check of offline CPUs."""
-    if (seen := evidence.last("offline-cpus")) is not None:
+    if (seen := stands(evidence, "offline-cpus")) is not None:
         return failed("cpus-online", seen.line, "v5 does not initialize the module then")
     return attempted(evidence, "the initialization got past it")
 
@@ -234,7 +233,7 @@ def _ends_too_early(evidence: Evidence, silent: Seen) -> bool:
 
 def seam_enabled(evidence: Evidence) -> Outcome:
     """Whether SEAMCALLs get through."""
-    if (seen := evidence.last("not-enabled-by-bios")) is not None:
+    if (seen := stands(evidence, "not-enabled-by-bios")) is not None:
         return failed("seam-enabled", seen.line, "the CPU refuses SEAMCALLs (#GP)")
     seen = evidence.first("not-loaded", "version", *AFTER_INFO)
     line = seen.line if seen else first_call(evidence) or done(evidence)

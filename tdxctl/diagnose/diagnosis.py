@@ -35,7 +35,7 @@ def diagnose(log: BootLog) -> Diagnosis:
         summary += f": {deciding.outcome.detail}"
     elif state == "unknown" and evidence.is_cut:
         summary += ": it is cut"
-    return Diagnosis(state, summary, deciding, results, evidence.kernel, prediction)
+    return Diagnosis(state, summary, deciding, results, evidence.kernel, prediction, log.boots)
 
 
 def _outcome(check: Check, evidence: Evidence, outcomes: dict[str, Outcome]) -> Outcome:

@@ -78,7 +78,7 @@ class Diagnosis:
     """What state TDX is in on the host of a log, and why.
 
     state: initialized, failed, not started, not enabled, not supported, unknown. deciding: the
-    check that says so.
+    check that says so. boots: how many the log holds; the last one is looked at.
     """
 
     state: str
@@ -87,6 +87,7 @@ class Diagnosis:
     results: tuple[CheckResult, ...]
     kernel: str | None
     prediction: Prediction | None
+    boots: int = 1
 
     @property
     def healthy(self) -> bool:

@@ -34,6 +34,8 @@ _ASKED = (
     "kvm-refused",
     "tdp-mmu",
 )
+# Words as the kernel parts them: spaces inside quotes belong to the word.
+_WORD = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
 # `tdx` of something like kvm_intel, whatever stands between; or tdx alone.
 _LIKE_WANTED = re.compile(r"\w*(?:kvm|intel)\w*[._,:/]tdx|tdx")
 
@@ -54,8 +56,9 @@ def command_line(evidence: Evidence) -> Outcome:
 
 def _judge(evidence: Evidence, line: LogLine, text: str) -> Outcome:
     # One printing of the command line. Where it says nothing, the outcome has no line.
-    words = [_parameter(word) for word in text.split()]
-    for name, value, word in words:
+    words = [_parameter(word) for word in _WORD.findall(text)]
+    # Of a parameter that stands twice the last one counts.
+    for name, value, word in reversed(words):
         if name in (_WANTED, "tdx_host"):
             if value is None or _is_true(value):
                 return Outcome(Verdict.PASS, "KVM is asked for TDX", _shown(line, word))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tdxctl.capture.bootlog import LogLine
-from tdxctl.diagnose.evidence import Evidence, FailedSeamcall
+from tdxctl.diagnose.evidence import Evidence, FailedSeamcall, Seen
 from tdxctl.diagnose.outcome import Outcome, Status, Verdict
 from tdxctl.explain.checks import BY_ID
 from tdxctl.explain.statuses import explain_status
@@ -64,6 +64,15 @@ def done(evidence: Evidence) -> LogLine | None:
         if call.is_of_a_td and status_name(call.status) not in not_ready:
             return call.line
     return None
+
+
+def stands(evidence: Evidence, *ids: str) -> Seen | None:
+    """The last line of one of these kinds, unless the bring-up was done after it.
+
+    What failed may be tried again: a CPU is brought online, a module loaded.
+    """
+    seen, end = evidence.last(*ids), done(evidence)
+    return None if seen is None or (end and end.number > seen.line.number) else seen
 
 
 def past_boot(evidence: Evidence) -> LogLine | None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tdxctl.diagnose.evidence import Evidence, Seen
 from tdxctl.diagnose.outcome import Outcome
 from tdxctl.diagnose.progress import (
@@ -15,14 +17,16 @@ from tdxctl.diagnose.progress import (
     failed,
     first_call,
     passed,
+    stands,
 )
 from tdxctl.errnos import Errno
+from tdxctl.explain.checks import BY_ID, KnownCause
 from tdxctl.seam.leaves import Leaf
 
 
 def module_loaded(evidence: Evidence) -> Outcome:
     """Whether a module answered."""
-    if (seen := evidence.last("not-loaded")) is not None:
+    if (seen := stands(evidence, "not-loaded")) is not None:
         return failed("module-loaded", seen.line, "no module answered TDH.SYS.INIT")
     seen = evidence.first("version", *AFTER_INFO)
     line = seen.line if seen else first_call(evidence) or done(evidence)
@@ -68,7 +72,7 @@ def step(check: str, leaves: tuple[Leaf, ...], *later: str) -> Rule:
 
 def module_features(evidence: Evidence) -> Outcome:
     """Whether the module has what the kernel asks of it."""
-    if (seen := evidence.last("rbp")) is not None:
+    if (seen := stands(evidence, "rbp")) is not None:
         return failed("module-features", seen.line, "the module lacks NO_RBP_MOD")
     return _got_past(evidence, *AFTER_INFO[1:])
 
@@ -85,9 +89,9 @@ def _got_past(evidence: Evidence, *later: str) -> Outcome:
 
 def cmrs(evidence: Evidence) -> Outcome:
     """Whether the CMRs are sane and hold the memory."""
-    if (seen := evidence.last("bad-cmrs")) is not None:
+    if (seen := stands(evidence, "bad-cmrs")) is not None:
         return failed("cmrs", seen.line, "the firmware's list of CMRs is wrong")
-    if (seen := evidence.last("not-convertible")) is not None:
+    if (seen := stands(evidence, "not-convertible")) is not None:
         return failed("cmrs", seen.line, "memory of the kernel's lies outside the CMRs")
     if (seen := evidence.first("cmr")) is not None:
         number = len(evidence.lines["cmr"])
@@ -97,7 +101,7 @@ def cmrs(evidence: Evidence) -> Outcome:
 
 def tdmrs(evidence: Evidence) -> Outcome:
     """Whether the TDMRs were enough."""
-    if (seen := evidence.last("tdmrs")) is not None:
+    if (seen := stands(evidence, "tdmrs")) is not None:
         return failed("tdmrs", seen.line, "memory needs more TDMRs than the module has")
     if (seen := evidence.last("tdmrs-near")) is not None:
         used, limit = seen.groups
@@ -107,7 +111,7 @@ def tdmrs(evidence: Evidence) -> Outcome:
 
 def reserved_areas(evidence: Evidence) -> Outcome:
     """Whether the reserved areas were enough."""
-    if (seen := evidence.last("reserved-areas")) is not None:
+    if (seen := stands(evidence, "reserved-areas")) is not None:
         start, end = seen.groups
         return failed(
             "reserved-areas", seen.line, f"TDMR [0x{start}, 0x{end}) has more holes than areas"
@@ -123,7 +127,7 @@ def pamt(evidence: Evidence) -> Outcome:
         if evidence.first("dynamic-pamt"):
             detail += ", the static part of Dynamic PAMT"
         return passed(seen.line, detail)
-    ended = evidence.last("init-failed")
+    ended = stands(evidence, "init-failed")
     if ended is not None and _errno(ended) is Errno.ENOMEM:
         return failed("pamt", ended.line, "an allocation failed (-ENOMEM)")
     if (seen := evidence.last("no-node")) is not None:
@@ -142,6 +146,24 @@ def _errno(seen: Seen) -> Errno | None:
     return Errno(abs(number)) if abs(number) in set(Errno) else None
 
 
+_SEAMCALL = KnownCause(
+    "a SEAMCALL failed: the line above says which, and with what status",
+    "look for SEAMCALL in the whole log, and explain its status",
+)
+_EARLIER = KnownCause(
+    "an earlier attempt failed, and this kernel tries once", "look for the first failure; reboot"
+)
+# What an errno alone tells: the causes of the checks that end in it.
+_CAUSES: dict[Errno | None, tuple[KnownCause, ...]] = {
+    Errno.ENOSPC: BY_ID["reserved-areas"].causes + BY_ID["tdmrs"].causes,
+    Errno.E2BIG: BY_ID["reserved-areas"].causes + BY_ID["tdmrs"].causes,
+    Errno.ENODEV: BY_ID["module-loaded"].causes + BY_ID["seam-enabled"].causes[:1],
+    Errno.EINVAL: (_EARLIER, *BY_ID["module-features"].causes),
+    Errno.EIO: (_SEAMCALL,),
+    Errno.EFAULT: (_SEAMCALL,),
+}
+
+
 def initialized(evidence: Evidence) -> Outcome:
     """Whether the initialization was done, or how it ended."""
     ended = evidence.last("init-failed", "shut-down")
@@ -149,7 +171,8 @@ def initialized(evidence: Evidence) -> Outcome:
     if ended is not None and (end is None or ended.line.number > end.number):
         errno = _errno(ended) if ended.groups else None
         name = f" with -{errno.name}" if errno is not None else ""
-        return failed("initialized", ended.line, f"the initialization failed{name}")
+        outcome = failed("initialized", ended.line, f"the initialization failed{name}")
+        return replace(outcome, causes=_CAUSES.get(errno, outcome.causes))
     if (seen := evidence.last("initialized")) is not None:
         return passed(seen.line, "initialized")
     if end is not None:

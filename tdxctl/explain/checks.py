@@ -148,6 +148,7 @@ CHECKS = (
             KnownCause(
                 "the kernel was built without CONFIG_INTEL_TDX_HOST", "use one that was built with"
             ),
+            _BIOS,
         ),
     ),
     Check(

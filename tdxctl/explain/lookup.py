@@ -222,7 +222,12 @@ def _check(asked: str, check: Check) -> Answer:
 def _log_line(asked: str, known: KnownLine, match: re.Match[str]) -> Answer:
     # Codes in it are explained too.
     lines = [("means", known.meaning)]
-    if known.check is not None:
+    if known.id == "init-failed":
+        number = next(abs(int(group)) for group in match.groups() if group)
+        if number in set(Errno):
+            errno = _errno(asked, Errno(number))
+            lines += [("returned", f"-{errno.name}"), *errno.lines[1:]]
+    if known.check is not None and not known.meaning.startswith("Harmless"):
         lines.append(("check", f"{known.check}; `tdxctl explain {known.check}` has causes"))
     for number in (int(text, 16) for text in re.findall(r"\b0x([0-9a-f]{16})\b", match[0])):
         if number > _LARGEST_LEAF and base_status(number) is not None:

@@ -20,7 +20,7 @@ _COMPILED_VERSION = 1
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # What a description is read and checked by: the folders and modules that load.py imports from.
 _FOLDERS = ("platform", "seam", os.path.join("seam", "data"))
-_MODULES = ("errnos.py", "errors.py", "units.py")
+_MODULES = ("errnos.py", "errors.py", "records.py", "units.py")
 
 
 def key_of(text: DescriptionText, settings: tuple[str, ...]) -> str:
@@ -64,6 +64,13 @@ def _checksum(body: str) -> str:
 def _code() -> list[tuple[str, int, int]]:
     # In a checkout the code changes and the version does not. Time and size of the sources are
     # what Python itself decides by whether its compiled form of them is out of date.
+    try:
+        return _stamps()
+    except OSError:
+        return []  # installed without its sources, which then change with the version only
+
+
+def _stamps() -> list[tuple[str, int, int]]:
     found = []
     for folder in _FOLDERS:
         with os.scandir(os.path.join(_PACKAGE, folder)) as entries:

@@ -13,6 +13,7 @@ from tdxctl.units import printable
 SCHEMA = "tdxctl.diagnosis/1"
 _TELLING = (Verdict.WARN, Verdict.FAIL)
 _LABEL = 10
+_WHOLE_LOG = "get the whole log of a boot: dmesg, or journalctl -k -b, from `Linux version` on"
 
 
 def to_text(
@@ -24,6 +25,8 @@ def to_text(
     looks at. width: of a terminal, whose lines are wrapped under their texts.
     """
     lines = [f"TDX is {diagnosis.state.upper()}: {printable(diagnosis.summary)}"]
+    if diagnosis.boots > 1:
+        lines.append(f"The log holds {diagnosis.boots} boots: this is the last.")
     shown = [
         result
         for result in diagnosis.results
@@ -41,6 +44,8 @@ def to_text(
     deciding = diagnosis.deciding
     if deciding is not None and deciding.outcome.verdict is Verdict.FAIL:
         lines += ["", *_reason(deciding)]
+    if deciding is None:
+        lines += ["", _labelled("to do", _WHOLE_LOG)]
     if width is not None:
         lines = [part for line in lines for part in _wrapped(line, width)]
     return "\n".join(lines)

@@ -206,6 +206,50 @@ def test_old_maps_are_read(tmp_path: Path) -> None:
     ]
 
 
+def test_one_cpu_brought_up_is_the_first(tmp_path: Path) -> None:
+    text = BOOT_LOG.read_text().replace("2 nodes, 4 CPUs", "1 node, 1 CPU")
+    platform, text = _captured(("--dmesg", _file(tmp_path, "t.log", text)))
+    assert platform.cpus.online == (0,)
+    assert "  online: 0  #" in text
+
+
+def test_the_v5_era_count_of_a_madt_is_not_that_of_a_later_kernels_log(tmp_path: Path) -> None:
+    """Expect four slots that revision 5 says can never come online: v5 counts them."""
+    slots = [acpi.lapic(0, 0), *(acpi.lapic(i, i, flags=0) for i in range(1, 5))]
+    (tmp_path / "apic.dat").write_bytes(acpi.madt(slots, revision=5))
+    log = _file(tmp_path, "t.log", "CPU topo: Allowing 1 present CPUs plus 0 hotplug CPUs\n")
+    platform, text = _captured(("--dmesg", log), ("--acpi", tmp_path / "apic.dat"))
+    assert platform.cpus.disabled_cpus == 4
+    assert "auto  # the MADT, as the v5-era kernel counts; the log, as later ones do: 0" in text
+
+
+@pytest.mark.parametrize("name", ["2024", "null", "true", "1.0", "0x10", "my-server"])
+def test_any_name_and_description_is_text(name: str) -> None:
+    done = tdxctl(
+        "capture", "--dmesg", str(BOOT_LOG), "--name", name, "--description", "\U0001f600 a: #b"
+    )
+    loaded = yaml.safe_load(done.stdout)
+    assert (loaded["name"], loaded["description"]) == (name, "\U0001f600 a: #b")
+
+
+def test_overlapping_cmrs_lose_no_memory(tmp_path: Path) -> None:
+    log = _file(
+        tmp_path,
+        "t.log",
+        "virt/tdx: CMR: [0x100000, 0x80000000)\nvirt/tdx: CMR: [0x70000000, 0x90000000)\n",
+    )
+    platform, _ = _captured(("--dmesg", log))
+    assert [(r.start, r.end) for r in platform.memory.ranges] == [
+        (0x100000, 0x80000000),
+        (0x80000000, 0x90000000),
+    ]
+
+
+def test_standard_output_is_a_file_too() -> None:
+    done = tdxctl("capture", "--dmesg", str(BOOT_LOG), "-o", "/dev/stdout")
+    assert (done.returncode, done.stdout.splitlines()[1]) == (0, "schema: tdxctl.platform/1")
+
+
 def test_the_map_of_linux_7_is_read(tmp_path: Path) -> None:
     log = _file(
         tmp_path,

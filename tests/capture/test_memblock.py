@@ -96,6 +96,19 @@ def test_an_srat_that_gives_memory_to_two_nodes_is_not_used() -> None:
     assert odd == "the SRAT gives memory to two nodes: all memory is of node 0"
 
 
+def test_a_node_inside_another_is_seen_behind_a_smaller_entry() -> None:
+    """
+    SRAT  |------------ node 0 -------------|
+             |- node 0 -|    |-- node 1 ----|
+
+    Expect the contradiction to be seen, although the entries beside each other are of one node.
+    """
+    srat = [Block(0, 2 * GIB, 0), Block(MIB, 2 * MIB, 0), Block(GIB, 2 * GIB, 1)]
+    blocks, odd = with_nodes([(MIB, 2 * GIB)], srat)
+    assert blocks == [Block(MIB, 2 * GIB, 0)]
+    assert odd == "the SRAT gives memory to two nodes: all memory is of node 0"
+
+
 def test_without_an_srat_all_memory_is_of_node_0() -> None:
     blocks, odd = with_nodes([(GIB, 2 * GIB)], [])
     assert blocks == [Block(GIB, 2 * GIB, 0)]

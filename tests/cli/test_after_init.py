@@ -204,6 +204,20 @@ def test_a_driver_s_memory_is_refused_by_v5(tmp_path: Path) -> None:
     )
 
 
+def test_kexec_goes_on_when_the_module_is_gone(tmp_path: Path) -> None:
+    """Expect the failed SEAMCALL to be printed, and the kernel to be booted anew."""
+    m = Session(tmp_path, "2026-06")
+    m("module", "unload")
+    code, text = m("kexec")
+    assert (code, text.splitlines()[0][:13]) == (0, "m: kexec: ok,")
+
+
+def test_hotplug_takes_a_range_where_there_is_one_to_take(tmp_path: Path) -> None:
+    m = Session(tmp_path, "6.8")
+    assert m("hotplug", "add-memory")[0] == 2
+    assert m("hotplug", "cpu-add", "4GiB+1GiB")[0] == 2
+
+
 def test_kexec_leaves_the_module_as_it_is(tmp_path: Path) -> None:
     """The new v5 kernel fails at its first SEAMCALL; WBINVD on each CPU was the old one's last."""
     m = Session(tmp_path, "v5")

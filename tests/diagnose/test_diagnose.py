@@ -409,8 +409,24 @@ FAILURES = [
         "failed",
         "initialized",
         "the initialization failed with -EINVAL",
-        "the TDX module is too old for this kernel",
+        "an earlier attempt failed",
         id="an-errno-alone",
+    ),
+    pytest.param(
+        "virt/tdx: module initialization failed (-28)\n",
+        "failed",
+        "initialized",
+        "the initialization failed with -ENOSPC",
+        "firmware tables cut low memory",
+        id="enospc-alone",
+    ),
+    pytest.param(
+        "virt/tdx: module initialization failed (-5)\n",
+        "failed",
+        "initialized",
+        "the initialization failed with -EIO",
+        "a SEAMCALL failed: the line above says which",
+        id="eio-alone",
     ),
     pytest.param(
         "[    1.0] tdx: Guest detected\n",
@@ -559,6 +575,32 @@ def test_a_whole_log_that_ends_before_kvm_is_loaded_is_unknown() -> None:
     assert later.deciding.check.id == "init-attempt"
 
 
+@pytest.mark.parametrize(
+    "failure",
+    [
+        "tdx: Unable to initialize the TDX module when there's offline CPU(s).",
+        "tdx: not enabled by BIOS.",
+        "virt/tdx: module not loaded",
+        "virt/tdx: initialization failed: TDMRs exhausted.",
+        "virt/tdx: initialization failed: TDMR [0x0, 0x40000000): reserved areas exhausted.",
+        "tdx: Firmware bug: No valid CMR.",
+        "virt/tdx: frame pointer (RBP) clobber bug present, upgrade TDX module",
+        "virt/tdx: module initialization failed (-12)",
+        "virt/tdx: SEAMCALL (0x0000000000000023) failed: 0xc000092000000122",
+    ],
+)
+def test_a_failure_before_a_success_was_mended(failure: str) -> None:
+    """Expect a retry that succeeds to count, and one that fails after it to count too."""
+    assert _diagnose(f"{failure}\n{DONE}").state == "initialized"
+
+
+def test_the_last_of_a_parameter_counts_and_quotes_keep_words_together() -> None:
+    off = _diagnose("[    0.0] Command line: kvm_intel.tdx=1 kvm_intel.tdx=0\n" + BIOS)
+    assert _outcome(off, "command-line").verdict is Verdict.FAIL
+    quoted = _diagnose('[    0.0] Command line: foo.note="x tdx y" kvm_intel.tdx=1\n' + BIOS)
+    assert _outcome(quoted, "command-line").verdict is Verdict.PASS
+
+
 def test_one_cause_is_told_once() -> None:
     """Expect everything after hibernation to be skipped, not to fail as well."""
     found = _diagnose(BIOS + "virt/tdx: initialization failed: Hibernation support is enabled\n")
@@ -597,6 +639,13 @@ def test_what_kvm_lacks_is_a_warning() -> None:
     found = _diagnose(DONE + "[   99.0] TDX requires TDP MMU.  Please enable TDP MMU for TDX.\n")
     assert found.state == "initialized"
     assert _outcome(found, "kvm").verdict is Verdict.WARN
+
+
+def test_of_two_boots_the_last_is_told_of() -> None:
+    text = BOOT + DONE + BOOT + UP + BIOS + "[    8.1] virt/tdx: module not loaded\n"
+    found = _diagnose(text)
+    assert (found.state, found.boots) == ("failed", 2)
+    assert to_text(found).split("\n")[1] == "The log holds 2 boots: this is the last."
 
 
 def test_a_log_that_is_cut_is_unknown_not_failed() -> None:
@@ -734,6 +783,18 @@ def test_explain_knows_lines_of_a_log() -> None:
     piped = tdxctl("explain", "-", stdin="virt/tdx: module not loaded\n-28\n")
     assert piped.stdout.startswith("not-loaded\n")
     assert "\nENOSPC\n" in piped.stdout
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["", "[   19.324236] ", "[Fri Sep 20 12:34:56 2024] ", "Nov 22 18:56:15 a-host kernel: "],
+)
+def test_explain_reads_lines_as_tools_print_them(prefix: str) -> None:
+    line = f"{prefix}virt/tdx: module initialization failed (-28)"
+    for done in (tdxctl("explain", line), tdxctl("explain", "-", stdin=f"{line}\n")):
+        assert done.returncode == 0
+        assert "  returned:    -ENOSPC\n" in done.stdout
+        assert "  to do:       fewer memory regions and holes" in done.stdout
 
 
 def test_explain_suggests_a_check() -> None:

@@ -91,8 +91,9 @@ def test_a_key_is_of_all_that_the_platform_depends_on(monkeypatch: pytest.Monkey
 def test_a_key_changes_with_the_code_that_reads_descriptions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Expect an edit in any module that load.py imports from to make another key."""
-    read_by = ["errnos.py", "errors.py", "units.py", "platform/model.py", "seam/versions.py"]
+    """Expect an edit in a module that descriptions are read by to make another key."""
+    read_by = ["errnos.py", "errors.py", "records.py", "units.py"]
+    read_by += ["platform/model.py", "seam/versions.py"]
     for name in [*read_by, "seam/data/platform-1.5.25.json", "machine.py"]:
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -106,6 +107,23 @@ def test_a_key_changes_with_the_code_that_reads_descriptions(
     assert len(keys) == 1 + len(read_by)
     os.utime(tmp_path / "machine.py", (9, 9))
     assert compiled.key_of(TEXT, ()) in keys
+
+
+def test_the_key_covers_every_module_that_reads_descriptions() -> None:
+    code = "import sys, tdxctl.platform.load; print(*(m.__file__ for m in sys.modules.values() "
+    code += "if m.__name__.startswith('tdxctl.')), sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    loaded = {Path(line).name for line in done.stdout.split()}
+    assert loaded <= {name for name, _, _ in compiled._stamps()}
+
+
+def test_a_long_compiled_description_is_not_kept(state: Path) -> None:
+    text = "cpus: {madt: [{apic_id: 0-8191}]}\nmemory: {ranges: []}\n"
+    assert tdxctl("boot", "--platform", "-", stdin=text).returncode == 0
+    tables = _sql(state, "SELECT name FROM sqlite_master WHERE name = 'compiled'")
+    assert not tables or _keys(state) == []
 
 
 def test_init_and_boot_keep_what_others_only_read(state: Path) -> None:

@@ -75,6 +75,15 @@ def test_a_folder_that_is_a_file(state: Path) -> None:
     assert state.read_text() == "mine"
 
 
+def test_readers_see_a_folder_that_is_a_file_too(state: Path) -> None:
+    """Expect what is in the way to be named, and not that there is no machine."""
+    state.parent.mkdir(exist_ok=True)
+    state.write_text("")
+    done = tdxctl("status")
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "is not a folder" in done.stderr
+
+
 def test_a_store_that_is_a_folder(state: Path) -> None:
     (state / STORE).mkdir(parents=True)
     lines = _error_of("init", "--platform", "small")
