@@ -15,6 +15,7 @@ from enum import IntEnum
 from tdxctl.capture.acpi import AcpiTable
 from tdxctl.capture.findings import Findings, LocalApic
 from tdxctl.errors import FirmwareDataError
+from tdxctl.platform.description import MAX_CPUS
 
 _FIRST_ENTRY = 44  # the header, the local APICs' address, flags
 _ENABLED, _ONLINE_CAPABLE = 1, 2
@@ -22,8 +23,6 @@ _ENABLED, _ONLINE_CAPABLE = 1, 2
 NO_LAPIC, NO_X2APIC = 0xFF, 0xFFFFFFFF
 #: Revisions from this on say which slots that are not enabled can be brought online.
 _ONLINE_CAPABLE_REVISION = 5
-#: As many CPUs as a description may have.
-MAX_APICS = 8192
 
 
 class EntryType(IntEnum):
@@ -120,11 +119,11 @@ def parse_madt(table: AcpiTable) -> Madt:
             _, _, _, apic_id, flags, uid = fields  # type, length, reserved, id, flags, UID
         enabled, capable = bool(flags & _ENABLED), bool(flags & _ONLINE_CAPABLE)
         entries.append(ApicEntry(entry_type, uid, apic_id, enabled, capable))
-        if len(entries) > MAX_APICS * 2:
+        if len(entries) > MAX_CPUS * 2:
             raise FirmwareDataError(
                 "MADT: more CPUs than any machine has",
                 file=table.where,
-                detail=f"offset {offset:#x}: expected at most {MAX_APICS} local APICs",
+                detail=f"offset {offset:#x}: expected at most {MAX_CPUS} local APICs",
             )
     return Madt(table.revision, tuple(entries), tuple(sorted(types.items())))
 
@@ -172,11 +171,11 @@ def madt_findings(table: AcpiTable) -> Findings:
     """What a MADT shows: the CPUs. Raises FirmwareDataError."""
     madt = parse_madt(table)
     slots = madt.slots()
-    if len(slots) > MAX_APICS:
+    if len(slots) > MAX_CPUS:
         raise FirmwareDataError(
             "MADT: more CPUs than any machine has",
             file=table.where,
-            detail=f"expected at most {MAX_APICS} APIC ids, got {len(slots)}",
+            detail=f"expected at most {MAX_CPUS} APIC ids, got {len(slots)}",
         )
     return Findings(
         source="the MADT",

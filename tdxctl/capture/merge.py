@@ -14,12 +14,16 @@ from typing import Any
 from tdxctl.capture.findings import Block, Findings, LocalApic, ModuleShown
 from tdxctl.capture.memblock import with_nodes
 from tdxctl.errors import FirmwareDataError
-from tdxctl.platform.description import Seamrr
+from tdxctl.platform.description import (
+    MAX_CMRS,
+    MAX_CPUS,
+    MAX_NODE,
+    MAX_PACKAGE,
+    MAX_RANGES,
+    Seamrr,
+)
 from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_4G, SZ_32M, counted
 
-#: As many as a description may have.
-MAX_RANGES, MAX_CPUS, MAX_CMRS = 4096, 8192, 32
-_LARGEST_NODE, _LARGEST_PACKAGE = 1023, 31
 _ASSUMED_MKTME, _ASSUMED_TDX = 31, 32
 
 
@@ -239,7 +243,7 @@ def _packages(merged: _Merged, apics: list[LocalApic]) -> list[int]:
     # The package of each slot.
     package_of = merged.value("package_of") or ()
     enabled = [apic for apic in apics if apic.enabled]
-    if len(package_of) == len(enabled) and max(package_of) <= _LARGEST_PACKAGE:
+    if len(package_of) == len(enabled) and max(package_of) <= MAX_PACKAGE:
         merged.origins["package"] = merged.source("package_of")
         numbers = iter(package_of)
         known = [next(numbers) if apic.enabled else None for apic in apics]
@@ -248,7 +252,7 @@ def _packages(merged: _Merged, apics: list[LocalApic]) -> list[int]:
     if count == 1:
         merged.origins["package"] = f"{merged.source('packages')}: there is one"
         return [0] * len(apics)
-    if count is not None and 1 < count <= _LARGEST_PACKAGE + 1:
+    if count is not None and 1 < count <= MAX_PACKAGE + 1:
         ids = sorted(apic.apic_id for apic in enabled)
         shift = next((s for s in range(32) if len({i >> s for i in ids}) == count), None)
         if shift is not None and merged.shown("apics") | merged.shown("cpu_nodes"):
@@ -260,7 +264,7 @@ def _packages(merged: _Merged, apics: list[LocalApic]) -> list[int]:
         merged.origins["package"] = f"{merged.source('packages')}: {count}, which is not shown"
         return [index * count // len(apics) for index in range(len(apics))]
     nodes = [apic.node for apic in apics if apic.enabled]
-    if nodes and all(node is not None and node <= _LARGEST_PACKAGE for node in nodes):
+    if nodes and all(node is not None and node <= MAX_PACKAGE for node in nodes):
         merged.origins["package"] = "not shown: a NUMA node with CPUs is taken for one"
         return [apic.node or 0 for apic in apics]
     merged.origins["package"] = "not shown: all CPUs are in one"
@@ -317,12 +321,11 @@ def _memory(merged: _Merged) -> tuple[Block, ...]:
             file=merged.name,
             detail=f"expected its end 32 MiB below 2^52 or lower, got {blocks[-1].end:#x}",
         )
-    if len(blocks) > MAX_RANGES or any(block.node > _LARGEST_NODE for block in blocks):
+    if len(blocks) > MAX_RANGES or any(block.node > MAX_NODE for block in blocks):
         raise FirmwareDataError(
             "shows more memory ranges than a description may have",
             file=merged.name,
-            detail=f"expected at most {MAX_RANGES} and nodes up to {_LARGEST_NODE}, "
-            f"got {len(blocks)}",
+            detail=f"expected at most {MAX_RANGES} and nodes up to {MAX_NODE}, got {len(blocks)}",
         )
     return tuple(blocks)
 

@@ -16,12 +16,11 @@ from tdxctl.capture.acpi import AcpiTable
 from tdxctl.capture.findings import Block, Findings
 from tdxctl.capture.madt import NO_X2APIC, require_length, structures
 from tdxctl.errors import FirmwareDataError
+from tdxctl.platform.description import MAX_RANGES
 from tdxctl.units import MAX_PHYSICAL_ADDRESS
 
 _FIRST_ENTRY = 48  # the header, 12 reserved bytes
 _ENABLED, _HOTPLUG, _NONVOLATILE = 1, 2, 4
-#: As many ranges as a description may have.
-MAX_MEMORY = 4096
 
 
 class EntryType(IntEnum):
@@ -108,11 +107,11 @@ def parse_srat(table: AcpiTable) -> Srat:
                 # type, length, domain, reserved, base, length, reserved, flags, reserved
                 _, _, domain, _, base, size, _, flags, _ = fields
                 memory.append(_memory(_domain(table, domain), base, size, flags))
-        if len(memory) > MAX_MEMORY:
+        if len(memory) > MAX_RANGES:
             raise FirmwareDataError(
                 "SRAT: more memory ranges than any machine has",
                 file=table.where,
-                detail=f"offset {offset:#x}: expected at most {MAX_MEMORY}",
+                detail=f"offset {offset:#x}: expected at most {MAX_RANGES}",
             )
     return Srat(table.revision, tuple(cpus), tuple(memory), tuple(sorted(types.items())))
 

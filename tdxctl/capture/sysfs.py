@@ -12,9 +12,9 @@ from tdxctl.capture.iomem import read_iomem
 from tdxctl.capture.memblock import as_memblock
 from tdxctl.capture.tables import table_findings
 from tdxctl.errors import FirmwareDataError, TdxctlError, UsageError
+from tdxctl.platform.description import MAX_CPUS
 from tdxctl.units import MAX_PHYSICAL_ADDRESS, counted, parse_cpulist, printable
 
-_MAX_CPUS = 8192
 _MAX_ENTRIES = 65536
 _LARGEST_VALUE = 1 << 20
 _CPU = re.compile(r"cpu(\d{1,5})", re.ASCII)
@@ -75,11 +75,11 @@ def _cpus(root: str) -> Findings:
         raise FirmwareDataError(
             "shows no CPUs", file=base, detail="expected `present`, or folders cpu0, cpu1, ..."
         )
-    if len(present) > _MAX_CPUS or len(numbers) > _MAX_CPUS:
+    if len(present) > MAX_CPUS or len(numbers) > MAX_CPUS:
         raise FirmwareDataError(
             "shows more CPUs than any machine has",
             file=base,
-            detail=f"expected at most {_MAX_CPUS}, got {max(len(present), len(numbers))}",
+            detail=f"expected at most {MAX_CPUS}, got {max(len(present), len(numbers))}",
         )
     online = _cpulist(base, "online")
     if online is None:
@@ -167,7 +167,7 @@ def _cpulist(*path: str) -> list[int] | None:
     if not text:
         return None
     try:
-        return sorted(set(parse_cpulist(text, limit=_MAX_CPUS)))
+        return sorted(set(parse_cpulist(text, limit=MAX_CPUS)))
     except ValueError as error:
         raise FirmwareDataError(
             f"is not a list of CPUs: it {error}", file=os.path.join(*path)

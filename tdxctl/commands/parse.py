@@ -8,6 +8,7 @@ import re
 import sys
 
 from tdxctl.errors import UsageError
+from tdxctl.platform.description import MAX_CPUS
 from tdxctl.units import (
     MAX_PHYSICAL_ADDRESS,
     NAME_PATTERN,
@@ -17,14 +18,13 @@ from tdxctl.units import (
     printable,
 )
 
-_MAX_CPUS = 8192
 _IMAGE_HEADER = 4096
 
 
 def cpulist(text: str) -> list[int]:
     """The CPUs of a cpulist, at least one. Raises UsageError."""
     try:
-        cpus = parse_cpulist(text, limit=_MAX_CPUS)
+        cpus = parse_cpulist(text, limit=MAX_CPUS)
     except ValueError as error:
         raise UsageError(f"the CPU list '{printable(text)}' {error}") from None
     if not cpus:

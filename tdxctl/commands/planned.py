@@ -11,10 +11,9 @@ from tdxctl.errors import UsageError
 from tdxctl.host.kernels import KERNELS, KernelId, find_kernel
 from tdxctl.plan import PlatformPlan, plan
 from tdxctl.platform.changes import with_hole, with_memory_added
+from tdxctl.platform.description import MAX_NODE
 from tdxctl.progress import say, shown
 from tdxctl.units import parse_size, printable
-
-_MAX_NODE = 1023
 
 
 def planned(
@@ -48,7 +47,7 @@ def _told(kernels: tuple[KernelId, ...]) -> Iterator[KernelId]:
 def _size_at_node(text: str) -> tuple[int, int]:
     size, separator, node = text.partition("@")
     try:
-        if not separator or not node.isdecimal() or int(node) > _MAX_NODE or not parse_size(size):
+        if not separator or not node.isdecimal() or int(node) > MAX_NODE or not parse_size(size):
             raise ValueError
         return parse_size(size), int(node)
     except ValueError:

@@ -7,10 +7,8 @@ from dataclasses import replace
 
 from tdxctl.errors import UsageError
 from tdxctl.platform.cmrs import auto_seamrr
-from tdxctl.platform.description import MemoryRange, Platform
+from tdxctl.platform.description import MAX_CMRS, MemoryRange, Platform
 from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_4G
-
-_MAX_CMRS = 32
 
 
 def with_memory_added(platform: Platform, size: int, node: int) -> Platform:
@@ -24,7 +22,7 @@ def with_memory_added(platform: Platform, size: int, node: int) -> Platform:
     start = max([top, SZ_4G, *(base + length for base, length in memory.cmrs if length)])
     end = start + size
     cmrs = tuple(cmr for cmr in memory.cmrs if cmr[1])
-    if len(cmrs) == _MAX_CMRS:
+    if len(cmrs) == MAX_CMRS:
         raise UsageError("there is no CMR left for more memory: the platform has all 32")
     stood_on_top = (firmware.seamrr_base, firmware.seamrr_size) == auto_seamrr(top)
     base, length = auto_seamrr(end)

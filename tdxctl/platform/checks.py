@@ -12,12 +12,11 @@ from itertools import pairwise
 from typing import Any
 
 from tdxctl.platform.cmrs import MAX_RUNS_ABOVE_4G, auto_seamrr, runs_above_4g
+from tdxctl.platform.description import MAX_CPUS, MAX_RANGES
 from tdxctl.platform.fields import (
     ADDRESS,
     END,
     FEATURES_HINT,
-    MAX_CPUS,
-    MAX_RANGES,
     MSR,
     SIZE,
     U32,

@@ -17,6 +17,11 @@ from tdxctl.records import record
 
 SCHEMA = "tdxctl.platform/1"
 
+#: What a description may have at most: CPUs, memory ranges, CMRs, and the largest numbers of a node
+#: and of a package.
+MAX_CPUS, MAX_RANGES, MAX_CMRS = 8192, 4096, 32
+MAX_NODE, MAX_PACKAGE = 1023, 31
+
 
 class Seamrr(StrEnum):
     """How firmware left the SEAM range registers."""

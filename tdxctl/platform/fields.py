@@ -11,6 +11,7 @@ from typing import Any
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from tdxctl.errnos import Errno
+from tdxctl.platform.description import MAX_CPUS
 from tdxctl.platform.source import MAX_DIGITS, UNREADABLE
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.msrs import MSRS, parse_msr
@@ -27,11 +28,6 @@ from tdxctl.units import (
     parse_size,
 )
 
-MAX_CPUS = 8192
-MAX_RANGES = 4096
-MAX_CMRS = 32
-MAX_NODE = 1023
-MAX_PACKAGE = 31
 MIN_KEYID_BITS, MAX_KEYID_BITS = 6, 15
 #: 0xFFFFFFFF is the x2APIC broadcast id.
 MAX_APIC_ID = U32_MASK - 1

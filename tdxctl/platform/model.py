@@ -10,7 +10,16 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from tdxctl.platform.description import SCHEMA, Checks, Seamrr
+from tdxctl.platform.description import (
+    MAX_CMRS,
+    MAX_CPUS,
+    MAX_NODE,
+    MAX_PACKAGE,
+    MAX_RANGES,
+    SCHEMA,
+    Checks,
+    Seamrr,
+)
 from tdxctl.platform.fields import (
     ADDRESS,
     BRANCH_MARK,
@@ -20,12 +29,7 @@ from tdxctl.platform.fields import (
     ERRNO,
     FLAG,
     LEAF,
-    MAX_CMRS,
-    MAX_CPUS,
     MAX_KEYID_BITS,
-    MAX_NODE,
-    MAX_PACKAGE,
-    MAX_RANGES,
     MIN_KEYID_BITS,
     MSR,
     NAME,

@@ -21,11 +21,10 @@ from tdxctl.platform.calls import (
     TableEntry,
     WriteEntry,
 )
-from tdxctl.platform.description import RuntimeFault
+from tdxctl.platform.description import MAX_CPUS, RuntimeFault
 from tdxctl.platform.fields import (
     ADDRESS,
     BRANCH_MARK,
-    MAX_CPUS,
     NAME,
     WANTED,
     Checked,

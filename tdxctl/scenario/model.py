@@ -11,11 +11,11 @@ from tdxctl.errnos import Errno
 from tdxctl.errors import UsageError
 from tdxctl.host.kernels import DEFAULT_KERNEL, KERNELS, find_kernel
 from tdxctl.host.steps import PRECONDITION, SHUTDOWN, SIX_STEPS
+from tdxctl.platform.description import MAX_CPUS
 from tdxctl.platform.fields import (
     BRANCH_MARK,
     FLAG,
     LEAF,
-    MAX_CPUS,
     NAME,
     TEXT,
     WANTED,
