@@ -8,11 +8,11 @@ the value that stands there instead.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from tdxctl.capture.findings import Block, Findings, LocalApic, ModuleShown
 from tdxctl.capture.memblock import with_nodes
+from tdxctl.capture.merged import Merged
 from tdxctl.errors import FirmwareDataError
 from tdxctl.platform.description import (
     MAX_CMRS,
@@ -62,22 +62,12 @@ class Captured:
     warnings: tuple[str, ...]
 
 
-# In words; the others are not compared, or not shown twice.
-_COMPARED = {
-    "blocks": "memory ranges",
-    "present": "number of CPUs",
-    "keyids": "TDX KeyIDs",
-    "cpu": "CPU models",
-    "cmrs": "CMRs",
-}
-
-
 def merge(findings: list[Findings], *, assume_tdx: bool) -> Captured:
     """One platform of what the sources show, the first of them first.
 
     Raises FirmwareDataError where they show no part of a platform, or one too large.
     """
-    merged = _Merged(findings)
+    merged = Merged(findings)
     if not any(merged.shown(part) for part in _PARTS):
         raise FirmwareDataError(
             "shows no part of a platform",
@@ -127,50 +117,7 @@ _PARTS = (
 )
 
 
-class _Merged:
-    # The first value of each field, and who shows it.
-
-    def __init__(self, findings: list[Findings]) -> None:
-        self._values: dict[str, Any] = {}
-        self._sources: dict[str, str] = {}
-        self.name = findings[0].source if findings else "nothing"
-        names = {found.source for found in findings}
-        self.only = self.name if len(names) == 1 else None
-        self.conflicts: list[str] = []
-        self.warnings: list[str] = []
-        self.origins: dict[str, str] = {}
-        self.firmware = (Seamrr.ABSENT, 0, 0)
-        for found in findings:
-            self.warnings += found.warnings
-            for field in fields(found):
-                if field.name not in ("source", "warnings"):
-                    self._take(field.name, getattr(found, field.name), found.source)
-
-    def _take(self, name: str, value: Any, source: str) -> None:
-        if value is None or value == ():
-            return
-        if name not in self._values:
-            self._values[name], self._sources[name] = value, source
-        elif name in _COMPARED and value != self._values[name]:
-            self.conflicts.append(
-                f"{self._sources[name]} and {source} show different {_COMPARED[name]}: "
-                f"{self._sources[name]} is taken"
-            )
-
-    def shown(self, name: str) -> bool:
-        """Whether a source shows it."""
-        return name in self._values
-
-    def value(self, name: str) -> Any:
-        """What the first source shows, or None, or the empty tuple."""
-        return self._values.get(name)
-
-    def source(self, name: str) -> str:
-        """Who shows it."""
-        return self._sources[name]
-
-
-def _cpus(merged: _Merged) -> tuple[tuple[CpuSlot, ...], int | None]:
+def _cpus(merged: Merged) -> tuple[tuple[CpuSlot, ...], int | None]:
     # The slots of the MADT, and the number of disabled ones where it is not that of the slots.
     apics = _apics(merged)
     listed = sum(not apic.enabled for apic in apics)
@@ -183,7 +130,7 @@ def _cpus(merged: _Merged) -> tuple[tuple[CpuSlot, ...], int | None]:
     return slots, None if disabled in (None, listed) else disabled
 
 
-def _disabled(merged: _Merged) -> int | None:
+def _disabled(merged: Merged) -> int | None:
     # The number that the v5 era counts, else that of later kernels.
     disabled, later = merged.value("not_enabled"), merged.value("not_enabled_later")
     if disabled is not None:
@@ -199,7 +146,7 @@ def _disabled(merged: _Merged) -> int | None:
     return None
 
 
-def _apics(merged: _Merged) -> list[LocalApic]:
+def _apics(merged: Merged) -> list[LocalApic]:
     nodes = dict(merged.value("cpu_nodes") or ())
     present = merged.value("present")
     if apics := merged.value("apics"):
@@ -239,7 +186,7 @@ def _apics(merged: _Merged) -> list[LocalApic]:
     return [LocalApic(0, enabled=True)]
 
 
-def _packages(merged: _Merged, apics: list[LocalApic]) -> list[int]:
+def _packages(merged: Merged, apics: list[LocalApic]) -> list[int]:
     # The package of each slot.
     package_of = merged.value("package_of") or ()
     enabled = [apic for apic in apics if apic.enabled]
@@ -271,7 +218,7 @@ def _packages(merged: _Merged, apics: list[LocalApic]) -> list[int]:
     return [0] * len(apics)
 
 
-def _online(merged: _Merged, enabled: int) -> tuple[int, ...] | None:
+def _online(merged: Merged, enabled: int) -> tuple[int, ...] | None:
     online = merged.value("online")
     if online is not None and merged.value("present") == enabled:
         merged.origins["online"] = f"{merged.source('online')}: present and online"
@@ -288,7 +235,7 @@ def _online(merged: _Merged, enabled: int) -> tuple[int, ...] | None:
     return None
 
 
-def _memory(merged: _Merged) -> tuple[Block, ...]:
+def _memory(merged: Merged) -> tuple[Block, ...]:
     """The memory ranges, from the best source there is."""
     if merged.shown("blocks"):
         merged.origins["ranges"] = f"{merged.source('blocks')}: early memory node ranges (memblock)"
@@ -330,7 +277,7 @@ def _memory(merged: _Merged) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _lost_above(merged: _Merged, blocks: list[Block]) -> list[Block]:
+def _lost_above(merged: Merged, blocks: list[Block]) -> list[Block]:
     # A map that ends below 4 GiB beside CMRs that do not is one whose rest was left out.
     above = [cmr for cmr in sorted(merged.value("cmrs") or ()) if cmr[0] >= SZ_4G]
     if not above or not blocks or blocks[-1].end > SZ_4G:
@@ -350,7 +297,7 @@ def _disjoint(ranges: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
             last = end
 
 
-def _node_of(merged: _Merged, address: int) -> int:
+def _node_of(merged: Merged, address: int) -> int:
     # A CMR above 4 GiB that begins where no other ends is most often another node's; which is
     # not shown, so the SRAT says or node 0 it is.
     for block in merged.value("affinity") or ():
@@ -359,7 +306,7 @@ def _node_of(merged: _Merged, address: int) -> int:
     return 0
 
 
-def _firmware(merged: _Merged, *, assume_tdx: bool) -> bool:
+def _firmware(merged: Merged, *, assume_tdx: bool) -> bool:
     # Sets the firmware part; whether it is assumed.
     seamrr = merged.value("seamrr")
     keyids = merged.value("keyids")
@@ -393,7 +340,7 @@ def _firmware(merged: _Merged, *, assume_tdx: bool) -> bool:
     return False
 
 
-def _module(merged: _Merged) -> ModuleShown | None:
+def _module(merged: Merged) -> ModuleShown | None:
     module = merged.value("module")
     if module is None:
         merged.origins["module"] = "no source shows the TDX module: the default stands"
@@ -403,7 +350,7 @@ def _module(merged: _Merged) -> ModuleShown | None:
     return module
 
 
-def _cmrs(merged: _Merged) -> tuple[tuple[int, int], ...] | None:
+def _cmrs(merged: Merged) -> tuple[tuple[int, int], ...] | None:
     cmrs = merged.value("cmrs")
     if not cmrs:
         return None

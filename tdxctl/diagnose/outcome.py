@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tdxctl.capture.bootlog import LogLine
-from tdxctl.explain.checks import Check, KnownCause
+from tdxctl.explain.causes import KnownCause
+from tdxctl.explain.checks import Check
 
 
 class Verdict(StrEnum):

@@ -20,7 +20,8 @@ from tdxctl.diagnose.progress import (
     stands,
 )
 from tdxctl.errnos import Errno
-from tdxctl.explain.checks import BY_ID, KnownCause
+from tdxctl.explain.causes import KnownCause
+from tdxctl.explain.checks import BY_ID
 from tdxctl.seam.leaves import Leaf
 
 

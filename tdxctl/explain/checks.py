@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class KnownCause:
-    """Why a check fails, and the way out. seen: reports that show it, None where not counted."""
-
-    cause: str
-    way_out: str
-    seen: int | None = None
+from tdxctl.explain.causes import (
+    BIOS,
+    DIMMS,
+    HIBERNATION,
+    MISMATCH,
+    OLD_BIOS,
+    PARAMETER,
+    SGX,
+    SKU,
+    WRONG_KERNEL,
+    KnownCause,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,49 +41,6 @@ class Check:
 NOT_SUPPORTED, NOT_ENABLED = "not supported", "not enabled"
 NOT_STARTED, FAILED, RUNNING = "not started", "failed", "initialized"
 
-_BIOS = KnownCause(
-    "the BIOS is incomplete, or its options were set in the wrong order",
-    "enable TME, then TME-MT, then TDX and the SEAM loader, then the key split, then SGX: save and "
-    "reboot after each; memory not limited to 46 address bits, node interleaving off, x2APIC on; "
-    "update the BIOS",
-    12,
-)
-_DIMMS = KnownCause(
-    "the DIMMs are not populated symmetrically: TDX is greyed out in the BIOS",
-    "repopulate the DIMMs as the board's manual says",
-    5,
-)
-_SKU = KnownCause(
-    "the CPU has no TDX: not every model of a generation has it", "use a CPU with TDX", 4
-)
-_SGX = KnownCause(
-    "SGX is off: without it the CPU does not verify the SEAM loader", "enable SGX in the BIOS", 4
-)
-_OLD_BIOS = KnownCause(
-    "BIOS or microcode are too old for the TDX module",
-    "update the BIOS, or use the module that came with it",
-    3,
-)
-_MISMATCH = KnownCause(
-    "the TDX module is too old for this kernel, or the reverse",
-    "use a module and a kernel that match: update the BIOS or load a newer module",
-    6,
-)
-_WRONG_KERNEL = KnownCause(
-    "another kernel was booted than the one with TDX, often after an upgrade",
-    "choose the kernel with TDX in the boot loader, and make it the default",
-    6,
-)
-_PARAMETER = KnownCause(
-    "kvm_intel.tdx=1 is missing from the command line, or misspelt",
-    "kvm_intel.tdx=1 nohibernate on the command line (compare with /proc/cmdline), or "
-    "`options kvm_intel tdx=1` in /etc/modprobe.d",
-    6,
-)
-_HIBERNATION = KnownCause(
-    "the kernel was booted without nohibernate", "add nohibernate to the kernel's command line", 6
-)
-
 CHECKS = (
     Check(
         "host",
@@ -95,7 +56,7 @@ CHECKS = (
         "family and model of CPU 0",
         "host",
         NOT_SUPPORTED,
-        (_SKU,),
+        (SKU,),
     ),
     Check(
         "tme",
@@ -103,7 +64,7 @@ CHECKS = (
         "x86/tme, x86/mktme; MK_TME_ENABLED of a system report",
         "cpu",
         NOT_ENABLED,
-        (_BIOS, _SKU),
+        (BIOS, SKU),
     ),
     Check(
         "seamrr",
@@ -111,7 +72,7 @@ CHECKS = (
         "SEAMRR enabled (v5); SEAM_RR of a system report",
         "tme",
         NOT_ENABLED,
-        (_BIOS, _DIMMS, _SKU),
+        (BIOS, DIMMS, SKU),
     ),
     Check(
         "keyids",
@@ -120,13 +81,13 @@ CHECKS = (
         "seamrr",
         NOT_ENABLED,
         (
-            _BIOS,
+            BIOS,
             KnownCause(
                 "the key split leaves TDX one KeyID or none; OEMs name it differently",
                 "raise TME-MT/TDX key split in the BIOS",
                 4,
             ),
-            _SKU,
+            SKU,
         ),
     ),
     Check(
@@ -135,7 +96,7 @@ CHECKS = (
         "SGX_AND_MCHECK_STATUS of a system report",
         "keyids",
         NOT_ENABLED,
-        (_SGX, _BIOS),
+        (SGX, BIOS),
     ),
     Check(
         "kernel-support",
@@ -144,11 +105,11 @@ CHECKS = (
         "sgx",
         NOT_SUPPORTED,
         (
-            _WRONG_KERNEL,
+            WRONG_KERNEL,
             KnownCause(
                 "the kernel was built without CONFIG_INTEL_TDX_HOST", "use one that was built with"
             ),
-            _BIOS,
+            BIOS,
         ),
     ),
     Check(
@@ -157,7 +118,7 @@ CHECKS = (
         "initialization failed: Hibernation support is enabled",
         "kernel-support",
         NOT_STARTED,
-        (_HIBERNATION,),
+        (HIBERNATION,),
     ),
     Check(
         "x2apic",
@@ -200,7 +161,7 @@ CHECKS = (
         "kvm_intel.tdx= in the kernel's command line",
         "usable-memory",
         NOT_STARTED,
-        (_PARAMETER,),
+        (PARAMETER,),
     ),
     Check(
         "kvm-conditions",
@@ -239,13 +200,13 @@ CHECKS = (
         "cpus-online",
         NOT_STARTED,
         (
-            _SGX,
+            SGX,
             KnownCause(
                 "KVM gave up early: TDH.SYS.LP.INIT failed on one CPU, which prints nothing",
                 "look at /sys/module/kvm_intel/parameters/tdx; update BIOS and microcode",
                 4,
             ),
-            _PARAMETER,
+            PARAMETER,
             KnownCause("kvm_intel is not loaded", "modprobe kvm_intel tdx=1"),
         ),
     ),
@@ -255,7 +216,7 @@ CHECKS = (
         "not enabled by BIOS",
         "init-attempt",
         NOT_ENABLED,
-        (_SGX, _BIOS),
+        (SGX, BIOS),
     ),
     Check(
         "module-loaded",
@@ -269,7 +230,7 @@ CHECKS = (
                 "update the BIOS; or load a module from the EFI system partition",
                 4,
             ),
-            _SKU,
+            SKU,
         ),
     ),
     Check(
@@ -278,7 +239,7 @@ CHECKS = (
         "SEAMCALL failures of leaf 33",
         "module-loaded",
         FAILED,
-        (_OLD_BIOS, _MISMATCH),
+        (OLD_BIOS, MISMATCH),
     ),
     Check(
         "lp-init",
@@ -286,7 +247,7 @@ CHECKS = (
         "SEAMCALL failures of leaf 35",
         "sys-init",
         FAILED,
-        (_OLD_BIOS,),
+        (OLD_BIOS,),
     ),
     Check(
         "system-info",
@@ -294,7 +255,7 @@ CHECKS = (
         "SEAMCALL failures of leaves 32 and 34; the module's version",
         "lp-init",
         FAILED,
-        (_MISMATCH,),
+        (MISMATCH,),
     ),
     Check(
         "module-features",
@@ -302,7 +263,7 @@ CHECKS = (
         "NO_RBP_MOD",
         "system-info",
         FAILED,
-        (_MISMATCH,),
+        (MISMATCH,),
     ),
     Check(
         "cmrs",
@@ -388,7 +349,7 @@ CHECKS = (
         "module initialized, in all its wordings; the errno of a failure",
         "tdmr-init",
         FAILED,
-        (_MISMATCH, _OLD_BIOS),
+        (MISMATCH, OLD_BIOS),
     ),
     Check(
         "kvm",
