@@ -32,19 +32,20 @@ class _Line:
         except OSError:
             width = 80
         text = f"{self.doing[-1]}... {time.monotonic() - self.since:.0f} s"
-        self.is_drawn = self._write(f"\r{text[: width - 1]}\x1b[K") or self.is_drawn
+        # Before it is: Ctrl-C may come right behind the write.
+        self.is_drawn = True
+        self._write(f"\r{text[: width - 1]}\x1b[K")
 
     def erase(self) -> None:
         if self.is_drawn:
             self._write("\r\x1b[K")
         self.is_drawn = False
 
-    def _write(self, text: str) -> bool:
+    def _write(self, text: str) -> None:
         # A terminal that is stopped takes nothing: a machine's lock is not held for that.
         with suppress(OSError, ValueError):
             if select.select([], [_STDERR], [], 0)[1]:
-                return os.write(_STDERR, text.encode("ascii", "replace")) > 0
-        return False
+                os.write(_STDERR, text.encode("ascii", "replace"))
 
 
 _line = _Line()
