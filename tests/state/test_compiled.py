@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import sqlite3
 import subprocess
 import sys
@@ -257,17 +256,23 @@ def test_a_damaged_store_does_not_stop_a_plan(state: Path, kind: str) -> None:
 
 def test_a_killed_process_leaves_whole_entries(state: Path) -> None:
     """Expect every entry that is there to be a platform, and the next start to work."""
-    chance = random.Random(3)
+    journal = state / f"{STORE}-journal"  # is there as long as a transaction is
+    interrupted = 0
     for number in range(12):
         words = ("init", "--reboot", "--platform", "small", "--set", f"description=d{number}")
         process = subprocess.Popen(
             [sys.executable, "-m", "tdxctl", *words], stdout=subprocess.DEVNULL, cwd=ROOT
         )
-        time.sleep(chance.uniform(0.2, 0.5))
+        while process.poll() is None and not journal.exists():
+            pass
+        time.sleep(number / 1000)  # at its beginning, then ever later in it
         process.kill()
         process.wait()
+        interrupted += journal.exists()
+        assert _sql(state, "PRAGMA integrity_check") == [("ok",)]
+        assert not journal.exists()  # what was half done is undone
+    assert interrupted >= 1
     assert tdxctl("init", "--reboot", "--platform", "small").returncode == 0
     entries = _sql(state, "SELECT text FROM compiled")
     assert len(entries) >= 1
     assert all(compiled.from_text(text) is not None for (text,) in entries)
-    assert _sql(state, "PRAGMA integrity_check") == [("ok",)]
