@@ -13,6 +13,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import pydantic
 import pytest
 
 from tests.cli.runner import ROOT, tdxctl
@@ -148,6 +149,18 @@ def _loaded_at_start() -> set[str]:
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
     return set(done.stdout.split())
+
+
+def test_pydantic_takes_of_its_plugin_loader_what_main_gives_it() -> None:
+    """Expect `__main__`'s stand-in for the loader to have every name that is imported of it."""
+    taken = {
+        alias.name
+        for path in Path(pydantic.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").endswith("_loader")
+        for alias in node.names
+    }
+    assert taken == {"get_plugins"}
 
 
 def test_importing_the_package_imports_nothing() -> None:
