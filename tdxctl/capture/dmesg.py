@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a kernel's log shows of the machine: memory, CPUs, KeyIDs, the TDX module.
 
-Every wording since Linux 3.10 that the field notes or a collected log has; a message is
+Every wording since Linux 2.6.32 that the field notes or a collected log has; a message is
 searched for in its line, so that what a console put before it does not hide it.
 """
 
