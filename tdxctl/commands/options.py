@@ -21,6 +21,14 @@ platform_option = click.option(
     help="A description's file (with a / or ending in .yaml, .yml, .json), - for standard "
     "input, or the name of a shipped platform.",
 )
+#: For commands that look at a platform and never at the machine that is running.
+one_platform_option = click.option(
+    "--platform",
+    metavar="P",
+    required=True,
+    shell_complete=complete.platforms,
+    help="The platform, as of `init`.",
+)
 kernel_option = click.option(
     "--kernel",
     metavar="K",

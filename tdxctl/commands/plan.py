@@ -6,18 +6,12 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands import complete
-from tdxctl.commands.options import format_option, set_option
+from tdxctl.commands.options import format_option, one_platform_option, set_option
 from tdxctl.commands.output import print_text
 
 
 @click.command("plan")
-@click.option(
-    "--platform",
-    metavar="P",
-    required=True,
-    shell_complete=complete.platforms,
-    help="The platform, as of `init`.",
-)
+@one_platform_option
 @click.option(
     "--kernel",
     metavar="K",

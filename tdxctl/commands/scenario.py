@@ -7,20 +7,14 @@ import click
 
 from tdxctl.commands import complete
 from tdxctl.commands.choice import OneOf
-from tdxctl.commands.options import set_option
+from tdxctl.commands.options import one_platform_option, set_option
 from tdxctl.commands.output import print_text
 from tdxctl.host.kernels import DEFAULT_KERNEL
 
 
 @click.command("scenario")
 @click.argument("action", type=OneOf(["new"]))
-@click.option(
-    "--platform",
-    metavar="P",
-    required=True,
-    shell_complete=complete.platforms,
-    help="The platform, as of `init`.",
-)
+@one_platform_option
 @click.option(
     "--kernel",
     metavar="K",
