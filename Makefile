@@ -1,26 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-# Every verb sets up what it needs in .venv; nothing outside the checkout is touched.
+# Every verb sets up what it needs in the checkout; nothing outside it is touched.
+# CONTRIBUTING.md says when to use which.
 
 PYTHON ?= python3
+VENV ?= .venv
 FUZZ_SECONDS ?= 60
-VENV := .venv
 BIN := $(VENV)/bin
-# The floor of what can install dependency groups (PEP 735).
-PIP := pip>=25.1
+PIP := -m pip install --quiet --disable-pip-version-check
+PYTEST := -m pytest -n 2 --quiet
 
-.PHONY: help setup demo test lint fmt type check bench stress fuzz mutants dist clean
+.PHONY: help setup demo test lint fmt type check lock newest floor pythons bench stress fuzz \
+	mutants dist clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
 
-$(VENV)/.stamp: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(PIP)'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+# What is installed is what the lock names, pip and the build backend too, and nothing else.
+$(VENV)/.stamp: requirements.lock pyproject.toml
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python $(PIP) --no-deps --require-hashes --requirement requirements.lock
+	$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-setup: $(VENV)/.stamp  ## create .venv with tdxctl and its tools
+setup: $(VENV)/.stamp  ## create .venv with tdxctl and its tools, at the versions of the lock
 
 demo: setup  ## initialise one shipped platform, and see another fail
 	$(BIN)/tdxctl init --once --platform spr-2s-512g
@@ -28,7 +31,7 @@ demo: setup  ## initialise one shipped platform, and see another fail
 	$(BIN)/tdxctl init --once --platform emr-2s-256g-fragmented || test $$? -eq 1
 
 test: setup  ## the tests
-	$(BIN)/python -m pytest -n 2 --quiet
+	$(BIN)/python $(PYTEST)
 
 lint: setup  ## ruff: lint and format
 	$(BIN)/ruff check .
@@ -43,6 +46,26 @@ type: setup  ## mypy, strict
 
 check: test lint type  ## every gate, as CI runs them
 
+lock: setup  ## renew requirements.lock: the newest release of everything that pyproject allows
+	$(BIN)/python -m tools.locked_requirements | $(BIN)/uv pip compile --quiet --universal \
+		--upgrade --generate-hashes --group dev --custom-compile-command 'make lock' \
+		--output-file requirements.lock pyproject.toml -
+
+newest: setup  ## the suite with the newest release of everything: what users will meet
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/python $(PIP) --upgrade pip
+	.venv-newest/bin/python $(PIP) --editable . --group test
+	.venv-newest/bin/python $(PYTEST)
+
+floor: setup  ## the suite with the lowest versions that pyproject allows
+	$(PYTHON) -m venv --clear .venv-floor
+	$(BIN)/uv pip install --quiet --python .venv-floor --resolution lowest-direct \
+		--editable . --group test
+	.venv-floor/bin/python $(PYTEST)
+
+pythons: setup  ## the suite on every Python that is promised and found; mypy on the outermost
+	$(BIN)/python -m tools.pythons
+
 bench: setup  ## start-up and scaling, as ratios, from an installed wheel
 	$(BIN)/python -m tests.bench
 
@@ -50,14 +73,15 @@ stress: setup  ## many processes and killed ones on stored machines, for some mi
 	$(BIN)/python -m tests.stress
 
 fuzz: setup  ## readers of files fed with damaged input; FUZZ_SECONDS each, atheris where it is
-	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --group fuzz
+	-$(BIN)/python $(PIP) --group fuzz
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 mutants: setup  ## which small changes to the module's checks and the layout no test notices
 	$(BIN)/python -m tests.mutants
 
 dist: setup  ## a wheel in dist/
-	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --wheel-dir dist .
 
-clean:  ## remove .venv and what the tools leave behind
-	rm -rf $(VENV) .bench dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean:  ## remove the environments and what the tools leave behind
+	rm -rf .venv .venv-* .bench dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

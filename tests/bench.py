@@ -52,8 +52,8 @@ def install() -> Path:
     python = HOME / "venv" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", "--clear", HOME / "venv"], check=True)
     quiet = ("--quiet", "--disable-pip-version-check")
-    pip = (sys.executable, "-m", "pip", "wheel", *quiet, "--no-deps", "--wheel-dir")
-    subprocess.run([*pip, HOME / "dist", ROOT], check=True)
+    pip = (sys.executable, "-m", "pip", "wheel", *quiet, "--no-deps", "--no-build-isolation")
+    subprocess.run([*pip, "--wheel-dir", HOME / "dist", ROOT], check=True)
     wheel = max((HOME / "dist").glob("tdxctl-*.whl"), key=lambda path: path.stat().st_mtime)
     # By the pip of the checkout: what an older one writes as the command imports re.
     into = (sys.executable, "-m", "pip", "--python", python)
