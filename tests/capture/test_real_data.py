@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real logs and tables, where TDXCTL_REALDATA names a folder of them."""
+"""Real logs and tables: what a clone has of them, or all in the folder of TDXCTL_REALDATA."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +19,19 @@ from tdxctl.capture.memblock import with_nodes
 from tdxctl.capture.sources import capture
 from tdxctl.capture.srat import EntryType as SratEntryType
 from tdxctl.capture.srat import parse_srat
+from tests import real
 from tests.capture import acpi_tables as acpi
 from tests.cli.runner import ROOT
-
-_FOLDER = os.environ.get("TDXCTL_REALDATA")
-REAL = Path(_FOLDER) if _FOLDER else None
-needs_real_data = pytest.mark.skipif(REAL is None, reason="TDXCTL_REALDATA names no real data")
-
-
-def _files(pattern: str) -> list[Path]:
-    return sorted(REAL.glob(pattern)) if REAL is not None else []
 
 
 def _ids(path: Path) -> str:
     return path.name
 
 
-LOGS = _files("dmesg/*.dmesg.txt")
-TABLES = _files("acpi/*.bin")
+LOGS = real.files("dmesg/*.dmesg.txt")
+TABLES = real.files("acpi/*.bin")
+# The excerpt of a log has no node ranges, and nothing was measured for it.
+WHOLE_LOGS = [log for log in LOGS if not log.name.startswith("excerpt-")]
 
 
 def _captured(log: Path, *, assume_tdx: bool = False) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -73,7 +67,6 @@ COUNTS = {
 }
 
 
-@needs_real_data
 @pytest.mark.parametrize("log", LOGS, ids=_ids)
 def test_a_real_log_is_captured_without_loss(log: Path) -> None:
     platform = Platform.from_dict(_captured(log)[0])
@@ -84,13 +77,10 @@ def test_a_real_log_is_captured_without_loss(log: Path) -> None:
     )
 
 
-@needs_real_data
 @pytest.mark.parametrize("kernel", ["v5", "6.8"])
-@pytest.mark.parametrize("log", LOGS, ids=_ids)
+@pytest.mark.parametrize("log", WHOLE_LOGS, ids=_ids)
 def test_the_memory_map_alone_ends_as_measured(log: Path, kernel: str) -> None:
-    expected = _sidecar(log)["expect_memory_only"].get(kernel)
-    if expected is None:
-        pytest.skip("nothing was measured for it")
+    expected = _sidecar(log)["expect_memory_only"][kernel]
     data = _captured(log)[0]
     data["cpus"] |= {"online": "all", "disabled_cpus": 0}
     data["firmware"] = {"seamrr": "enabled", "mktme_keyids": 31, "tdx_keyids": 32}
@@ -104,7 +94,6 @@ def test_the_memory_map_alone_ends_as_measured(log: Path, kernel: str) -> None:
     )
 
 
-@needs_real_data
 @pytest.mark.parametrize("log", LOGS, ids=_ids)
 def test_as_captured_no_real_log_shows_tdx(log: Path) -> None:
     platform = Platform.from_dict(_captured(log)[0])
@@ -112,7 +101,6 @@ def test_as_captured_no_real_log_shows_tdx(log: Path) -> None:
         assert Machine.boot(platform, kernel).tdx_init().returned == -19
 
 
-@needs_real_data
 @pytest.mark.parametrize("log", LOGS, ids=_ids)
 def test_with_tdx_assumed_slots_that_are_not_enabled_stop_v5(log: Path) -> None:
     """Expect -EINVAL where the log shows some, and nothing in the way elsewhere."""
@@ -121,12 +109,10 @@ def test_with_tdx_assumed_slots_that_are_not_enabled_stop_v5(log: Path) -> None:
     assert Machine.boot(platform, "v5").tdx_init().returned == (-22 if not_enabled else 0)
 
 
-@needs_real_data
-@pytest.mark.parametrize("log", LOGS, ids=_ids)
+@pytest.mark.parametrize("log", WHOLE_LOGS, ids=_ids)
 def test_the_e820_map_cut_as_the_kernel_does_gives_the_kernels_own_ranges(log: Path) -> None:
     found = read_dmesg(read_log(log.read_bytes(), log.name))
-    if not found.blocks:
-        pytest.skip("the log shows no node ranges")
+    assert found.blocks
     assert with_nodes(found.usable, found.affinity)[0] == list(found.blocks)
 
 
@@ -165,7 +151,6 @@ def _srat_counts(table: AcpiTable) -> dict[str, object]:
     }
 
 
-@needs_real_data
 @pytest.mark.parametrize("form", ["binary", "acpidump"])
 @pytest.mark.parametrize("file", TABLES, ids=_ids)
 def test_a_real_table_has_the_counts_that_are_known_of_it(file: Path, form: str) -> None:
@@ -181,33 +166,32 @@ def test_a_real_table_has_the_counts_that_are_known_of_it(file: Path, form: str)
     assert capture([("--acpi", str(file))], name="t", assume_tdx=False, source=None)
 
 
-@needs_real_data
-@pytest.mark.parametrize("file", _files("sysfs/*.json"), ids=_ids)
-def test_a_real_sysfs_is_captured(file: Path, tmp_path: Path) -> None:
-    files = json.loads(file.read_text()).get("files")
-    if files is None:
-        pytest.skip("beside a file of another kind")
-    for name, text in files.items():
-        if name.startswith("sys/"):
-            path = tmp_path / name
+# Snapshot of a /sys -> its CPUs, and which of them are offline.
+CPUS = {
+    # Four of sixteen, which all are: where none is online, which are is not shown.
+    "hwloc-16em64t-4s2c2t-offlines": (4, []),
+    "hwloc-32intel64-2p8co2t_8ve": (32, []),
+    "hwloc-offline-cpu0-node0": (24, [0, 1, 2, 3, 21, 22, 23]),
+}
+
+
+@pytest.mark.parametrize("name", CPUS)
+def test_a_real_sysfs_is_captured(name: str, tmp_path: Path) -> None:
+    [file] = real.files(f"sysfs/{name}.json")
+    for path_in_it, text in json.loads(file.read_text())["files"].items():
+        if path_in_it.startswith("sys/"):
+            path = tmp_path / path_in_it
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-    if not (tmp_path / "sys" / "devices" / "system" / "cpu").is_dir():
-        pytest.skip("the snapshot has no CPUs")
     text, _ = capture([("--sysfs", str(tmp_path))], name="t", assume_tdx=False, source=None)
     platform = Platform.from_dict(yaml.safe_load(text))
-    offline = {
-        "hwloc-offline-cpu0-node0.json": [0, 1, 2, 3, 21, 22, 23],
-        "hwloc-32intel64-2p8co2t_8ve.json": [],
-    }
-    if file.name in offline:
-        present = range(len(platform.cpus.madt))
-        assert [cpu for cpu in present if cpu not in platform.cpus.online] == offline[file.name]
+    present = len(platform.cpus.madt)
+    offline = [cpu for cpu in range(present) if cpu not in platform.cpus.online]
+    assert (present, offline) == CPUS[name]
 
 
-@needs_real_data
 def test_a_real_iomem_is_captured() -> None:
-    [file] = _files("sysfs/*iomem.txt")
+    [file] = real.files("sysfs/*iomem.txt")
     text, _ = capture([("--iomem", str(file))], name="t", assume_tdx=False, source=None)
     platform = Platform.from_dict(yaml.safe_load(text))
     assert [(hex(r.start), hex(r.end)) for r in platform.memory.ranges] == [
@@ -228,15 +212,13 @@ SHIPPED = {
 }
 
 
-@needs_real_data
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_platform_is_what_capture_makes_of_its_log(name: str) -> None:
     """Expect every line but those of the source, which whoever captured wrote."""
-    assert REAL is not None
     shipped = (ROOT / "platforms" / f"{name}.yaml").read_text()
     description = yaml.safe_load(shipped)["description"]
     text, _ = capture(
-        [("--dmesg", str(REAL / "dmesg" / f"{SHIPPED[name]}.dmesg.txt"))],
+        [("--dmesg", str(real.FOLDER / "dmesg" / f"{SHIPPED[name]}.dmesg.txt"))],
         name=name,
         assume_tdx=True,
         description=description,
@@ -246,12 +228,10 @@ def test_a_shipped_platform_is_what_capture_makes_of_its_log(name: str) -> None:
     assert "# Captured with: tdxctl capture --dmesg --assume-tdx\n# Source: " in header
 
 
-@needs_real_data
 def test_the_fragmented_platform_has_the_memory_that_its_sources_show(tmp_path: Path) -> None:
-    assert REAL is not None
     names = ("fail-tdx135-reserved-areas-EMR-256G.dmesg", "tdx135-reserved-areas-exhausted.e820")
     log = tmp_path / "both.log"
-    log.write_text("\n".join((REAL / "tdx-logs" / f"{n}.txt").read_text() for n in names))
+    log.write_text("\n".join((real.FOLDER / "tdx-logs" / f"{n}.txt").read_text() for n in names))
     captured = yaml.safe_load(capture([("--dmesg", str(log))], name="t")[0])
     shipped = yaml.safe_load((ROOT / "platforms" / "emr-2s-256g-fragmented.yaml").read_text())
     for data in (captured, shipped):

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real logs of TDX hosts, where TDXCTL_REALDATA names a folder of them."""
+"""Real logs of TDX hosts."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,9 @@ import pytest
 from tdxctl.capture.bootlog import read_log
 from tdxctl.diagnose.diagnosis import diagnose
 from tdxctl.diagnose.outcome import Verdict
+from tests import real
 
-_FOLDER = os.environ.get("TDXCTL_REALDATA")
-LOGS = sorted((Path(_FOLDER) / "tdx-logs").glob("*.txt")) if _FOLDER else []
-needs_real_data = pytest.mark.skipif(not LOGS, reason="TDXCTL_REALDATA names no real data")
+LOGS = real.files("tdx-logs/*.txt")
 
 # Log -> the state, the check that decides, and how its likeliest cause begins.
 EXPECTED = {
@@ -59,7 +57,6 @@ EXPECTED = {
 }
 
 
-@needs_real_data
 @pytest.mark.parametrize("log", LOGS, ids=lambda path: path.name)
 def test_a_real_log_is_diagnosed(log: Path) -> None:
     state, check, cause = EXPECTED[log.name]
@@ -70,10 +67,7 @@ def test_a_real_log_is_diagnosed(log: Path) -> None:
     assert bool(causes) == (cause is not None)
 
 
-@needs_real_data
-@pytest.mark.parametrize(
-    "log", [path for path in LOGS if path.name.startswith("pair-")], ids=lambda path: path.name
-)
+@pytest.mark.parametrize("log", real.files("tdx-logs/pair-*.txt"), ids=lambda path: path.name)
 def test_the_pamt_that_a_real_kernel_printed_is_predicted(log: Path) -> None:
     sidecar = json.loads(Path(str(log).replace(".dmesg.txt", ".json")).read_text())
     found = diagnose(read_log(log.read_bytes(), log.name))
@@ -82,14 +76,12 @@ def test_the_pamt_that_a_real_kernel_printed_is_predicted(log: Path) -> None:
     assert found.prediction.predicted_kib == sidecar["printed_pamt_kb"]
 
 
-@needs_real_data
 def test_the_fragmented_map_fails_as_the_real_kernel_did() -> None:
     """Expect the e820 map and the failing log of one machine to agree under 6.8.
 
     The map is left out above 4 GiB, where the log's CMRs stand for it.
     """
-    assert _FOLDER is not None
-    folder = Path(_FOLDER) / "tdx-logs"
+    folder = real.FOLDER / "tdx-logs"
     e820 = (folder / "tdx135-reserved-areas-exhausted.e820.txt").read_bytes()
     failed = (folder / "fail-tdx135-reserved-areas-EMR-256G.dmesg.txt").read_bytes()
     found = diagnose(read_log(failed + e820.replace(b"......", b""), "both"))

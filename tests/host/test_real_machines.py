@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
 
 import pytest
 
 from tdxctl import Machine, Platform
 from tdxctl.platform.shipped import path_of
+from tests import real
 
 
 def _pamt_kb(ranges: list[tuple[int, int]]) -> int:
@@ -69,16 +68,9 @@ def test_the_shipped_sapphire_rapids_costs_what_a_real_one_does() -> None:
     assert machine.pamt_bytes >> 10 == 2101260
 
 
-def _real_data() -> Path:
-    folder = os.environ.get("TDXCTL_REALDATA")
-    if not folder:
-        pytest.skip("TDXCTL_REALDATA names no folder of real logs")
-    return Path(folder)
-
-
 def test_every_real_log_with_cmrs_and_a_printed_pamt_agrees() -> None:
     """Expect the KB printed in each log, from the CMRs printed in it."""
-    logs = sorted((_real_data() / "tdx-logs").glob("pair-*.dmesg.txt"))
+    logs = real.files("tdx-logs/pair-*.dmesg.txt")
     assert len(logs) >= 4
     for log in logs:
         text = log.read_text()
@@ -94,9 +86,8 @@ def test_every_real_log_with_cmrs_and_a_printed_pamt_agrees() -> None:
 @pytest.mark.parametrize("kernel", ["v5", "6.8"])
 def test_every_real_memory_map_gives_the_expected_tdmrs(kernel: str) -> None:
     """Expect TDMRs, reserved areas and PAMT of each boot log's node ranges."""
-    folder = _real_data() / "dmesg"
     checked = 0
-    for sidecar in sorted(folder.glob("*.json")):
+    for sidecar in real.files("dmesg/*.json"):
         expected = json.loads(sidecar.read_text()).get("expect_memory_only", {}).get(kernel)
         if expected is None:
             continue

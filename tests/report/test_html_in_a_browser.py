@@ -17,7 +17,9 @@ from tests.cli.runner import tdxctl
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="there is no Chromium here: apt-get install chromium on Debian"
+)
 
 # Frames of both widths in one page: a browser's own window cannot be as narrow as a phone.
 _FRAMES = """<!DOCTYPE html><body style="margin:0;background:#888">
