@@ -5,20 +5,25 @@ from __future__ import annotations
 
 import pytest
 
+from tests import golden
+from tests.golden import Golden
 from tests.host import vectors
 
 #: Kernel -> how many platforms.
 CASES = {"v5": 624, "v5-posted": 624, "6.8": 650, "6.17": 671, "2026-06": 713}
 
 
-@pytest.mark.parametrize(("kernel", "count"), CASES.items())
-def test_every_golden_result_is_reproduced(kernel: str, count: int) -> None:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    golden.items(metafunc, "results", [vectors.results(kernel) for kernel in CASES])
+
+
+def test_every_golden_result_is_reproduced(results: Golden) -> None:
     """Expect equal returns, states, log lines, traces, TDMRs and PAMTs on all platforms."""
-    cases = vectors.load(kernel)
-    assert len(cases) == count
-    differing = [
-        case["input"]["id"]
-        for case in cases
-        if vectors.run(case["input"], kernel) != vectors.golden(case["output"])
-    ]
-    assert differing == []
+    kernel = results.label
+    played = golden.check(
+        results,
+        lambda case: golden.differences(
+            vectors.run(case["input"], kernel), vectors.golden(case["output"])
+        ),
+    )
+    assert played == (CASES[kernel] if results.only is None else 1)

@@ -3,22 +3,22 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-from pathlib import Path
 from typing import Any
 
 from tdxctl import Machine, Platform
 from tdxctl.events import OpResult, StepEvent, TdmrRow
+from tests.golden import Golden
 
-VECTORS = Path(__file__).parent.parent / "data" / "vectors" / "host"
+
+def results(profile: str) -> Golden:
+    """The golden results of one profile."""
+    file = {"2026-06": "mainline"}.get(profile, profile)
+    return Golden(f"host/{file}", profile)
 
 
 def load(profile: str) -> list[dict[str, Any]]:
     """The cases of one profile."""
-    file = {"2026-06": "mainline"}.get(profile, profile)
-    with gzip.open(VECTORS / f"{file}.jsonl.gz", "rt") as lines:
-        return [json.loads(line) for line in lines]
+    return list(results(profile).cases().values())
 
 
 def description(case: dict[str, Any]) -> dict[str, Any]:

@@ -4,35 +4,51 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tdxctl.seam import Registers, TdxModule
 from tdxctl.seam.leaves import Leaf
+from tests import golden
+from tests.golden import Golden
 from tests.seam import vectors
 from tests.seam.vectors import number
 
+#: File -> how many vectors, by the test that plays them.
+SCENARIOS = {
+    "1.5.01-states": 428,
+    "1.5.25-states": 479,
+    "1.5.01-platform_faults": 431,
+    "1.5.25-platform_faults": 433,
+    "1.5.25-maxpa": 45,
+}
+SYS_CONFIG = {"1.5.01-sys_config": 612, "1.5.25-sys_config_dpamt": 621}
+SYS_RD = {"1.5.01-sys_rd": 669, "1.5.25-sys_rd": 674}
+SYS_RDALL = {"1.5.01-sys_rdall": 17, "1.5.25-sys_rdall": 17}
+_FILES = {
+    "scenarios": SCENARIOS,
+    "sys_config": SYS_CONFIG,
+    "sys_rd": SYS_RD,
+    "sys_rdall": SYS_RDALL,
+}
 
-@pytest.mark.parametrize(
-    ("name", "cases"),
-    [
-        ("1.5.01-states", 428),
-        ("1.5.25-states", 479),
-        ("1.5.01-platform_faults", 431),
-        ("1.5.25-platform_faults", 433),
-        ("1.5.25-maxpa", 45),
-    ],
-)
-def test_every_scenario(name: str, cases: int) -> None:
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for argument in _FILES.keys() & set(metafunc.fixturenames):
+        golden.items(metafunc, argument, map(vectors.results, _FILES[argument]))
+
+
+def _version(results: Golden) -> str:
+    return results.label[:6]
+
+
+def test_every_scenario(scenarios: Golden) -> None:
     """Expect each step's status, changed registers and module state."""
-    scenarios = vectors.load(name)
-    assert len(scenarios) == cases
-    differing = {
-        case["id"]: found
-        for case in scenarios
-        if (found := list(vectors.differences(case, name[:6])))
-    }
-    assert differing == {}
+    version = _version(scenarios)
+    played = golden.check(scenarios, lambda case: vectors.differences(case, version))
+    assert played == (SCENARIOS[scenarios.label] if scenarios.only is None else 1)
 
 
 def _initialized(platform: dict[str, object], version: str) -> TdxModule:
@@ -46,54 +62,54 @@ def _initialized(platform: dict[str, object], version: str) -> TdxModule:
     return module
 
 
-@pytest.mark.parametrize(
-    ("name", "cases"), [("1.5.01-sys_config", 612), ("1.5.25-sys_config_dpamt", 621)]
-)
-def test_every_sys_config(name: str, cases: int) -> None:
+def test_every_sys_config(sys_config: Golden) -> None:
     """Expect the status with its detail bytes, and what of the state a CONFIG changes."""
-    all_cases = vectors.load(name)
-    assert len(all_cases) == cases
-    differing = []
-    for case in all_cases:
-        module = _initialized(case["platform"], name[:6])
+
+    def play(case: dict[str, Any]) -> Iterator[str]:
+        module = _initialized(case["platform"], _version(sys_config))
         call = {register: number(case["call"][register]) for register in ("rcx", "rdx", "r8")}
         step = {**case, "array_pa": case["call"]["rcx"]}
         vectors.write_tdmrs(module, case["platform"]["keyid_bits"], step)
         out = module.seamcall(0, Registers(Leaf.TDH_SYS_CONFIG, **call))
         expect, state = case["expect"], module.state
-        found = (out.rax, module.sys_state, len(state.tdmrs), state.global_hkid)
-        golden = (
-            number(expect["status"]),
-            expect["sys_state"],
-            expect["num_tdmrs"],
-            expect["global_hkid"],
-        )
-        if found != golden:
-            differing.append((case["id"], found, golden))
-    assert differing == []
+        found = {
+            "status": hex(out.rax),
+            "sys_state": module.sys_state,
+            "num_tdmrs": len(state.tdmrs),
+            "global_hkid": state.global_hkid,
+        }
+        expected = {key: expect[key] for key in found} | {"status": hex(number(expect["status"]))}
+        yield from golden.differences(found, expected)
+
+    played = golden.check(sys_config, play)
+    assert played == (SYS_CONFIG[sys_config.label] if sys_config.only is None else 1)
 
 
-@pytest.mark.parametrize("version", ["1.5.01", "1.5.25"])
-def test_every_sys_rd(version: str) -> None:
+def _read(case: dict[str, Any], version: str) -> TdxModule:
+    # The module that a vector of SYS.RD or SYS.RDALL asks.
+    before = case["category"] == "before_lp_init"
+    return (vectors.module_of if before else _initialized)(case["platform"], version)
+
+
+def test_every_sys_rd(sys_rd: Golden) -> None:
     """Expect value and next field id of every metadata field and of every odd id."""
-    differing = []
-    for case in vectors.load(f"{version}-sys_rd"):
-        before = case["category"] == "before_lp_init"
-        module = (vectors.module_of if before else _initialized)(case["platform"], version)
+
+    def play(case: dict[str, Any]) -> Iterator[str]:
         call = Registers(Leaf.TDH_SYS_RD, rdx=number(case["rdx"]), r8=number(case["r8"]))
-        out = module.seamcall(0, call)
-        found = (out.rax, out.rdx, out.r8)
-        golden = (number(case["status"]), number(case["rdx_out"]), number(case["r8_out"]))
-        if found != golden:
-            differing.append((case, tuple(map(hex, found))))
-    assert differing == []
+        out = _read(case, _version(sys_rd)).seamcall(0, call)
+        found = {"status": hex(out.rax), "rdx_out": hex(out.rdx), "r8_out": hex(out.r8)}
+        expected = {key: hex(number(case[key])) for key in found}
+        yield from golden.differences(found, expected, f"field {case['rdx']}")
+
+    played = golden.check(sys_rd, play)
+    assert played == (SYS_RD[sys_rd.label] if sys_rd.only is None else 1)
 
 
 @pytest.mark.parametrize(("version", "elements"), [("1.5.01", 354), ("1.5.25", 359)])
 def test_the_metadata_walk(version: str, elements: int) -> None:
     """Expect to come past every element, by the ids that SYS.RD itself gives."""
-    golden = vectors.load(f"{version}-metadata_walk")
-    assert len(golden) == elements
+    elements_of_it = vectors.load(f"{version}-metadata_walk")
+    assert len(elements_of_it) == elements
     module = _initialized(vectors.load(f"{version}-sys_rd")[0]["platform"], version)
     field_id, walked = (1 << 64) - 1, []
     field_id = module.seamcall(0, Registers(Leaf.TDH_SYS_RD, rdx=field_id)).rdx
@@ -101,25 +117,29 @@ def test_the_metadata_walk(version: str, elements: int) -> None:
         out = module.seamcall(0, Registers(Leaf.TDH_SYS_RD, rdx=field_id))
         walked.append((hex(field_id), hex(out.rax), hex(out.r8), hex(out.rdx)))
         field_id = out.rdx
-    assert walked == [(g["field"], g["status"], g["value"], g["next"]) for g in golden]
+    assert walked == [(g["field"], g["status"], g["value"], g["next"]) for g in elements_of_it]
 
 
-@pytest.mark.parametrize("version", ["1.5.01", "1.5.25"])
-def test_every_sys_rdall(version: str) -> None:
+def _words(page: str) -> list[str]:
+    # Of 8 bytes, the last one as long as what is left.
+    return [page[i : i + 16] for i in range(0, len(page), 16)]
+
+
+def test_every_sys_rdall(sys_rdall: Golden) -> None:
     """Expect the metadata list in memory, to the byte."""
-    differing = []
-    for case in vectors.load(f"{version}-sys_rdall"):
-        before = case["category"] == "before_lp_init"
-        module = (vectors.module_of if before else _initialized)(case["platform"], version)
+
+    def play(case: dict[str, Any]) -> Iterator[str]:
+        module = _read(case, _version(sys_rdall))
         pa = number(case["rdx"])
         call = Registers(Leaf.TDH_SYS_RDALL, rdx=pa, r8=number(case["r8"]))
         out = module.seamcall(0, call)
         page = module.memory.read(pa & ((1 << 46) - 1), 4096).rstrip(b"\0").hex()
-        found = (out.rax, out.r8, page)
-        golden = (number(case["status"]), number(case["r8_out"]), case["page"])
-        if found != golden:
-            differing.append((case["category"], found[:2], golden[:2], found[2] == golden[2]))
-    assert differing == []
+        yield from golden.differences(hex(out.rax), hex(number(case["status"])), "status")
+        yield from golden.differences(hex(out.r8), hex(number(case["r8_out"])), "r8_out")
+        yield from golden.differences(_words(page), _words(case["page"]), "page")
+
+    played = golden.check(sys_rdall, play)
+    assert played == (SYS_RDALL[sys_rdall.label] if sys_rdall.only is None else 1)
 
 
 def test_the_metadata_list_is_little_endian_words() -> None:

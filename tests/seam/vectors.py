@@ -3,27 +3,35 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from tdxctl.seam import ModulePlatform, Registers, TdxModule
 from tdxctl.seam.conditions import GlobalLock
 from tdxctl.seam.environment import EVERY_SUBLEAF, Environment
 from tdxctl.seam.leaves import Leaf
+from tests.golden import FOLDER, Golden
 
-VECTORS = Path(__file__).parent.parent / "data" / "vectors" / "module"
 HALTED = 0x8000FF00FFFF0000
 _OUTPUTS = ("rcx", "rdx", "r8", "r9", "r10", "r11")
 
 
+def results(name: str) -> Golden:
+    """The golden results of one file."""
+    return Golden(f"module/{name}", name)
+
+
+def names() -> list[str]:
+    """The files there are."""
+    return sorted(
+        path.name.removesuffix(".jsonl.gz") for path in (FOLDER / "module").glob("*.jsonl.gz")
+    )
+
+
 def load(name: str) -> list[dict[str, Any]]:
     """The cases of one file."""
-    with gzip.open(VECTORS / f"{name}.jsonl.gz", "rt") as lines:
-        return [json.loads(line) for line in lines]
+    return list(results(name).cases().values())
 
 
 def number(value: int | str) -> int:
