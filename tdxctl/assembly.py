@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -24,11 +24,13 @@ from tdxctl.platform.description import (
     SeamcallFault,
 )
 from tdxctl.seam.conditions import Conditions
+from tdxctl.seam.cpu_models import has_seam
 from tdxctl.seam.environment import Environment
 from tdxctl.seam.faults import Fault
 from tdxctl.seam.module import ModuleInfo, ModulePlatform, TdxModule
 from tdxctl.seam.msrs import MSRS
 from tdxctl.seam.port import SeamcallPort
+from tdxctl.seam.status import Status
 from tdxctl.seam.versions import SAMPLES, ModuleVersion
 
 _SMRR_MSRS = (MSRS["IA32_SMRR_PHYSBASE"], MSRS["IA32_SMRR_PHYSMASK"])
@@ -99,6 +101,19 @@ def build_module(
     )
 
 
+def seamcall_exceptions(platform: Platform) -> Callable[[int], Status | None]:
+    """The exception that SEAMCALL raises on a logical CPU; None where it gets through.
+
+    Intel SDM, SEAMCALL: #UD where the CPU does not have it or is not in VMX operation, #GP while
+    SEAMRR is not enabled. A CPU that is not known here is taken to have it.
+    """
+    cpus = platform.cpus
+    if has_seam(cpus.family, cpus.model) is False or not cpus.features.vmx:
+        return lambda _: Status.UD
+    registers = FirmwareRegisters(platform.firmware)
+    return lambda cpu: None if registers.seamrr_is_enabled(cpu) else Status.GP
+
+
 def build_hardware(
     platform: Platform,
     *,
@@ -115,6 +130,7 @@ def build_hardware(
         memory=memory,
         port=port,
         mm=mm,
+        seamcall_raises=seamcall_exceptions(platform),
         hibernation=platform.kernel.hibernation,
         notifier_errno=next((f.errno for f in platform.faults if isinstance(f, BootFault)), 0),
     )

@@ -14,6 +14,7 @@ from tdxctl.assembly import (
     build_module,
     module_info,
     of_version,
+    seamcall_exceptions,
     seamcall_fault,
 )
 from tdxctl.errors import NotModelledError, UsageError
@@ -87,6 +88,7 @@ class Machine:
             FaultScript(
                 tuple(seamcall_fault(f) for f in platform.faults if isinstance(f, SeamcallFault))
             ),
+            seamcall_exceptions(platform),
         )
         self._mm = build_mm(platform, self._journal)
         for fault in platform.faults:

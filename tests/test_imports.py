@@ -175,6 +175,7 @@ def test_importing_the_package_imports_nothing() -> None:
 # modules of seam/ that hold enums and tables only.
 LEAVES = {"errors", "errnos", "records", "units"}
 SEAM_TABLES = {
+    "seam.cpu_models",
     "seam.msrs",
     "seam.platform_tables",
     "seam.leaves",
@@ -194,6 +195,7 @@ ROOMS: dict[str, set[str]] = {
     "platform.calls": {"platform.description", "seam.status", "records"},
     "platform": {"platform"} | LEAVES | SEAM_TABLES,
     "seam.leaves": {"units"},
+    "seam.cpu_models": set(),
     "seam.msrs": set(),
     "seam.platform_tables": {"seam.msrs", "seam.versions", "records"},
     "seam.status": {"units"},
@@ -209,7 +211,7 @@ ROOMS: dict[str, set[str]] = {
     "machine": {"assembly", "platform.description", "hardware", "seam", "host", "events"} | LEAVES,
     "explain": {"explain", "events"} | LEAVES | SEAM_TABLES,
     "platform.changes": {"platform.cmrs", "platform.description"} | LEAVES,
-    "capture": {"capture", "platform.description", "seam.versions"} | LEAVES,
+    "capture": {"capture", "platform.description", "seam.cpu_models", "seam.versions"} | LEAVES,
     "diagnose": {"diagnose", "capture", "explain", "machine", "platform.description", "events"}
     | LEAVES
     | SEAM_TABLES,

@@ -22,6 +22,7 @@ from tdxctl.platform.description import (
     MAX_RANGES,
     Seamrr,
 )
+from tdxctl.seam.cpu_models import has_seam
 from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_4G, SZ_32M, counted
 
 _ASSUMED_MKTME, _ASSUMED_TDX = 31, 32
@@ -78,6 +79,12 @@ def merge(findings: list[Findings], *, assume_tdx: bool) -> Captured:
     slots, disabled = _cpus(merged)
     ranges = _memory(merged)
     assumed = _firmware(merged, assume_tdx=assume_tdx)
+    cpu = merged.value("cpu")
+    if assumed and cpu is not None and has_seam(*cpu) is False:
+        merged.warnings.append(
+            "the CPU has no TDX, whatever is assumed of the firmware: SEAMCALL raises #UD. To see "
+            "what the rest would do on a CPU with TDX: --set cpus.model=emerald-rapids"
+        )
     module = _module(merged)
     cmrs = _cmrs(merged)
     seamrr, mktme, tdx = merged.firmware
@@ -85,7 +92,7 @@ def merge(findings: list[Findings], *, assume_tdx: bool) -> Captured:
         slots=slots,
         disabled_cpus=disabled,
         online=_online(merged, sum(slot.enabled for slot in slots)),
-        cpu=merged.value("cpu"),
+        cpu=cpu,
         ranges=ranges,
         cmrs=cmrs,
         seamrr=seamrr,
@@ -342,6 +349,9 @@ def _firmware(merged: Merged, *, assume_tdx: bool) -> bool:
 
 def _module(merged: Merged) -> ModuleShown | None:
     module = merged.value("module")
+    if module is None and merged.firmware[0] is not Seamrr.ENABLED:
+        merged.origins["module"] = "where SEAMRR is not enabled there is none"
+        return ModuleShown(loaded=False)
     if module is None:
         merged.origins["module"] = "no source shows the TDX module: the default stands"
         return None

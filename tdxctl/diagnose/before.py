@@ -19,23 +19,10 @@ from tdxctl.diagnose.progress import (
     past_boot,
     stands,
 )
+from tdxctl.seam.cpu_models import has_seam
 from tdxctl.units import counted
 
 _MIN_KEYIDS = 2
-
-
-_INTEL_FAMILY = 6
-
-
-# Sapphire, Emerald and Granite Rapids (-D), Sierra and Clearwater Forest.
-_MODELS_WITH_TDX = frozenset({0x8F, 0xCF, 0xAD, 0xAE, 0xAF, 0xDD})
-
-
-# Server models before them: Nehalem to Ice Lake, Xeon Phi.
-_MODELS_BEFORE_TDX = frozenset(
-    {0x1A, 0x1E, 0x2C, 0x2D, 0x2E, 0x2F, 0x3A, 0x3C, 0x3E, 0x3F, 0x4F, 0x55, 0x56, 0x57, 0x6A, 0x6C}
-    | {0x85}
-)
 
 
 def host(evidence: Evidence) -> Outcome:
@@ -53,9 +40,10 @@ def cpu(evidence: Evidence) -> Outcome:
         return NOT_SHOWN
     family, model = evidence.cpu
     name = f"family {family:#x}, model {model:#x}"
-    if family == _INTEL_FAMILY and model in _MODELS_WITH_TDX:
+    known = has_seam(family, model)
+    if known:
         return passed(evidence.cpu_line, f"{name}: a generation with TDX")
-    if family == _INTEL_FAMILY and model not in _MODELS_BEFORE_TDX:
+    if known is None:
         return Outcome(UNKNOWN, f"{name}: not known here", evidence.cpu_line)
     return failed("cpu", evidence.cpu_line, f"{name}: not of a generation with TDX")
 

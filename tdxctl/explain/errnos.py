@@ -27,8 +27,8 @@ ERRNOS: dict[Errno, Words] = {
         "initialize TDX right after boot",
     ),
     Errno.EACCES: Words(
-        "6.8 and later: SEAMCALL raised #UD, the CPU is not in VMX operation.",
-        "load KVM before TDX is used",
+        "6.8 and later: SEAMCALL raised #UD: a CPU without TDX, or not in VMX operation.",
+        "use a CPU with TDX; load KVM before TDX is used",
     ),
     Errno.EFAULT: Words(
         "v5: initialization failed, now or earlier, and the module was shut down.",
@@ -57,8 +57,8 @@ ERRNOS: dict[Errno, Words] = {
         "use a kernel without TDX for kexec, or a later one",
     ),
     Errno.EOPNOTSUPP: Words(
-        "6.8 and later: SEAMCALL raised #GP, TDX is not enabled on this CPU; or kexec is refused "
-        "for the partial-write erratum.",
+        "6.8 and later: SEAMCALL raised #GP, SEAMRR is not enabled; or kexec is refused for the "
+        "partial-write erratum.",
         "enable TDX in the BIOS",
     ),
 }

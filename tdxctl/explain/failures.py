@@ -9,14 +9,10 @@ from __future__ import annotations
 
 from tdxctl.events import Failure
 from tdxctl.explain.statuses import explain_status
+from tdxctl.explain.words import BIOS_ORDER
 from tdxctl.records import record
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.seam.status import status_details, status_name
-
-_BIOS_ORDER = (
-    "in the BIOS enable TME, TME-MT, TDX and the SEAM loader, in that order, saving and "
-    "rebooting in between; SGX on, memory not limited to 46 address bits"
-)
 
 
 @record
@@ -42,7 +38,7 @@ CAUSES = {
     "seamrr-disabled": Cause(
         "SEAMRR is not locked and enabled (MSR 0x1401 bits 10 and 11)",
         "BIOS did not enable TDX; the kernel says nothing.",
-        _BIOS_ORDER,
+        BIOS_ORDER,
     ),
     "too-few-keyids": Cause(
         "BIOS left {keyids} KeyIDs for TDX, at least 2 are needed",
@@ -58,12 +54,12 @@ CAUSES = {
     "no-keyids": Cause(
         "BIOS left no KeyIDs for TDX",
         "The private half of MSR 0x87 is 0: TDX is not enabled. The kernel says nothing.",
-        _BIOS_ORDER,
+        BIOS_ORDER,
     ),
     "keyid-msr-faults": Cause(
         "MSR 0x87 (IA32_MKTME_KEYID_PARTITIONING) cannot be read",
         "The CPU has no multi-key TME, or the BIOS turned it off. The kernel says nothing.",
-        _BIOS_ORDER,
+        BIOS_ORDER,
     ),
     "hibernation-possible": Cause(
         "hibernation is possible",

@@ -25,14 +25,20 @@ BOOT_CAUSES = frozenset(
         *("no-xsave", "no-movdir64b", "no-self-snoop"),
     }
 )
+# "its result is cached for ever, success or failure": no later call asks the module again.
+_KEPT = "not initialized, and what TDH.SYS.INIT answered is kept; final until reboot"
 _OFF = "TDX is off, as the kernel found at boot; final until reboot"
 
 
-def explain_cause_state(status: str, cause: str | None) -> str:
-    """What status means after a failure of that cause."""
-    return _OFF if cause in BOOT_CAUSES else STATES[status]
+def explain_cause_state(status: str, cause: str | None, step: str | None) -> str:
+    """What status means after a failure of that cause, in that step."""
+    if cause in BOOT_CAUSES:
+        return _OFF
+    return _KEPT if (status, step) == ("UNINITIALIZED", "global-init") else STATES[status]
 
 
 def explain_state(status: str, failure: Failure | None) -> str:
     """What status means after that failure."""
-    return explain_cause_state(status, failure.cause if failure is not None else None)
+    if failure is None:
+        return STATES[status]
+    return explain_cause_state(status, failure.cause, failure.step)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tdxctl.explain.words import Words
+from tdxctl.explain.words import BIOS_ORDER, Words
 from tdxctl.seam.status import Status, base_status
 
 _REPORT = "report it to the firmware vendor with the status and the module's version"
@@ -210,11 +210,13 @@ STATUSES: dict[Status, Words] = {
         "see that the firmware loads a TDX module; if it was loaded, reboot",
     ),
     Status.GP: Words(
-        "SEAMCALL raised #GP: TDX is not enabled by the BIOS on this CPU.",
-        "enable TDX in the BIOS",
+        "SEAMCALL raised #GP: SEAMRR is not enabled on this CPU, the BIOS left TDX off.",
+        BIOS_ORDER,
     ),
     Status.UD: Words(
-        "SEAMCALL raised #UD: the CPU is not in VMX operation.", "load KVM before TDX is used"
+        "SEAMCALL raised #UD: the CPU is one without TDX, which has no such instruction, or it is "
+        "not in VMX operation.",
+        "use a CPU with TDX; load KVM before TDX is used",
     ),
 }
 

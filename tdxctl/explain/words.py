@@ -5,6 +5,12 @@ from __future__ import annotations
 
 from tdxctl.records import record
 
+#: What to set in a BIOS, in the order in which options appear there.
+BIOS_ORDER = (
+    "in the BIOS enable TME, TME-MT, TDX and the SEAM loader, in that order, saving and "
+    "rebooting in between; SGX on, memory not limited to 46 address bits"
+)
+
 
 @record
 class Words:

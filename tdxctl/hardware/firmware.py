@@ -22,7 +22,7 @@ class MsrFault(Exception):
 
 
 class FirmwareRegisters:
-    """RDMSR on the boot CPU of the described machine."""
+    """RDMSR on the boot CPU of the described machine, and SEAMRR on any."""
 
     def __init__(self, firmware: Firmware, *, faulting: frozenset[int] = frozenset()) -> None:
         self._faulting = set(faulting)
@@ -38,6 +38,16 @@ class FirmwareRegisters:
         for entry in firmware.msrs:
             if entry.cpu in (None, 0) and entry.msr in self._values:
                 self._values[entry.msr] = entry.value
+        self._other_masks = {
+            entry.cpu: entry.value
+            for entry in firmware.msrs
+            if entry.cpu is not None and entry.msr == MSR_IA32_SEAMRR_PHYS_MASK
+        }
+
+    def seamrr_is_enabled(self, cpu: int) -> bool:
+        """Whether IA32_SEAMRR_PHYS_MASK of logical CPU cpu says so (bit 11)."""
+        mask = self._other_masks.get(cpu, self._values[MSR_IA32_SEAMRR_PHYS_MASK])
+        return bool(mask & SEAMRR_PHYS_MASK_ENABLED)
 
     def rdmsr_safe(self, msr: int) -> int | None:
         """The 64-bit value of msr, None where reading it raises #GP."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from tdxctl.errnos import Errno
 from tdxctl.errors import UsageError
@@ -15,6 +16,7 @@ from tdxctl.host.tdmr import TdmrArray
 from tdxctl.records import record
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import PhysicalMemory, Registers, SeamcallPort
+from tdxctl.seam.status import Status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ class Hardware:
     """The machine a kernel is booted on, and how the kernel was built and started.
 
     hibernation: it is possible (no `nohibernate`). notifier_errno: what registering the memory
-    notifier returns, 0 or a positive errno.
+    notifier returns, 0 or a positive errno. seamcall_raises: the exception of a SEAMCALL on a CPU,
+    which the port answers too, for kernels that do not survive one.
     """
 
     cpus: CpuTopology
@@ -34,6 +37,7 @@ class Hardware:
     memory: PhysicalMemory
     port: SeamcallPort
     mm: Mm
+    seamcall_raises: Callable[[int], Status | None]
     hibernation: bool = False
     notifier_errno: int = 0
 

@@ -47,6 +47,10 @@ _TDX_PA_ARRAY_ALIGNMENT = 512
 _WITH_CPUID_IN_RCX = frozenset(
     {Status.TDX_INCORRECT_CPUID_VALUE, Status.TDX_INCONSISTENT_CPUID_FIELD}
 )
+_WHY_RAISED = {
+    Status.UD: "describe a CPU with TDX, with vmx true; kernels from 6.8 on survive it",
+    Status.GP: "describe SEAMRR as enabled on every CPU; kernels from 6.8 on survive it",
+}
 # Leaves called with an output buffer, for which a failure prints the registers too.
 _WITH_OUTPUT = frozenset(
     {
@@ -277,6 +281,18 @@ class KernelV5Posted(TdmrConstruction):
         return 0
 
     # SEAMCALL
+
+    def call_module(self, cpu: int, leaf: Leaf, **registers: int) -> Registers:
+        """One SEAMCALL on cpu. Raises NotModelledError where it raises an exception."""
+        # "v5 has no exception fixup"; an exception that a fault scripts is answered all the same.
+        raised = self.hardware.seamcall_raises(cpu)
+        if raised is not None:
+            raise NotModelledError(
+                f"SEAMCALL raises #{raised.name} on CPU {cpu}: a v5 kernel, which has no fixup, "
+                "oopses; that is not modelled",
+                hint=_WHY_RAISED[raised],
+            )
+        return super().call_module(cpu, leaf, **registers)
 
     def _seamcall(self, cpu: int, leaf: Leaf, **registers: int) -> KernelErrno | None:
         # seamcall(): prints a failure unless VMfailInvalid; None on success.

@@ -53,7 +53,8 @@ def status_pairs(status: dict[str, Any]) -> Pairs:
 
 def _meaning(status: dict[str, Any]) -> str:
     failure = status["failure"]
-    return explain_cause_state(status["status"], failure["cause"] if failure else None)
+    cause, step = (failure["cause"], failure["step"]) if failure else (None, None)
+    return explain_cause_state(status["status"], cause, step)
 
 
 def _pamt(pamt: dict[str, Any]) -> str:

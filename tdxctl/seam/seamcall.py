@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a SEAMCALL instruction reaches: a scripted fault, P-SEAMLDR, the module, or nothing."""
+"""What a SEAMCALL instruction reaches: a scripted fault, P-SEAMLDR, the module, or nothing.
+
+Where the CPU raises an exception it reaches none of them.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from tdxctl.seam.faults import FaultScript
 from tdxctl.seam.leaves import Leaf
@@ -20,10 +25,18 @@ class SeamcallInstruction:
     """The machine's side of the SEAMCALL port.
 
     Without a module there is no P-SEAMLDR either: every SEAMCALL is then VMfailInvalid.
+    raises: the exception (Status.GP or UD) that the instruction raises on a logical CPU, None where
+    it gets through.
     """
 
-    def __init__(self, module: TdxModule | None, faults: FaultScript) -> None:
+    def __init__(
+        self,
+        module: TdxModule | None,
+        faults: FaultScript,
+        raises: Callable[[int], Status | None] = lambda _: None,
+    ) -> None:
         self.faults = faults
+        self._raises = raises
         self.load(module)
 
     def load(self, module: TdxModule | None) -> None:
@@ -43,8 +56,11 @@ class SeamcallInstruction:
 
     def seamcall(self, cpu: int, registers: Registers) -> Registers:
         """One SEAMCALL on logical CPU cpu."""
-        # "a fired fault does not reach the module and leaves the registers"
-        status = self.faults.next_call(_leaf(registers), cpu)
+        # An exception comes before anything is reached. "a fired fault does not reach the module
+        # and leaves the registers"; calls are counted whether or not a fault fires.
+        scripted = self.faults.next_call(_leaf(registers), cpu)
+        raised = self._raises(cpu)
+        status = scripted if raised is None else raised
         if status is not None:
             return registers._replace(rax=status)
         if registers.rax >> 63:
@@ -55,9 +71,11 @@ class SeamcallInstruction:
 
     @property
     def sys_state(self) -> str | None:
-        """SYS_STATE of the module that answers SEAMCALLs, None where none does."""
+        """SYS_STATE of the module that answers the boot CPU's SEAMCALLs, None where none does."""
         module = self._ready_module()
-        return None if module is None or module.halted else module.sys_state
+        if module is None or module.halted or self._raises(0) is not None:
+            return None
+        return module.sys_state
 
     def _ready_module(self) -> TdxModule | None:
         # P-SEAMLDR clears SEAM_READY while it puts another module in place.
@@ -67,7 +85,8 @@ class SeamcallInstruction:
         """TDH.SYS.TDMR.INIT until RDX reaches until, in arithmetic between scripted faults."""
         leaf = _leaf(registers)
         module = self._ready_module()
-        if leaf != Leaf.TDH_SYS_TDMR_INIT or module is None:
+        raised = self._raises(cpu)
+        if leaf != Leaf.TDH_SYS_TDMR_INIT or module is None or raised is not None:
             return seamcall_loop(self, cpu, registers, until)
         total = 0
         while True:

@@ -34,7 +34,7 @@ def test_every_golden_failure_is_explained() -> None:
     for kernel in ("v5", "v5-posted", "6.8", "6.17", "2026-06"):
         for case in vectors.load(kernel):
             machine = Machine.boot(
-                Platform.from_dict(vectors.description(case["input"])), kernel=kernel
+                Platform.from_dict(vectors.description(case["input"], kernel)), kernel=kernel
             )
             result = machine.tdx_init()
             assert result.status in STATES

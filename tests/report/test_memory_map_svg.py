@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tdxctl import Platform
+from tdxctl.platform.load import load_file
 from tdxctl.report.memory_map import svg
 from tests.cli.runner import ROOT
 from tests.report.maps import described, map_of
@@ -18,7 +18,9 @@ PLATFORMS = sorted(file.stem for file in (ROOT / "platforms").glob("*.yaml"))
 
 
 def _drawn(platform: str, kernel: str = "v5") -> str:
-    return svg.render(map_of(Platform.load(ROOT / "platforms" / f"{platform}.yaml"), kernel))
+    # On a CPU with TDX, which two of them do not have: the memory is what is drawn.
+    file = str(ROOT / "platforms" / f"{platform}.yaml")
+    return svg.render(map_of(load_file(file, ("cpus.model=emerald-rapids",)), kernel))
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tdxctl.errors import UsageError
+from tdxctl.errors import NotModelledError, UsageError
 from tdxctl.host.kernels import KERNELS
 from tdxctl.platform.shipped import names
 from tdxctl.report.results import as_json
@@ -261,12 +261,18 @@ def test_a_new_scenario_passes_as_it_is_printed(kernel: str, tmp_path: Path) -> 
     from tdxctl.platform.shipped import path_of
     from tdxctl.scenario.new import new_scenario
 
+    # Those whose CPU has no SEAMCALL instruction: a v5 kernel oopses on them.
+    not_modelled = {"4s-512g", "icx-2s-128g"} if kernel.startswith("v5") else set()
     for name in names():
         platform = Platform.load(path_of(name))
+        if name in not_modelled:
+            with pytest.raises(NotModelledError, match="raises #UD on CPU 0"):
+                new_scenario(platform, name, (), kernel)
+            continue
         (tmp_path / f"{name}.yaml").write_text(new_scenario(platform, name, (), kernel))
     outcomes = run_cases(cases_of((str(tmp_path),), None), jobs=1, fail_fast=False)
     assert [(o.name, o.differences) for o in outcomes if o.is_bad] == []
-    assert len(outcomes) == len(names())
+    assert len(outcomes) == len(names()) - len(not_modelled)
 
 
 def test_a_new_scenario_keeps_what_was_set(tmp_path: Path) -> None:
