@@ -29,6 +29,8 @@ class Diagnostic:
         parts = [where] if where else []
         if self.path:
             parts.append(printable(self.path))
+        if self.severity != "error":
+            parts.append(self.severity)
         text = ": ".join([*parts, self.summary])
         if self.detail:
             text += f" ({self.detail})"

@@ -21,18 +21,31 @@ def command(files: tuple[str, ...], output_format: str) -> int:
       tdxctl validate platforms/*.yaml --format json
 
     Every problem of every file is reported as file:line:column: path: what is wrong. Exit 3
-    when there is one; - is standard input.
+    when there is one; - is standard input. What can be booted and no firmware makes is a warning
+    on standard error, and exit 0.
     """
+    import sys
+
     from tdxctl.platform.load import validate_files
     from tdxctl.progress import shown
 
     with shown("checking descriptions"):
-        checked = validate_files(files)
+        checked, implausible = validate_files(files)
+    for warning in implausible:
+        sys.stderr.write(warning.render() + "\n")
     if output_format == "json":
         import json
 
         print_text(
-            json.dumps({"schema": "tdxctl.validate/1", "valid": True, "files": checked}, indent=2)
+            json.dumps(
+                {
+                    "schema": "tdxctl.validate/1",
+                    "valid": True,
+                    "files": checked,
+                    "warnings": [warning.to_dict() for warning in implausible],
+                },
+                indent=2,
+            )
         )
     else:
         from tdxctl.units import printable

@@ -15,6 +15,7 @@ from tdxctl.errors import DescriptionError, Diagnostic, UsageError
 from tdxctl.platform.build import build, fault_of
 from tdxctl.platform.checks import cross_checks
 from tdxctl.platform.description import Platform, RuntimeFault
+from tdxctl.platform.implausible import warnings
 from tdxctl.platform.model import FAULT_KEYS, FaultModel, PlatformModel
 from tdxctl.platform.problems import Shape, model_problems
 from tdxctl.platform.reading import read
@@ -48,14 +49,22 @@ def from_canonical(data: dict[str, Any], settings: tuple[str, ...]) -> Platform:
     return platform_of(with_settings(Source(file=None, data=data), settings), default_name="")
 
 
-def validate_files(paths: tuple[str, ...]) -> list[dict[str, str]]:
-    """{file, name} of each description. Raises DescriptionError with the problems of all."""
+def validate_files(paths: tuple[str, ...]) -> tuple[list[dict[str, str]], list[Diagnostic]]:
+    """{file, name} of each description, and what is implausible in them.
+
+    Raises DescriptionError with the problems of all, and with what is implausible beside them.
+    """
     problems: list[Diagnostic] = []
+    implausible: list[Diagnostic] = []
     checked = []
     missing: UsageError | None = None
     for path in paths:
         try:
-            checked.append({"file": path, "name": load_file(path).name})
+            text = read_text(path)
+            document = read(text.data, text.shown, is_json=text.is_json)
+            platform = platform_of(document, default_name=text.default_name)
+            checked.append({"file": path, "name": platform.name})
+            implausible += warnings(platform, document)
         except UsageError as error:
             missing = missing or error
             problems += error.diagnostics()
@@ -64,8 +73,8 @@ def validate_files(paths: tuple[str, ...]) -> list[dict[str, str]]:
     if missing is not None and all(problem.file is None for problem in problems):
         raise missing
     if problems:
-        raise DescriptionError(tuple(problems))
-    return checked
+        raise DescriptionError((*problems, *implausible))
+    return checked, implausible
 
 
 def runtime_fault(pairs: tuple[str, ...]) -> RuntimeFault:

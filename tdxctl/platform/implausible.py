@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What no firmware makes: descriptions that can be booted and that no machine will ever match."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tdxctl.errors import Diagnostic
+from tdxctl.platform.description import Platform, Seamrr
+from tdxctl.platform.source import Path, Source
+from tdxctl.seam.cpu_models import has_seam
+
+_OFF = "the shipped platform tdx-off is a machine whose BIOS left TDX off"
+
+
+def warnings(platform: Platform, document: Source) -> Iterator[Diagnostic]:
+    """What is implausible in platform, at its place in document."""
+    for path, summary, hint in _implausible(platform):
+        yield replace(document.problem(path, summary, hint=hint), severity="warning")
+
+
+def _implausible(platform: Platform) -> Iterator[tuple[Path, str, str]]:
+    cpus, firmware = platform.cpus, platform.firmware
+    seamrr = f"SEAMRR is {firmware.seamrr.value}"
+    enabled = firmware.seamrr is Seamrr.ENABLED
+    if has_seam(cpus.family, cpus.model) is False and (
+        enabled or firmware.tdx_keyids or platform.module.loaded
+    ):
+        yield (
+            ("cpus", "model"),
+            "a CPU without TDX while TDX is described as on: no firmware makes that, and every "
+            "SEAMCALL raises #UD",
+            f"name a CPU that has TDX, such as emerald-rapids, or leave TDX off: {_OFF}",
+        )
+    if not enabled and firmware.tdx_keyids:
+        what = f"{firmware.tdx_keyids} KeyIDs for TDX while {seamrr}: no firmware makes that"
+        yield ("firmware", "tdx_keyids"), what, _OFF
+    if not enabled and platform.module.loaded:
+        what = f"a module is loaded while {seamrr}: no firmware makes that"
+        yield ("module", "loaded"), f"{what}, and every SEAMCALL raises #GP", _OFF
