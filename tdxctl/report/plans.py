@@ -110,12 +110,12 @@ def reasons(plan: PlatformPlan) -> list[tuple[list[str], str, str]]:
 
 
 def _pamts(before: PlatformPlan, after: PlatformPlan | None) -> list[str]:
-    # Kernels whose PAMT is the same share a table.
+    # Kernels whose PAMT is the same, and was, share a table; without TDX none is shown.
     now = before if after is None else after
     groups: dict[tuple[object, ...], list[int]] = {}
-    for i, kernel in enumerate(now.kernels):
+    for i, (old, kernel) in enumerate(zip(before.kernels, now.kernels, strict=True)):
         if kernel.initializes:
-            key = (kernel.pamt, kernel.dynamic, before.kernels[i].pamt)
+            key = (kernel.pamt, kernel.dynamic, old.pamt if old.initializes else None)
             groups.setdefault(key, []).append(i)
     lines: list[str] = []
     for indices in groups.values():
