@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What decides, and what lines on failures are taken for."""
+
+from __future__ import annotations
+
+import pytest
+
+from tdxctl.capture.bootlog import read_log
+from tdxctl.diagnose.diagnosis import diagnose
+from tdxctl.diagnose.evidence import gather
+from tdxctl.diagnose.outcome import Outcome, Verdict
+from tdxctl.diagnose.rules import RULES
+
+DONE = "[    9.1] virt/tdx: 24636 KB allocated for PAMT\n[    9.2] virt/tdx: module initialized\n"
+
+
+def test_the_field_of_a_failed_sys_rd_is_in_the_first_registers_printed_after_it() -> None:
+    """Expect MAX_TDMRS, 0x9100000100000008: what comes later is printed for something else."""
+    log = (
+        "[   14.1] virt/tdx: SEAMCALL (0x0000000000000022) failed: 0xc000050500000000\n"
+        "[   14.2] virt/tdx: RCX 0x0000000000000000 RDX 0x9100000100000008 R08 0x0000000000000000\n"
+        "[   15.0] virt/tdx: RCX 0x0000000000000000 RDX 0x9100000100000009 R08 0x0000000000000000\n"
+    )
+    [call] = gather(read_log(log.encode(), "t")).seamcalls
+    assert (call.leaf, call.field_id) == (0x22, 0x9100000100000008)
+
+
+def test_a_debug_leaf_that_fails_after_the_bring_up_is_no_error_of_a_td() -> None:
+    """Expect leaf 254 to be harmless, where leaf 35 of the bring-up is a late failure."""
+    verdicts = {}
+    for leaf in (254, 35):
+        log = DONE + f"[   99.0] virt/tdx: SEAMCALL (0x{leaf:016x}) failed: 0xc000050500000000\n"
+        found = diagnose(read_log(log.encode(), "t"))
+        verdicts[leaf] = next(
+            result.outcome.verdict for result in found.results if result.check.id == "td-runtime"
+        )
+    assert verdicts == {254: Verdict.PASS, 35: Verdict.WARN}
+
+
+def test_what_fails_beside_a_module_that_is_initialized_does_not_decide(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Expect the initialization to decide, whatever kexec made of it afterwards."""
+    monkeypatch.setitem(RULES, "kexec", lambda _: Outcome(Verdict.FAIL, "refused"))
+    found = diagnose(read_log(DONE.encode(), "t"))
+    assert found.deciding is not None
+    assert (found.state, found.deciding.check.id) == ("initialized", "initialized")
+    assert found.healthy

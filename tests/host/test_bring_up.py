@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the kernels from 6.8 on do where an allocation, a call or the bring-up goes another way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tdxctl import Machine, Platform
+from tdxctl.events import OpResult
+from tests.machines import booted
+
+
+def _trace(result: OpResult, leaf: int) -> list[dict[str, Any]]:
+    return [event for e in result.trace if (event := e.to_dict()).get("leaf") == leaf]
+
+
+@pytest.mark.parametrize("kernel", ["v5", "6.8"])
+def test_a_pamt_counts_for_the_node_that_it_was_got_from(kernel: str) -> None:
+    """
+    memory  |----- 2 GiB, node 0 -----|2 MiB, node 1|
+            4GiB                     6GiB
+    TDMR    [-------- 8212 KiB -------)[---- 4108 KiB ----)
+    PAMT    of node 0                  asked of node 1, which has no room: of node 0
+
+    Expect both PAMTs in node 0: 8192 + 16 + 4 KiB and 4096 + 8 + 4 KiB.
+    """
+    memory = [
+        {"start": "4GiB", "end": "6GiB", "node": 0},
+        {"start": "6GiB", "size": "2MiB", "node": 1},
+    ]
+    description = {"cpus": {"madt": [{"apic_id": 0}]}, "memory": {"ranges": memory}}
+    machine = Machine.boot(Platform.from_dict(description), kernel)
+    assert machine.tdx_init().returned == 0
+    assert machine.summary().pamt.by_node == ((0, (8212 + 4108) << 10),)
+
+
+def _no_entropy(call: int, times: int) -> dict[str, object]:
+    return {
+        "leaf": "TDH.SYS.TDMR.INIT",
+        "call": call,
+        "times": times,
+        "status": "TDX_RND_NO_ENTROPY",
+    }
+
+
+def test_a_call_that_went_well_starts_the_count_of_entropy_retries_anew() -> None:
+    """
+    TDMR.INIT  1 ... 9     10     11 ... 19    20 ...
+               no entropy  well   no entropy   well
+
+    Expect 18 calls without entropy to do no harm: never are 10 of them one call's tries.
+    """
+    result = booted("6.8", faults=[_no_entropy(1, 9), _no_entropy(11, 9)]).tdx_init()
+    assert result.returned == 0
+    counts = [(call.get("n", 1), call["ret"]) for call in _trace(result, 36)]
+    assert counts[:4] == [
+        (9, "0x8000020300000000"),
+        (1, "0x0"),
+        (9, "0x8000020300000000"),
+        (511, "0x0"),
+    ]
+
+
+def test_the_tenth_try_without_entropy_is_the_last_after_calls_that_went_well_too() -> None:
+    result = booted("6.8", faults=[_no_entropy(3, 11)]).tdx_init()
+    assert (result.returned, result.status) == (-5, "ERROR")
+    counts = [(call.get("n", 1), call["ret"]) for call in _trace(result, 36)]
+    assert counts == [(2, "0x0"), (10, "0x8000020300000000")]
+
+
+def test_there_are_as_many_guest_keyids_as_private_ones_but_the_first() -> None:
+    """Of KeyIDs 32, 33 and 34 the first is the module's: a third TD gets -ENOSPC."""
+    machine = booted("6.8", firmware={"mktme_keyids": 31, "tdx_keyids": 3})
+    assert machine.tdx_init().returned == 0
+    assert [machine.guest_keyid("alloc").returned for _ in range(3)] == [0, 0, -28]
+    assert machine.guest_keyid("free").returned == 0
+    assert [machine.guest_keyid("alloc").returned for _ in range(2)] == [0, -28]
+
+
+def test_the_page_pair_of_a_range_that_no_td_uses_is_free_for_another() -> None:
+    """Expect PHYMEM.PAMT.ADD of a second range to be given the pages that the first gave back."""
+    machine = booted("2026-06")
+    assert machine.pamt("get", 5 << 30).returned == 0
+    assert machine.pamt("put", 5 << 30).returned == 0
+    assert machine.pamt("get", 6 << 30).returned == 0
+    first, second = _pairs(machine)
+    assert (first["rcx"], second["rcx"]) == ("0x140000001", "0x180000001")
+    assert (first["rdx"], first["r8"]) == ("0x100015000", "0x100016000")
+    assert (second["rdx"], second["r8"]) == ("0x100015000", "0x100016000")
+
+
+def test_the_page_pair_that_the_module_did_not_take_is_free_again() -> None:
+    fault = {"leaf": "TDH.PHYMEM.PAMT.ADD", "status": "TDX_OPERAND_BUSY"}
+    machine = booted("2026-06", faults=[fault])
+    assert [machine.pamt("get", 5 << 30).returned for _ in range(2)] == [-5, 0]
+    failed, taken = _pairs(machine)
+    assert (failed["rdx"], failed["r8"]) == ("0x100015000", "0x100016000")
+    assert (taken["rdx"], taken["r8"]) == ("0x100015000", "0x100016000")
+
+
+def _pairs(machine: Machine) -> list[dict[str, Any]]:
+    return [event for e in machine.trace if (event := e.to_dict()).get("leaf") == 58]
+
+
+def test_after_a_failed_bring_up_no_cpu_is_kept_for_the_sake_of_tds() -> None:
+    """Expect no -EBUSY for package 1, CPUs 2 and 3: the callback went with the bring-up."""
+    fault = {"leaf": "TDH.SYS.KEY.CONFIG", "status": "TDX_KEY_GENERATION_FAILED"}
+    machine = booted("2026-06", faults=[fault])
+    assert machine.status == "NOT_INITIALIZED"
+    assert machine.guest_keyid("alloc").returned == 0
+    assert [machine.cpu_offline(cpu).returned for cpu in (2, 3)] == [0, 0]
+
+
+def test_a_kexec_writes_back_the_caches_of_cpus_that_made_seamcalls_only() -> None:
+    """6.17, LP.INIT fails on CPU 2 of 4: CPU 3 came to no call that succeeded, nor did CPU 2."""
+    fault = {"leaf": "TDH.SYS.LP.INIT", "cpu": 2, "status": "TDX_SYS_BUSY"}
+    machine = booted("6.17", faults=[fault])
+    assert machine.tdx_init().returned == -5
+    left = machine.kexec()
+    assert left.returned == 0
+    assert [event.to_dict() for event in left.trace] == [
+        {"ev": "wbinvd", "cpu": 0},
+        {"ev": "wbinvd", "cpu": 1},
+    ]

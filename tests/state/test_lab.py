@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is recorded of operations on a stored machine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from tdxctl import lab, store
+from tdxctl.errors import StateError
+from tdxctl.events import OpResult
+from tdxctl.lab import Asked
+from tdxctl.machine import Machine
+from tdxctl.operations import Operation, perform
+from tests.machines import small
+
+
+def _operations(name: str) -> list[dict[str, object]]:
+    with store.reading() as rows:
+        assert rows is not None
+        return [json.loads(row.operation) for row in rows.operations(name)]
+
+
+def test_what_each_caller_got_is_part_of_the_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expect a replay that tells one of the callers something else to be refused."""
+    init = lab.init(Asked("m", small()), callers=3)
+    assert init.result.callers == (0, 0, 0)
+
+    def another(machine: Machine, operation: Operation) -> OpResult:
+        return replace(perform(machine, operation), callers=(0, 0, -14))
+
+    assert lab.restored("m").status == "INITIALIZED"
+    monkeypatch.setattr(lab, "perform", another)
+    with pytest.raises(StateError):
+        lab.restored("m")
+
+
+def test_nothing_is_done_after_an_operation_that_was_refused() -> None:
+    """6.8: memory outside its list is refused, and CPU 3, named after it, stays online."""
+    lab.init(Asked("m", small(), kernel="6.8"))
+    refused: Operation = {"op": "memory_online", "start": 70 << 30, "end": 71 << 30}
+    results = lab.operate(
+        "m",
+        [
+            {"op": "cpu_offline", "cpu": 2},
+            refused,
+            {"op": "cpu_offline", "cpu": 3},
+        ],
+    )
+    assert [result.returned for result in results] == [0, -1]
+    assert [operation["op"] for operation in _operations("m")] == [
+        "boot",
+        "init",
+        "cpu_offline",
+        "memory_online",
+    ]
+    machine = lab.restored("m")
+    assert [machine.is_online(cpu) for cpu in range(4)] == [True, True, False, True]
