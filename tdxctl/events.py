@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Typed events and result types: the language of everything above the kernel.
 
-Events are frozen and hold ints and strings only. to_dict() gives the JSON form: register
-values, statuses and addresses as `0x` strings; counts, CPUs, leaves and sizes as numbers.
+Events are frozen and hold ints, strings, and records of them. to_dict() gives the JSON form:
+register values, statuses and addresses as `0x` strings; counts, CPUs, leaves and sizes as numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from enum import Enum
 
 from tdxctl.records import record
 
@@ -165,15 +166,92 @@ class WbinvdOnAllCpus:
 
 
 @record
+class NodeMemory:
+    """The memory of a NUMA node in bytes: size as described, usable as the kernel counts it."""
+
+    node: int
+    size: int
+    usable: int
+
+    @property
+    def lost(self) -> int:
+        """What the kernel cannot use for TDX: below 1 MiB, and parts of pages."""
+        return self.size - self.usable
+
+
+class Holds(Enum):
+    """What a reserved area keeps the module from.
+
+    HOLE: memory that is not in the kernel's list of memory. CMR_GAP: memory outside every CMR, for
+    a kernel that looks for holes there. PAMT: the module's own.
+    """
+
+    HOLE = "hole"
+    CMR_GAP = "cmr-gap"
+    PAMT = "pamt"
+
+
+@record
+class ReservedArea:
+    """[start, end) in bytes, for which the kernel wanted a reserved area of a TDMR.
+
+    pamt_of: the TDMR whose PAMT it is a part of, None where it holds something else. reserved:
+    False where the TDMR had no reserved area left for it.
+    """
+
+    start: int
+    end: int
+    holds: Holds
+    pamt_of: int | None
+    reserved: bool
+
+
+@record
+class MemoryUse:
+    """What construct_tdmrs() made of memory.
+
+    areas: of each TDMR in turn, in the order the kernel met them; none where it did not come to
+    them, and none of the TDMRs behind one that ran out of them.
+    """
+
+    nodes: tuple[NodeMemory, ...]
+    areas: tuple[tuple[ReservedArea, ...], ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """{usable, lost, areas}: bytes by node, and a flat list of areas with their TDMR."""
+        return {
+            "usable": {str(node.node): node.usable for node in self.nodes},
+            "lost": {str(node.node): node.lost for node in self.nodes},
+            "areas": [
+                {
+                    "tdmr": tdmr,
+                    "start": hex(area.start),
+                    "end": hex(area.end),
+                    "holds": area.holds.value,
+                    "pamt_of": area.pamt_of,
+                    "reserved": area.reserved,
+                }
+                for tdmr, areas in enumerate(self.areas)
+                for area in areas
+            ],
+        }
+
+
+@record
 class StepEvent:
-    """A step of the bring-up begins (outcome None) or ends (passed, failed)."""
+    """A step of the bring-up begins (outcome None) or ends (passed, failed).
+
+    memory: at the end of the step that covers it with TDMRs, what became of it.
+    """
 
     name: str
     outcome: str | None = None
+    memory: MemoryUse | None = None
 
     def to_dict(self) -> dict[str, object]:
-        """{ev: step, name, outcome}."""
-        return {"ev": "step", "name": self.name, "outcome": self.outcome}
+        """{ev: step, name, outcome} and memory where the step covered it."""
+        entry: dict[str, object] = {"ev": "step", "name": self.name, "outcome": self.outcome}
+        return entry if self.memory is None else entry | {"memory": self.memory.to_dict()}
 
 
 @record
@@ -316,7 +394,9 @@ class TdmrRow:
     """A TDMR as the kernel last built it; base and size in bytes.
 
     node is the NUMA node its PAMT was asked from. reserved holds (offset, size) pairs,
-    offsets relative to base.
+    offsets relative to base. pamt is the one chunk that the three PAMTs lie in, None where none
+    was obtained. areas: what the kernel wanted reserved areas for, in the order it met them, more
+    than reserved has where they ran out; None where it did not come to them.
     """
 
     base: int
@@ -326,6 +406,8 @@ class TdmrRow:
     pamt_2m: PamtRow
     pamt_1g: PamtRow
     reserved: tuple[tuple[int, int], ...]
+    pamt: PamtRow | None
+    areas: tuple[ReservedArea, ...] | None
 
 
 @record
@@ -406,7 +488,7 @@ class MachineSummary:
     cpus_online: int
     cpus_disabled: int
     packages: int
-    memory_by_node: tuple[tuple[int, int], ...]
+    nodes: tuple[NodeMemory, ...]
     module_loaded: bool
     module_version: str
     max_tdmrs: int
@@ -419,7 +501,18 @@ class MachineSummary:
     @property
     def memory(self) -> int:
         """Bytes the page allocator owns."""
-        return sum(size for _, size in self.memory_by_node)
+        return sum(node.size for node in self.nodes)
+
+    @property
+    def memory_by_node(self) -> tuple[tuple[int, int], ...]:
+        """(node, bytes) the page allocator owns."""
+        return tuple((node.node, node.size) for node in self.nodes)
+
+    @property
+    def tightest(self) -> tuple[int, int] | None:
+        """(index, areas) of the TDMR that wants most reserved areas; None where none wants any."""
+        wanted = [len(row.areas or ()) for row in self.tdmrs]
+        return (wanted.index(max(wanted)), max(wanted)) if any(wanted) else None
 
 
 @record

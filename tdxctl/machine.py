@@ -278,9 +278,6 @@ class Machine:
     def summary(self) -> MachineSummary:
         """What reports say about the machine."""
         platform, tdmrs = self.platform, self._kernel.tdmrs
-        by_node: dict[int, int] = {}
-        for r in platform.memory.ranges:
-            by_node[r.node] = by_node.get(r.node, 0) + r.end - r.start
         return MachineSummary(
             machine=self.name,
             description=platform.description,
@@ -296,7 +293,7 @@ class Machine:
             cpus_online=len(self._cpus.online()),
             cpus_disabled=self._cpus.disabled,
             packages=self._cpus.packages,
-            memory_by_node=tuple(sorted(by_node.items())),
+            nodes=self._mm.memory_by_node(),
             module_loaded=self._seamcall.module is not None,
             module_version=self._module_version(),
             max_tdmrs=platform.module.max_tdmrs,

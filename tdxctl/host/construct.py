@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tdxctl.errnos import Errno
-from tdxctl.events import WbinvdOnAllCpus
+from tdxctl.events import Holds, MemoryUse, ReservedArea, WbinvdOnAllCpus
 from tdxctl.host import steps
 from tdxctl.host.kernel import Kernel
 from tdxctl.host.steps import KernelErrno
@@ -32,6 +32,8 @@ class TdmrConstruction(Kernel):
 
     #: Whether a TDMR has its PAMT sizes before the chunk for them is obtained.
     PAMT_SIZES_FIRST = False
+    #: What lies between the regions that it looks for holes between.
+    GAPS = Holds.HOLE
     #: What the boot found wrong, where TDX is off.
     _boot_failure: KernelErrno | None = None
 
@@ -49,6 +51,7 @@ class TdmrConstruction(Kernel):
         # Fills the TDMR array, with as many as there is room for.
         bases, sizes = cover(self.mm.starts, self.mm.ends)
         self.tdmrs = TdmrArray(bases[:limit], sizes[:limit])
+        self.steps.memory(MemoryUse(self.mm.memory_by_node()))
         self.steps.detail(f"{len(self.tdmrs)} of {limit} TDMRs")
         if len(bases) > limit:
             raise KernelErrno(exhausted, "tdmrs-exhausted", needed=len(bases), limit=limit)
@@ -100,6 +103,9 @@ class TdmrConstruction(Kernel):
         areas = merged(gaps, pamts)
         counts = areas.per_tdmr(len(tdmrs))
         over = np.flatnonzero(counts > limit)
+        reached = int(over[0]) + 1 if len(over) else len(tdmrs)
+        tdmrs.areas = _areas_met(tdmrs.bases[:reached], gaps, pamts, self.GAPS, limit)
+        self.steps.memory(MemoryUse(self.mm.memory_by_node(), tdmrs.areas))
         if len(over):
             failing = int(over[0])
             tdmrs.reserved = _areas_until_full(areas, gaps, pamts, failing, limit)
@@ -113,6 +119,7 @@ class TdmrConstruction(Kernel):
                 holes=int(gaps.per_tdmr(len(tdmrs))[failing]),
                 pamts=int(pamts.per_tdmr(len(tdmrs))[failing]),
                 limit=limit,
+                gaps=self.GAPS.value,
             )
         tdmrs.reserved = areas
         self.steps.detail(f"at most {counts.max()} of {limit} in a TDMR")
@@ -144,6 +151,25 @@ class TdmrConstruction(Kernel):
         for cpu in self.cpus.online():
             leaders.setdefault(self.cpus.package_ids[cpu], cpu)
         return list(leaders.values())
+
+
+def _areas_met(
+    bases: Int64s, gaps: Areas, pamts: Areas, holds: Holds, limit: int
+) -> tuple[tuple[ReservedArea, ...], ...]:
+    # Of the TDMRs at bases: holes first, then PAMTs in the order of the TDMRs that they are of.
+    met: list[list[ReservedArea]] = [[] for _ in bases]
+    for areas, what in ((gaps, holds), (pamts, Holds.PAMT)):
+        shown = areas.tdmr < len(bases)
+        tdmrs = areas.tdmr[shown]
+        starts = bases[tdmrs] + areas.offset[shown]
+        ends = starts + areas.size[shown]
+        chunks = [None] * len(tdmrs) if areas.chunk is None else areas.chunk[shown].tolist()
+        for tdmr, start, end, chunk in zip(
+            tdmrs.tolist(), starts.tolist(), ends.tolist(), chunks, strict=True
+        ):
+            found = met[tdmr]
+            found.append(ReservedArea(start, end, what, chunk, len(found) < limit))
+    return tuple(map(tuple, met))
 
 
 def _areas_until_full(areas: Areas, gaps: Areas, pamts: Areas, failing: int, limit: int) -> Areas:

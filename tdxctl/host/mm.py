@@ -12,7 +12,7 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
-from tdxctl.events import AllocContigPages, FreeContigRange, Journal
+from tdxctl.events import AllocContigPages, FreeContigRange, Journal, NodeMemory
 from tdxctl.layout.cover import usable_pages
 from tdxctl.records import record
 from tdxctl.units import PAGE_SHIFT, SZ_1M, SZ_4G, SZ_4K, SZ_16M, round_up
@@ -58,6 +58,7 @@ class Mm:
         faults: tuple[AllocationFault, ...],
         journal: Journal,
     ) -> None:
+        self._described = (nodes, ends - starts)
         # for_each_mem_pfn_range(): whole pages, empty regions dropped
         first, last = (starts + (SZ_4K - 1)) >> PAGE_SHIFT, ends >> PAGE_SHIFT
         keep = last > first
@@ -128,6 +129,12 @@ class Mm:
         inside = np.flatnonzero((self.starts <= pa) & (pa < self.ends))
         return int(self.nodes[inside[0]]) if len(inside) else None
 
+    def memory_by_node(self) -> tuple[NodeMemory, ...]:
+        """What each node has and what of it counts for TDX, by ascending node."""
+        sizes = _by_node(*self._described)
+        usable = _by_node(self.nodes, self.ends - self.starts)
+        return tuple(NodeMemory(node, sizes[node], usable.get(node, 0)) for node in sorted(sizes))
+
     def _fails(self, allocation: str) -> bool:
         self._attempts[allocation] += 1
         attempt = self._attempts[allocation]
@@ -185,3 +192,10 @@ class Mm:
         starts = blocked_start[order]
         gap = starts[1:] > ends[:-1]
         return ends[:-1][gap], starts[1:][gap]
+
+
+def _by_node(nodes: Int64s, sizes: Int64s) -> dict[int, int]:
+    totals: dict[int, int] = {}
+    for node, size in zip(nodes.tolist(), sizes.tolist(), strict=True):
+        totals[node] = totals.get(node, 0) + size
+    return totals

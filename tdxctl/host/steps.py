@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tdxctl.errnos import Errno
-from tdxctl.events import Failure, Journal, StepEvent, StepResult, SubStep
+from tdxctl.events import Failure, Journal, MemoryUse, StepEvent, StepResult, SubStep
 from tdxctl.records import record
 from tdxctl.seam.leaves import Leaf
 
@@ -96,6 +96,7 @@ class _Running:
     outcome: str = "passed"
     seamcalls: int = 0
     detail: str | None = None
+    memory: MemoryUse | None = None
     substeps: dict[str, SubStep] = field(default_factory=dict)
 
 
@@ -129,7 +130,7 @@ class StepRecorder:
             self.failed_step = self.failed_step or step.name
             raise
         finally:
-            self._journal.record(StepEvent(step.name, running.outcome))
+            self._journal.record(StepEvent(step.name, running.outcome, running.memory))
 
     @contextmanager
     def substep(self, name: str) -> Iterator[None]:
@@ -149,6 +150,10 @@ class StepRecorder:
     def detail(self, text: str) -> None:
         """What the running step or sub-step found, in a few words."""
         self._steps[-1].detail = text
+
+    def memory(self, use: MemoryUse) -> None:
+        """What the running step made of memory, as far as it came."""
+        self._steps[-1].memory = use
 
     def count_seamcalls(self, calls: int) -> None:
         """Count SEAMCALLs made in the running step."""

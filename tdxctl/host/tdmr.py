@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tdxctl.events import PamtRow, TdmrRow
+from tdxctl.events import PamtRow, ReservedArea, TdmrRow
 from tdxctl.layout.holes import Areas
 from tdxctl.records import record
 from tdxctl.seam.tdmr_info import TDMR_INFO_ALIGNMENT, tdmr_info
@@ -45,6 +45,8 @@ class TdmrArray:
         self.pamt_sizes: Uint64s = np.zeros((len(bases), 3), np.uint64)
         self.chunks: list[PamtChunk] = []
         self.reserved = Areas(np.zeros(0, np.intp), np.zeros(0, np.int64), np.zeros(0, np.int64))
+        #: Per TDMR what it wants reserved areas for, of those that the kernel came to.
+        self.areas: tuple[tuple[ReservedArea, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.bases)
@@ -91,10 +93,18 @@ class TdmrArray:
                 pamt_2m=self._pamt(i, 1),
                 pamt_1g=self._pamt(i, 2),
                 reserved=tuple(self.reserved.of(i)),
+                pamt=self._chunk(i),
+                areas=self.areas[i] if i < len(self.areas) else None,
             )
             for i in range(len(self))
             if self.sizes[i]
         )
+
+    def _chunk(self, tdmr: int) -> PamtRow | None:
+        if tdmr >= len(self.chunks):
+            return None
+        chunk = self.chunks[tdmr]
+        return PamtRow(chunk.base, chunk.nr_pages << PAGE_SHIFT)
 
     def _pamt(self, tdmr: int, column: int) -> PamtRow:
         return PamtRow(int(self.pamt_bases[tdmr, column]), int(self.pamt_sizes[tdmr, column]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tdxctl.errnos import Errno
-from tdxctl.events import Journal
+from tdxctl.events import Holds, Journal
 from tdxctl.host.kernel import Hardware
 from tdxctl.host.steps import KernelErrno
 from tdxctl.host.sysinfo import TdmrSysInfo
@@ -22,6 +22,8 @@ _NUM_CMRS, _CMR_BASE, _CMR_SIZE = 0x9000000100000000, 0x9000000300000080, 0x9000
 
 class KernelCmrWalk(Kernel68):
     """6.8, patched."""
+
+    GAPS = Holds.CMR_GAP
 
     def __init__(self, hardware: Hardware, journal: Journal) -> None:
         super().__init__(hardware, journal)

@@ -17,12 +17,14 @@ class Areas:
     """Areas of many TDMRs, ordered by TDMR.
 
     tdmr: which TDMR each belongs to, shape (k,), ascending. offset: relative to that TDMR's
-    base, bytes. size: bytes.
+    base, bytes. size: bytes. chunk: the PAMT chunk that each is a part of, None where they are
+    not parts of chunks alone.
     """
 
     tdmr: Intps
     offset: Int64s
     size: Int64s
+    chunk: Intps | None = None
 
     def per_tdmr(self, tdmrs: int) -> Intps:
         """How many areas each of tdmrs TDMRs has, shape (tdmrs,)."""
@@ -76,7 +78,8 @@ def overlaps(
     low = np.maximum(chunk_bases[chunk], tdmr_bases[tdmr])
     high = np.minimum(chunk_ends[chunk], tdmr_ends[tdmr])
     inside = high > low
-    return Areas(tdmr[inside], (low - tdmr_bases[tdmr])[inside], (high - low)[inside])
+    offset = low - tdmr_bases[tdmr]
+    return Areas(tdmr[inside], offset[inside], (high - low)[inside], chunk[inside])
 
 
 def merged(first: Areas, second: Areas) -> Areas:
