@@ -7,7 +7,7 @@ test holds the table complete.
 
 from __future__ import annotations
 
-from tdxctl.events import Failure
+from tdxctl.events import Failure, Holds
 from tdxctl.explain.statuses import explain_status
 from tdxctl.explain.words import BIOS_ORDER
 from tdxctl.records import record
@@ -229,6 +229,14 @@ CAUSES = {
 }
 
 
+# For a kernel that walks CMRs, another one that does is no way out.
+_HOLES_BETWEEN_CMRS = Cause(
+    CAUSES["reserved-areas-exhausted"].reason,
+    "Every hole between CMRs costs a reserved area of its TDMR: this kernel walks the CMRs.",
+    "fewer holes between CMRs: a BIOS that keeps its tables together",
+)
+
+
 @record
 class Explanation:
     """A failure in words."""
@@ -255,6 +263,8 @@ def explain_failure(failure: Failure) -> Explanation:
             reason += f"; TDMR at {facts['tdmr_base']:#x}"
         return Explanation(reason + _inner_errno(failure), words.meaning, words.hint)
     cause = CAUSES[failure.cause]
+    if facts.get("gaps") == Holds.CMR_GAP.value:
+        cause = _HOLES_BETWEEN_CMRS
     return Explanation(
         cause.reason.format(**facts) + _inner_errno(failure), cause.meaning, cause.hint
     )
