@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tdxctl.assembly import build_mm
 from tdxctl.errors import NotModelledError
-from tdxctl.events import Failure, PamtSummary, Seamcall, TdmrRow
+from tdxctl.events import Failure, Journal, NodeMemory, PamtSummary, Seamcall, TdmrRow
 from tdxctl.host.kernels import KernelId
 from tdxctl.machine import Machine
 from tdxctl.platform.description import Platform
 from tdxctl.records import record
-from tdxctl.units import SZ_1M, SZ_4K, round_down, round_up
+from tdxctl.units import SZ_4K
 
 _TIB = 1 << 40
 _SZ_2M = 1 << 21
@@ -61,29 +62,29 @@ class KernelPlan:
 class PlatformPlan:
     """A platform under each kernel asked for.
 
-    lost: bytes of described memory that no kernel can use for TDX: below 1 MiB, and parts of
-    pages. by_node: (node, bytes) of memory.
+    nodes: the memory that each of them finds when it boots.
     """
 
     platform: Platform
-    by_node: tuple[tuple[int, int], ...]
-    lost: int
+    nodes: tuple[NodeMemory, ...]
     kernels: tuple[KernelPlan, ...]
+
+    @property
+    def by_node(self) -> tuple[tuple[int, int], ...]:
+        """(node, bytes) of memory."""
+        return tuple((node.node, node.size) for node in self.nodes)
+
+    @property
+    def lost(self) -> int:
+        """Bytes of memory that no kernel can use for TDX: below 1 MiB, and parts of pages."""
+        return sum(node.lost for node in self.nodes)
 
 
 def plan(platform: Platform, kernels: Iterable[KernelId]) -> PlatformPlan:
     """What each of kernels would do on platform; nothing is stored."""
-    by_node: dict[int, int] = {}
-    lost = 0
-    for r in platform.memory.ranges:
-        size = r.end - r.start
-        by_node[r.node] = by_node.get(r.node, 0) + size
-        low = max(round_up(r.start, SZ_4K), SZ_1M)
-        lost += size - max(round_down(r.end, SZ_4K) - low, 0)
     return PlatformPlan(
         platform=platform,
-        by_node=tuple(sorted(by_node.items())),
-        lost=lost,
+        nodes=build_mm(platform, Journal()).memory_by_node(),
         kernels=tuple(_of_kernel(platform, kernel) for kernel in kernels),
     )
 
@@ -124,7 +125,7 @@ def _of_kernel(platform: Platform, kernel: KernelId) -> KernelPlan:
         not_modelled=None,
         tdmrs=tdmrs,
         max_tdmrs=summary.max_tdmrs,
-        tightest=tightest(tdmrs, result.failure),
+        tightest=summary.tightest,
         max_reserved=summary.max_reserved_per_tdmr,
         pamt=pamt,
         dynamic=dynamic,
@@ -132,16 +133,3 @@ def _of_kernel(platform: Platform, kernel: KernelId) -> KernelPlan:
         seamcalls=calls,
         seconds=(slow, fast) if done and not dynamic else None,
     )
-
-
-def tightest(tdmrs: tuple[TdmrRow, ...], failure: Failure | None) -> tuple[int, int] | None:
-    """(index, reserved areas) of the TDMR with most of them; None where none has any.
-
-    Where they ran out it is the one that needed too many, with as many as it needed.
-    """
-    if failure is not None:
-        facts = dict(failure.facts)
-        if failure.cause == "reserved-areas-exhausted":
-            return int(facts["tdmr"]), int(facts["needed"])
-    counts = [len(tdmr.reserved) for tdmr in tdmrs]
-    return (counts.index(max(counts)), max(counts)) if any(counts) else None

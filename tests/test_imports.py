@@ -215,7 +215,7 @@ ROOMS: dict[str, set[str]] = {
     "diagnose": {"diagnose", "capture", "explain", "machine", "platform.description", "events"}
     | LEAVES
     | SEAM_TABLES,
-    "plan": {"machine", "host.kernels", "platform.description", "events"} | LEAVES,
+    "plan": {"machine", "assembly", "host.kernels", "platform.description", "events"} | LEAVES,
     "scenario": {"scenario", "machine", "operations", "platform", "host.kernels", "host.steps"}
     | {"events", "progress"}
     | LEAVES

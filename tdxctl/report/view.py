@@ -123,15 +123,13 @@ def pamt_table(summary: MachineSummary, freed: str) -> Table:
 
 
 def _tdmr_row(number: int, row: TdmrRow, limit: int) -> tuple[str, ...]:
-    pamts = (row.pamt_4k, row.pamt_2m, row.pamt_1g)
-    size = sum(pamt.size for pamt in pamts)
     return (
         str(number),
         hex(row.base),
         format_size(row.size),
         str(row.node),
-        hex(row.pamt_4k.base) if size else "-",
-        approximate_size(size) if size else "-",
+        hex(row.pamt.base) if row.pamt else "-",
+        approximate_size(row.pamt.size) if row.pamt else "-",
         f"{len(row.reserved)}/{limit}" if row.reserved else "-",
     )
 

@@ -18,7 +18,7 @@ def render(name: str, plan: PlatformPlan, shown: Sequence[Shown]) -> str:
     plan: its platform under all kernels. shown: under those that are told in full.
     """
     platform = plan.platform
-    sections = [platform_section(platform), verdicts_section(plan)]
+    sections = [platform_section(plan), verdicts_section(plan)]
     sections += [kernel_section(i, platform, each) for i, each in enumerate(shown, 1)]
     return "\n".join(
         [

@@ -5,21 +5,23 @@ from __future__ import annotations
 
 import json
 
+from tdxctl.plan import PlatformPlan
 from tdxctl.platform.description import Platform, fault_to_dict
 from tdxctl.report.html.elements import facts, lines, section, table
 from tdxctl.report.view import Table
 from tdxctl.units import approximate_size, counted, format_cpulist
 
 
-def platform_section(platform: Platform) -> str:
+def platform_section(plan: PlatformPlan) -> str:
     """CPUs, firmware, the module, memory, CMRs, and the faults that are scripted."""
+    platform = plan.platform
     return section(
         2,
         "platform",
         "Platform",
         [
             facts([*_cpus(platform), *_firmware(platform), *_module(platform)]),
-            table(_memory(platform)),
+            table(_memory(plan)),
             table(_cmrs(platform)),
             table(_reserved(platform)) if platform.memory.reserved else "",
             _faults(platform),
@@ -75,16 +77,14 @@ def _module(platform: Platform) -> list[tuple[str, str]]:
     ]
 
 
-def _memory(platform: Platform) -> Table:
-    ranges = platform.memory.ranges
-    total = sum(r.end - r.start for r in ranges)
-    nodes = len({r.node for r in ranges})
+def _memory(plan: PlatformPlan) -> Table:
+    total = approximate_size(sum(node.size for node in plan.nodes))
     return Table(
-        title=f"Memory (memblock): {approximate_size(total)} in {counted(nodes, 'NUMA node')}",
+        title=f"Memory (memblock): {total} in {counted(len(plan.nodes), 'NUMA node')}",
         columns=("#", "start", "end", "size", "node"),
         rows=tuple(
             (str(i), hex(r.start), hex(r.end), approximate_size(r.end - r.start), str(r.node))
-            for i, r in enumerate(ranges)
+            for i, r in enumerate(plan.platform.memory.ranges)
         ),
         right=frozenset(range(5)),
     )

@@ -7,19 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from tdxctl.events import Failure, MachineSummary, TdmrRow
+from tdxctl.events import Failure, Holds, MachineSummary, TdmrRow
 from tdxctl.explain.failures import explain_failure
 from tdxctl.explain.states import explain_state
-from tdxctl.plan import tightest
 from tdxctl.platform.description import Platform
-from tdxctl.report.memory_map.areas import (
-    Area,
-    Fate,
-    Range,
-    areas_wanted,
-    pamt_chunk,
-    reserved_areas,
-)
+from tdxctl.report.memory_map.areas import Area, Fate, areas_of
 from tdxctl.units import approximate_size, printable
 
 
@@ -31,6 +23,7 @@ class Kind(Enum):
     TDMR = "TDMR"
     PAMT = "PAMT"
     HOLE = "reserved: a hole"
+    CMR_GAP = "reserved: a hole between CMRs"
     PAMT_AREA = "reserved: a PAMT"
     LAST = "took the TDMR's last reserved area"
     LEFT_OUT = "found no reserved area left"
@@ -75,8 +68,8 @@ class TdmrLine:
     @property
     def pamt(self) -> tuple[int, int] | None:
         """(base, size) of its PAMT in bytes, None where it has none."""
-        chunk = pamt_chunk(self.row)
-        return None if chunk is None else (chunk[0], chunk[1] - chunk[0])
+        chunk = self.row.pamt
+        return None if chunk is None else (chunk.base, chunk.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +78,8 @@ class MemoryMap:
 
     verdict: the status and what it means. problem: (label, text) pairs, empty where there is none;
     without_tdmrs says why there are no TDMRs. limit: reserved areas that a TDMR can have.
-    areas: the reserved areas of all TDMRs; wanted: what the one that ran out of them needed, in the
-    order the kernel met them.
+    areas: the reserved areas of all TDMRs by address; wanted: what the one that ran out of them
+    needed, in the order the kernel met them.
     """
 
     name: str
@@ -116,10 +109,8 @@ class MemoryMap:
 def memory_map(platform: Platform, summary: MachineSummary) -> MemoryMap:
     """The map of a machine of that platform as its kernel left it."""
     failure = summary.last.failure if summary.last is not None else summary.boot_failure
-    wanted = areas_wanted(platform, summary.tdmrs, failure)
-    failed = {area.tdmr for area in wanted}
-    kept = (area for area in reserved_areas(summary.tdmrs) if area.tdmr not in failed)
-    areas = tuple(sorted((*kept, *wanted), key=lambda area: (area.tdmr, area.start)))
+    by_tdmr = [areas_of(i, row) for i, row in enumerate(summary.tdmrs)]
+    areas = tuple(area for met in by_tdmr for area in sorted(met, key=lambda area: area.start))
     return MemoryMap(
         name=printable(summary.machine),
         heading=_heading(summary),
@@ -127,11 +118,11 @@ def memory_map(platform: Platform, summary: MachineSummary) -> MemoryMap:
         problem=_problem(failure),
         without_tdmrs=_without_tdmrs(summary, failure),
         lanes=tuple(_lanes(platform, summary.tdmrs, areas)),
-        tdmrs=_tdmr_lines(summary, failure),
+        tdmrs=_tdmr_lines(summary),
         max_tdmrs=summary.max_tdmrs,
         limit=summary.max_reserved_per_tdmr,
         areas=areas,
-        wanted=wanted,
+        wanted=next((met for met in by_tdmr if any(a.fate is Fate.LEFT_OUT for a in met)), ()),
     )
 
 
@@ -141,8 +132,14 @@ def range_of(start: int, end: int) -> str:
 
 
 def area_text(area: Area) -> str:
-    """`hole` or `PAMT of TDMR 1`."""
-    return "hole" if area.pamt_of is None else f"PAMT of TDMR {area.pamt_of}"
+    """`hole`, `hole between CMRs` or `PAMT of TDMR 1`."""
+    match area.holds:
+        case Holds.HOLE:
+            return "hole"
+        case Holds.CMR_GAP:
+            return "hole between CMRs"
+        case Holds.PAMT:
+            return f"PAMT of TDMR {area.pamt_of}"
 
 
 def _heading(summary: MachineSummary) -> tuple[str, ...]:
@@ -197,7 +194,9 @@ def _stacked(name: str, segments: Iterable[Segment]) -> Iterable[Lane]:
         yield Lane("" if i else name, tuple(lane))
 
 
-def _segment(extent: Range, kind: Kind, number: int, label: str, said: str = "") -> Segment:
+def _segment(
+    extent: tuple[int, int], kind: Kind, number: int, label: str, said: str = ""
+) -> Segment:
     start, end = extent
     title = f"{said or label} {range_of(start, end)}, {approximate_size(end - start)}"
     return Segment(start, end, kind, number, label, title)
@@ -224,29 +223,40 @@ def _tdmrs(rows: Sequence[TdmrRow]) -> Iterable[Segment]:
 
 def _pamts(rows: Sequence[TdmrRow]) -> Iterable[Segment]:
     for i, row in enumerate(rows):
-        if (chunk := pamt_chunk(row)) is not None:
+        if row.pamt is not None:
+            chunk = row.pamt.base, row.pamt.base + row.pamt.size
             yield _segment(chunk, Kind.PAMT, i, f"PAMT {i}", f"PAMT of TDMR {i}")
 
 
+_RESERVED = {
+    Holds.HOLE: Kind.HOLE,
+    Holds.CMR_GAP: Kind.CMR_GAP,
+    Holds.PAMT: Kind.PAMT_AREA,
+}
+
+
 def _area(area: Area) -> Segment:
-    kind = Kind.HOLE if area.pamt_of is None else Kind.PAMT_AREA
+    kind = _RESERVED[area.holds]
+    label = "hole" if area.pamt_of is None else area_text(area)
     said = f"reserved area of TDMR {area.tdmr}: {area_text(area)}"
     if area.fate is Fate.LAST:
         kind, said = Kind.LAST, f"last {said}"
     elif area.fate is Fate.LEFT_OUT:
         kind, said = Kind.LEFT_OUT, f"no {said}"
-    return _segment((area.start, area.end), kind, area.tdmr, area_text(area), said)
+    return _segment((area.start, area.end), kind, area.tdmr, label, said)
 
 
-def _tdmr_lines(summary: MachineSummary, failure: Failure | None) -> tuple[TdmrLine, ...]:
-    most = tightest(summary.tdmrs, failure)
-    lines = []
-    for i, row in enumerate(summary.tdmrs):
-        is_most = most is not None and most[0] == i
-        used = len(row.reserved) if row.reserved or failure is None else None
-        needed = most[1] if most is not None and is_most else used
-        lines.append(TdmrLine(i, row, needed, is_most))
-    return tuple(lines)
+def _tdmr_lines(summary: MachineSummary) -> tuple[TdmrLine, ...]:
+    most = summary.tightest
+    return tuple(
+        TdmrLine(
+            number=i,
+            row=row,
+            needed=None if row.areas is None else len(row.areas),
+            tightest=most is not None and most[0] == i,
+        )
+        for i, row in enumerate(summary.tdmrs)
+    )
 
 
 def pamt_size(line: TdmrLine) -> str:

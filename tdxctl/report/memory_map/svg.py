@@ -27,6 +27,7 @@ _LOOKS = {
     Kind.TDMR: "tdmr",
     Kind.PAMT: "pamt",
     Kind.HOLE: "hole",
+    Kind.CMR_GAP: "hole",
     Kind.PAMT_AREA: "pamt-area",
     Kind.LAST: "last",
     Kind.LEFT_OUT: "left-out",

@@ -48,6 +48,7 @@ _LETTERS = {
     Kind.PAMT: "P",
     Kind.PAMT_AREA: "P",
     Kind.HOLE: "h",
+    Kind.CMR_GAP: "h",
     Kind.LAST: "L",
     Kind.LEFT_OUT: "!",
 }
@@ -166,6 +167,7 @@ def _legend(
     words = {
         Kind.PAMT_AREA: "a PAMT",
         Kind.HOLE: "a hole",
+        Kind.CMR_GAP: "a hole between CMRs",
         Kind.LAST: "took the TDMR's last reserved area",
         Kind.LEFT_OUT: "found none left",
     }
