@@ -7,7 +7,7 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 SZ_4K = 1 << 12
 SZ_4M = 1 << 22
@@ -33,6 +33,8 @@ _DECIMAL = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 _SUFFIXED = re.compile(r"(0|[1-9][0-9]*)(KiB|MiB|GiB|TiB)", re.ASCII)
 # Longer than any 64-bit number in any notation; keeps int() away from absurd input.
 _LONGEST_NUMBER = 40
+#: A word that is longer than any that is known is compared by its beginning.
+LONGEST_WORD = 100
 
 
 def round_down(value: int, alignment: int) -> int:
@@ -103,7 +105,47 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+class Cpulist:
+    """The numbers of a kernel cpulist in the order written: counted before any is made."""
+
+    __slots__ = ("_length", "_runs")
+
+    def __init__(self, runs: Iterable[tuple[int, int, int, int]]) -> None:
+        """runs: (first, last, used, group): used numbers of every group, from first to last."""
+        self._runs = tuple(runs)
+        self._length = sum(_count(*run) for run in self._runs)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __contains__(self, number: object) -> bool:
+        return any(number == one for one in self)
+
+    def __iter__(self) -> Iterator[int]:
+        for first, last, used, group in self._runs:
+            for start in range(first, last + 1, group):
+                yield from range(start, min(start + used, last + 1))
+
+    def is_within(self, lowest: int, highest: int) -> bool:
+        """Whether every number is from lowest to highest."""
+        for first, last, used, group in self._runs:
+            start = last - (last - first) % group
+            if first < lowest or min(start + used - 1, last) > highest:
+                return False
+        return True
+
+
+def _count(first: int, last: int, used: int, group: int) -> int:
+    groups, rest = divmod(last - first + 1, group)
+    return groups * used + min(rest, used)
+
+
 def parse_cpulist(text: str, *, limit: int) -> list[int]:
+    """The numbers of a kernel cpulist, as parse_runs() reads it. Raises ValueError."""
+    return list(parse_runs(text, limit=limit))
+
+
+def parse_runs(text: str, *, limit: int) -> Cpulist:
     """The numbers of a kernel cpulist, in the order written.
 
     `0-3,8`, and with a stride `0-62:1/2` (used of every group), as
@@ -111,7 +153,8 @@ def parse_cpulist(text: str, *, limit: int) -> list[int]:
     empty list. limit bounds how many numbers may come out, so that `0-4294967295` costs
     nothing. Raises ValueError with the reason.
     """
-    numbers: list[int] = []
+    runs: list[tuple[int, int, int, int]] = []
+    count = 0
     for part in text.split(",") if text.strip() else []:
         match = re.fullmatch(
             r"\s*([0-9]{1,10})(?:-([0-9]{1,10})(?::([0-9]{1,10})/([0-9]{1,10}))?)?\s*",
@@ -127,13 +170,11 @@ def parse_cpulist(text: str, *, limit: int) -> list[int]:
             raise ValueError(f"has a range that runs backwards ({first}-{last})")
         if not 1 <= used <= group:
             raise ValueError(f"has a stride that is not used/group ({used}/{group})")
-        if (last - first) // group * used + len(numbers) >= limit:
+        count += _count(first, last, used, group)
+        if count > limit:
             raise ValueError(f"names more than {limit} numbers")
-        for start in range(first, last + 1, group):
-            numbers.extend(range(start, min(start + used, last + 1)))
-    if len(numbers) > limit:
-        raise ValueError(f"names more than {limit} numbers")
-    return numbers
+        runs.append((first, last, used, group))
+    return Cpulist(runs)
 
 
 def format_cpulist(cpus: Iterable[int]) -> str:
@@ -152,7 +193,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     from difflib import get_close_matches
 
     words = {one.upper(): one for one in known}
-    near = get_close_matches(word.upper(), words, n=1, cutoff=0.75)
+    near = get_close_matches(word[:LONGEST_WORD].upper(), words, n=1, cutoff=0.75)
     return f"did you mean {words[near[0]]}?" if near else None
 
 

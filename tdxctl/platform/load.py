@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -20,7 +20,7 @@ from tdxctl.platform.model import FAULT_KEYS, FaultModel, PlatformModel
 from tdxctl.platform.problems import Shape, model_problems
 from tdxctl.platform.reading import read
 from tdxctl.platform.settings import with_settings
-from tdxctl.platform.source import UNREADABLE, Source, got
+from tdxctl.platform.source import UNREADABLE, Source, got, in_order
 from tdxctl.platform.text import DescriptionText, read_text
 from tdxctl.units import NAME_PATTERN, printable
 
@@ -90,7 +90,7 @@ def runtime_fault(pairs: tuple[str, ...]) -> RuntimeFault:
         model = TypeAdapter[Any](FaultModel).validate_python(document.data)
         fault = fault_of(model)
     except ValidationError as error:
-        problems = document.problems + model_problems(document, error, _SHAPE)
+        problems = [*document.problems, *model_problems(document, error, _SHAPE)]
         hint = next((problem.hint for problem in problems if problem.hint), None)
         # On a command line a value is where its key is.
         shown = [replace(problem, file=None, hint=None).render() for problem in problems]
@@ -110,37 +110,41 @@ def from_dict(data: Mapping[str, object]) -> Platform:
 
 def platform_of(document: Source, *, default_name: str) -> Platform:
     """The Platform that document describes. Raises DescriptionError with every problem."""
-    problems = list(document.problems)
-    model = None
-    if document.data is UNREADABLE:
-        pass  # reported where it was read
-    elif not isinstance(document.data, dict):
-        problems.append(document.problem((), f"must be a mapping ({got(document.data)})"))
-    else:
+    model, error = None, None
+    if isinstance(document.data, dict):
         try:
             model = PlatformModel.model_validate(document.data)
-        except ValidationError as error:
-            problems += model_problems(document, error, _SHAPE)
-        for found in cross_checks(document.data):
-            if found.path in document.merged:
-                continue
-            detail = None if found.value is None else document.got(found.path, found.value)
-            problems.append(
-                document.problem(found.path, found.summary, detail=detail, hint=found.hint)
-            )
-        if "name" not in document.data and not re.fullmatch(NAME_PATTERN, default_name, re.ASCII):
-            problems.append(
-                document.problem(
-                    ("name",),
-                    "is required: the file's name cannot serve as a machine's name",
-                    detail=got(default_name),
-                    hint="add a name of letters, digits, dots, underscores and hyphens",
-                )
-            )
+        except ValidationError as found:
+            error = found
+    problems = in_order(_problems(document, error, default_name))
     if problems or model is None:
-        order = sorted(problems, key=lambda d: (d.line or 0, d.column or 0))
-        raise DescriptionError(tuple(order))
+        raise DescriptionError(problems)
     return build(model, default_name)
+
+
+def _problems(
+    document: Source, error: ValidationError | None, default_name: str
+) -> Iterator[Diagnostic]:
+    yield from document.problems
+    if document.data is UNREADABLE:
+        return  # reported where it was read
+    if not isinstance(document.data, dict):
+        yield document.problem((), f"must be a mapping ({got(document.data)})")
+        return
+    if error is not None:
+        yield from model_problems(document, error, _SHAPE)
+    for found in cross_checks(document.data):
+        if found.path in document.merged:
+            continue
+        detail = None if found.value is None else document.got(found.path, found.value)
+        yield document.problem(found.path, found.summary, detail=detail, hint=found.hint)
+    if "name" not in document.data and not re.fullmatch(NAME_PATTERN, default_name, re.ASCII):
+        yield document.problem(
+            ("name",),
+            "is required: the file's name cannot serve as a machine's name",
+            detail=got(default_name),
+            hint="add a name of letters, digits, dots, underscores and hyphens",
+        )
 
 
 @cache

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -29,9 +29,8 @@ class Shape:
     branches: Callable[[Path], tuple[str, ...]]
 
 
-def model_problems(document: Source, error: ValidationError, shape: Shape) -> list[Diagnostic]:
+def model_problems(document: Source, error: ValidationError, shape: Shape) -> Iterator[Diagnostic]:
     """A diagnostic for each of pydantic's errors."""
-    problems = []
     for entry in error.errors(include_url=False):
         if entry["type"] == "unreadable" or entry["input"] is UNREADABLE:
             continue
@@ -39,8 +38,7 @@ def model_problems(document: Source, error: ValidationError, shape: Shape) -> li
         path = _path_of(location, kind)
         if path in document.merged or (kind == "missing" and path[:-1] in document.merged):
             continue
-        problems.append(_model_problem(document, path, location, entry, shape))
-    return problems
+        yield _model_problem(document, path, location, entry, shape)
 
 
 def _path_of(location: Path, kind: str) -> Path:
@@ -60,9 +58,9 @@ def _model_problem(
     context, value = entry.get("ctx", {}), entry["input"]
     match entry["type"]:
         case "tdxctl":
-            return document.problem(
-                path, context["summary"], detail=document.got(path, value), hint=context["hint"]
-            )
+            hint = context["hint"]() if callable(context["hint"]) else context["hint"]
+            detail = document.got(path, value)
+            return document.problem(path, context["summary"], detail=detail, hint=hint)
         case "missing":
             return document.problem(path, "is required")
         case "extra_forbidden":

@@ -37,11 +37,11 @@ from tdxctl.platform.fields import (
 from tdxctl.platform.model import FAULT_KEYS, FaultModel, Model
 from tdxctl.platform.problems import Shape, model_problems
 from tdxctl.platform.reading import read, read_lines
-from tdxctl.platform.source import UNREADABLE, Source, got
+from tdxctl.platform.source import UNREADABLE, Source, got, in_order
 from tdxctl.platform.text import read_bytes
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Wanted
-from tdxctl.units import U64_MASK, parse_size
+from tdxctl.units import LONGEST_WORD, U64_MASK, parse_size
 
 MAX_ENTRIES = 1000
 _MAX_BYTES = 1 << 16
@@ -195,37 +195,43 @@ def load_script(path: str) -> Script:
 
 def script_of(document: Source) -> tuple[Entry, ...]:
     """The entries of document. Raises DescriptionError with every problem."""
-    problems = list(document.problems)
     models: list[Any] = []
-    if document.data is UNREADABLE:
-        pass  # reported where it was read
-    elif not isinstance(document.data, list):
-        what = f"must be a list of calls ({got(document.data)})"
-        problems.append(document.problem((), what))
-    else:
+    error = None
+    if isinstance(document.data, list):
         try:
             models = _adapter().validate_python(document.data)
-        except ValidationError as error:
-            problems += model_problems(document, error, _SHAPE)
-        problems += _cross_checks(document)
-    if problems:
-        raise DescriptionError(tuple(sorted(problems, key=lambda d: (d.line or 0, d.column or 0))))
+        except ValidationError as found:
+            error = found
+    if problems := in_order(_problems(document, error)):
+        raise DescriptionError(problems)
     marks = document.value_marks
     return tuple(_entry(model, marks.get((i,), (i + 1, 1))[0]) for i, model in enumerate(models))
 
 
+def _problems(document: Source, error: ValidationError | None) -> Iterator[Diagnostic]:
+    yield from document.problems
+    if document.data is UNREADABLE:
+        return  # reported where it was read
+    if not isinstance(document.data, list):
+        yield document.problem((), f"must be a list of calls ({got(document.data)})")
+        return
+    if error is not None:
+        yield from model_problems(document, error, _SHAPE)
+    yield from _cross_checks(document)
+
+
 def _cross_checks(document: Source) -> Iterator[Diagnostic]:
     # Of the raw data, passing over whatever is malformed by itself, which the model reports.
-    known: list[str] = []
+    known: dict[str, None] = {}
     for i, entry in enumerate(document.data if isinstance(document.data, list) else []):
         if not isinstance(entry, dict):
             continue
         if isinstance(entry.get("tdmr"), str):
-            known.append(entry["tdmr"])
+            known[entry["tdmr"]] = None
         names = entry.get("tdmrs")
         for n, name in enumerate(names if isinstance(names, list) else []):
             if isinstance(name, str) and name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
+                near = difflib.get_close_matches(name[:LONGEST_WORD], known, n=1)
                 yield document.problem(
                     (i, "tdmrs", n),
                     "is the name of no TDMR_INFO table above",

@@ -9,7 +9,7 @@ from typing import Any
 
 from tdxctl.errors import UsageError
 from tdxctl.platform.reading import read
-from tdxctl.platform.source import Path, Source
+from tdxctl.platform.source import MAX_NESTING, Path, Source
 from tdxctl.units import printable
 
 
@@ -31,6 +31,8 @@ def with_settings(document: Source, settings: tuple[str, ...]) -> Source:
             int(part) if re.fullmatch("[0-9]{1,6}", part, re.ASCII) else part
             for part in name.split(".")
         )
+        if len(path) > MAX_NESTING:
+            raise UsageError(f"--set: a path has at most {MAX_NESTING} parts, got {len(path)}")
         place = f"--set {setting}"
         value = read((text or '""').encode("utf-8", "surrogatepass"), place, is_json=False)
         document.problems += value.problems
@@ -55,6 +57,6 @@ def _step(data: Any, part: str | int, setting: str, *, default: object) -> Any:
     if isinstance(data, dict) and isinstance(part, str):
         return data.setdefault(part, default)
     raise UsageError(
-        f"--set {printable(setting)}: '{part}' leads nowhere in the description",
+        f"--set {printable(setting)}: '{printable(str(part))}' leads nowhere in the description",
         hint="paths are those of the error messages: memory.ranges.0.end",
     )

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from tdxctl.errors import DescriptionError, Diagnostic
 from tdxctl.units import printable
@@ -17,8 +19,10 @@ Mark = tuple[int, int]
 
 MAX_DIGITS = 40
 MAX_NESTING = 32
-# Twice what the largest description within the limits consists of.
-MAX_VALUES = 400_000
+# More than the largest description within the limits consists of.
+MAX_VALUES = 300_000
+# More than that nobody reads at once; it keeps what is said of a file smaller than the file.
+_MAX_PROBLEMS = 100
 TOO_MANY_VALUES = f"consists of more than {MAX_VALUES} values"
 _MAX_GOT = 60
 
@@ -77,6 +81,8 @@ class Source:
         line, column = mark
         where = dotted(path)
         self.problems.append(Diagnostic(summary, detail, hint, self.file, line, column, where))
+        if len(self.problems) > _MAX_PROBLEMS:
+            raise DescriptionError(in_order(self.problems))
 
     def problem(
         self,
@@ -113,9 +119,20 @@ class Source:
         )
 
 
+def in_order(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """The first problems that were found, by place, and a word where there are more."""
+    found = list(islice(problems, _MAX_PROBLEMS + 1))
+    shown = sorted(found[:_MAX_PROBLEMS], key=lambda one: (one.line or 0, one.column or 0))
+    if len(found) > _MAX_PROBLEMS:
+        file = shown[0].file
+        what = f"has more than {_MAX_PROBLEMS} problems: the others are not listed"
+        shown.append(Diagnostic(what, file=file))
+    return tuple(shown)
+
+
 def dotted(path: Path) -> str:
-    """`memory.ranges.2.end`: the notation of messages."""
-    return ".".join(map(str, path))
+    """`memory.ranges.2.end`: the notation of messages; keys as much as a message needs."""
+    return ".".join(shortened(str(part)) for part in path)
 
 
 def got(value: object) -> str:
