@@ -7,7 +7,7 @@ reports: so one run finds all problems.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -168,14 +168,15 @@ def _auto_cmr_problems(ranges: list[tuple[int, int, int]]) -> Iterator[Problem]:
 
 def _apic_id_problems(entries: list[Any]) -> Iterator[Problem]:
     first_use: dict[int, int] = {}
-    total, reported = 0, False
+    total = 0
     for i, entry in enumerate(entries):
         path: Path = ("cpus", "madt", i, "apic_id")
         ids = _apic_ids(entry)
         total += len(ids)
-        if total > MAX_CPUS and not reported:
-            reported = True
+        if total > MAX_CPUS:
+            # Before they are looked at one by one: a short text can name very many.
             yield Problem(path, f"makes more than {MAX_CPUS} CPUs")
+            return
         again = next((apic_id for apic_id in ids if apic_id in first_use), None)
         if again is None and len(set(ids)) < len(ids):
             yield Problem(path, "names an APIC id twice", entry["apic_id"])
@@ -183,11 +184,10 @@ def _apic_id_problems(entries: list[Any]) -> Iterator[Problem]:
             yield Problem(
                 path, f"names APIC id {again}, which cpus.madt.{first_use[again]} has already"
             )
-        if not reported:
-            first_use.update((apic_id, i) for apic_id in ids if apic_id not in first_use)
+        first_use.update((apic_id, i) for apic_id in ids if apic_id not in first_use)
 
 
-def _apic_ids(entry: object) -> list[int]:
+def _apic_ids(entry: object) -> Collection[int]:
     value = entry.get("apic_id") if isinstance(entry, dict) else None
     if isinstance(value, bool) or not isinstance(value, int | str):
         return []

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -18,13 +19,16 @@ from tdxctl.seam.msrs import MSRS, parse_msr
 from tdxctl.seam.status import Status, parse_wanted
 from tdxctl.seam.versions import FEATURES0, ModuleVersion
 from tdxctl.units import (
+    LONGEST_WORD,
     MAX_PHYSICAL_ADDRESS,
     NAME_PATTERN,
     U32_MASK,
     U64_MASK,
+    Cpulist,
     did_you_mean,
     format_size,
     parse_cpulist,
+    parse_runs,
     parse_size,
 )
 
@@ -61,7 +65,7 @@ _NUMBER_TEXT = f"^({_HEX_TEXT}|(0|[1-9][0-9]*)([KMGT]iB)?)$"
 class Checked:
     """Annotation of a field: parse gives its value or raises ValueError with what is wrong.
 
-    The ValueError's second argument, where there is one, is the hint.
+    The ValueError's second argument, where there is one, is the hint or what makes it.
     """
 
     parse: Callable[[Any], object]
@@ -141,7 +145,8 @@ def named(parse: Callable[[int | str], object], what: str, names: tuple[str, ...
         except ValueError as error:
             if not isinstance(value, str) or len(error.args) > 1:
                 raise
-            raise ValueError(*error.args, did_you_mean(value, names)) from None
+            # Looked for where it is shown: of a thousand wrong names few are.
+            raise ValueError(*error.args, partial(did_you_mean, value, names)) from None
 
     return Checked(check, {"anyOf": [{"type": "integer"}, {"type": "string"}]})
 
@@ -229,31 +234,38 @@ def _msr(value: object) -> int:
     try:
         return parse_msr(value)
     except ValueError as error:
-        from difflib import get_close_matches
-
-        asked = str(value).upper().replace("0X", "0x")
-        near = get_close_matches(asked, [*MSRS, *map(hex, MSRS.values())], n=3)
-        hint = f"near: {', '.join(near)}" if near else "`tdxctl schema platform` lists them"
-        raise ValueError(str(error), hint) from None
+        raise ValueError(str(error), partial(_near_msrs, str(value))) from None
 
 
-def parse_apic_ids(value: int | str) -> list[int]:
+def _near_msrs(asked: str) -> str:
+    from difflib import get_close_matches
+
+    known = [*MSRS, *map(hex, MSRS.values())]
+    near = get_close_matches(asked[:LONGEST_WORD].upper().replace("0X", "0x"), known, n=3)
+    return f"near: {', '.join(near)}" if near else "`tdxctl schema platform` lists them"
+
+
+def parse_apic_ids(value: int | str) -> Cpulist:
     """APIC ids of one entry: a number or a cpulist. Raises ValueError."""
-    ids = [value] if isinstance(value, int) else parse_cpulist_or_hex(value)
-    if not ids:
+    ids = _one(value) if isinstance(value, int) else parse_cpulist_or_hex(value)
+    if not len(ids):
         raise ValueError("must name at least one APIC id")
-    if not all(0 <= apic_id <= MAX_APIC_ID for apic_id in ids):
+    if not ids.is_within(0, MAX_APIC_ID):
         raise ValueError(f"must be from 0 to {MAX_APIC_ID}")
     return ids
 
 
-def parse_cpulist_or_hex(text: str) -> list[int]:
+def _one(number: int) -> Cpulist:
+    return Cpulist([(number, number, 1, 1)])
+
+
+def parse_cpulist_or_hex(text: str) -> Cpulist:
     """A cpulist; a lone 0x number too. Raises ValueError."""
     if re.fullmatch(_HEX_TEXT, text, re.ASCII):
-        return [parse_size(text)]
+        return _one(parse_size(text))
     if text.lower().startswith("0x"):
         raise ValueError("must be a number, or a range of decimal numbers such as 0-63")
-    return parse_cpulist(text, limit=MAX_CPUS)
+    return parse_runs(text, limit=MAX_CPUS)
 
 
 def parse_online(value: object) -> list[int] | None:

@@ -54,6 +54,7 @@ from tdxctl.platform.fields import (
 )
 from tdxctl.seam.msrs import CPUID_REGISTERS
 from tdxctl.seam.versions import FEATURES0
+from tdxctl.units import Cpulist
 
 
 class Model(BaseModel):
@@ -83,7 +84,7 @@ class FeaturesModel(Model):
 class MadtEntryModel(Model):
     """A local APIC structure of the MADT, or a range of alike ones."""
 
-    apic_id: Annotated[list[int], named(parse_apic_ids, "a number or a range such as 0-63")]
+    apic_id: Annotated[Cpulist, named(parse_apic_ids, "a number or a range such as 0-63")]
     package: Annotated[int, count(0, MAX_PACKAGE)] = 0
     enabled: Annotated[bool, FLAG] = True
 
