@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -31,6 +33,9 @@ from tdxctl.platform.source import (
 from tdxctl.units import printable
 
 _MAX_ALIASED_NODES = 10_000
+# libyaml compares each directive, and each tag, with all %TAG directives.
+_MAX_DIRECTIVES = 16
+_DIRECTIVE = re.compile("^%", re.MULTILINE)
 
 _PLAIN_INT = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 _PLAIN_HEX = re.compile(r"0[xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*", re.ASCII)
@@ -44,6 +49,20 @@ _TAG_PREFIX = "tag:yaml.org,2002:"
 _TAGS_OF_COLLECTIONS = (_TAG_PREFIX + "map", _TAG_PREFIX + "seq")
 
 
+class _Event:
+    """What is kept of a parser's event: a tenth of its size."""
+
+    __slots__ = ("anchor", "kind", "mark", "style", "tag", "value")
+
+    def __init__(self, event: Any) -> None:
+        self.kind = type(event)
+        self.mark = _mark(event)
+        self.anchor: Any = getattr(event, "anchor", None)
+        self.tag: Any = getattr(event, "tag", None)
+        self.style: Any = getattr(event, "style", None)
+        self.value: Any = getattr(event, "value", None)
+
+
 class YamlReader:
     """Walks the parser's events by index.
 
@@ -54,7 +73,7 @@ class YamlReader:
     def __init__(self, text: str, file: str | None) -> None:
         self._source = Source(file)
         self._text = text
-        self._events: list[Any] = []  # the C parser's events have no types
+        self._events: list[_Event] = []
         self._next = 0
         self._anchors: dict[str, int] = {}
         self._open_anchors: list[str] = []
@@ -77,21 +96,38 @@ class YamlReader:
             place = end_of(self._text[: match.start()])
             what = f"character U+{ord(match[0]):04X} is not allowed"
             raise fatal(file, *place, f"is not valid YAML: {what}")
+        directives = [
+            match.start() for match in islice(_DIRECTIVE.finditer(self._text), _MAX_DIRECTIVES + 1)
+        ]
+        if len(directives) > _MAX_DIRECTIVES:
+            place = end_of(self._text[: directives[-1]])
+            raise fatal(file, *place, f"has more than {_MAX_DIRECTIVES} directives (%)")
         try:
             events = list(self._bounded(yaml.parse(self._text, Loader=loader)))
         except yaml.MarkedYAMLError as error:
+            self._refuse_what_is_before(error, loader)
             raise self._yaml_error(error) from None
         except yaml.YAMLError as error:
             what = printable(str(error).split("\n")[0])
             raise fatal(file, 1, 1, f"is not valid YAML: {what}") from None
-        starts = [i for i, event in enumerate(events) if isinstance(event, yaml.DocumentStartEvent)]
+        starts = [i for i, event in enumerate(events) if event.kind is yaml.DocumentStartEvent]
         if not starts:
             raise fatal(file, 1, 1, "is empty")
         if len(starts) > 1:
-            line, column = _mark(events[starts[1]])
+            line, column = events[starts[1]].mark
             what, hint = "holds more than one document", "remove all but one"
             raise fatal(file, line, column, what, hint=hint)
         self._events, self._next = events, starts[0] + 1
+
+    def _refuse_what_is_before(self, error: yaml.MarkedYAMLError, loader: Any) -> None:
+        # A scanner looks ahead of its parser, and some have limits of their own: what stands
+        # before the place that they refuse may be beyond one of ours.
+        if error.problem_mark is not None:
+            with suppress(yaml.YAMLError):
+                for _ in self._bounded(
+                    yaml.parse(self._text[: error.problem_mark.index], Loader=loader)
+                ):
+                    pass
 
     def _yaml_error(self, error: yaml.MarkedYAMLError) -> DescriptionError:
         mark, context = error.problem_mark or error.context_mark, error.context_mark
@@ -111,7 +147,7 @@ class YamlReader:
             hint="YAML is indented with spaces, not tabs" if at_tab else None,
         )
 
-    def _bounded(self, events: Iterator[Any]) -> Iterator[Any]:
+    def _bounded(self, events: Iterator[Any]) -> Iterator[_Event]:
         # Stops the parser early: its time grows with the square of the depth, its memory with
         # the number of values.
         depth = 0
@@ -121,16 +157,16 @@ class YamlReader:
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > MAX_NESTING:
-                    raise self._too_deep(event)
+                    raise self._too_deep(_mark(event))
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
-            yield event
+            yield _Event(event)
 
-    def _too_deep(self, event: Any) -> DescriptionError:
+    def _too_deep(self, mark: Mark) -> DescriptionError:
         what = f"is nested deeper than {MAX_NESTING} levels"
-        return fatal(self._source.file, *(self._alias_mark or _mark(event)), what)
+        return fatal(self._source.file, *(self._alias_mark or mark), what)
 
-    def _take(self) -> Any:
+    def _take(self) -> _Event:
         event = self._events[self._next]
         self._next += 1
         return event
@@ -138,8 +174,8 @@ class YamlReader:
     def _node(self, path: Path, depth: int) -> Any:
         start, event = self._next, self._take()
         if self._alias_mark is None:
-            self._source.value_marks[path] = _mark(event)
-        if isinstance(event, yaml.AliasEvent):
+            self._source.value_marks[path] = event.mark
+        if event.kind is yaml.AliasEvent:
             return self._alias(event, path, depth)
         if self._alias_mark is not None:
             self._count_aliased(self._alias_mark)
@@ -147,12 +183,12 @@ class YamlReader:
         if anchor is not None:
             self._open_anchors.append(anchor)
         value: Any
-        if isinstance(event, yaml.ScalarEvent):
+        if event.kind is yaml.ScalarEvent:
             value = self._scalar(event, path)
         elif depth >= MAX_NESTING:  # only where aliases are expanded
-            raise self._too_deep(event)
+            raise self._too_deep(event.mark)
         else:
-            sequence = isinstance(event, yaml.SequenceStartEvent)
+            sequence = event.kind is yaml.SequenceStartEvent
             if event.tag is not None:
                 self._tag_problem(event, path)
             value = self._sequence(path, depth) if sequence else self._mapping(path, depth)
@@ -165,34 +201,34 @@ class YamlReader:
 
     def _sequence(self, path: Path, depth: int) -> list[Any]:
         items: list[Any] = []
-        while not isinstance(self._events[self._next], yaml.SequenceEndEvent):
+        while self._events[self._next].kind is not yaml.SequenceEndEvent:
             items.append(self._node((*path, len(items)), depth + 1))
         self._take()
         return items
 
     def _mapping(self, path: Path, depth: int) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
-        while not isinstance(self._events[self._next], yaml.MappingEndEvent):
+        while self._events[self._next].kind is not yaml.MappingEndEvent:
             event = self._events[self._next]
             key = self._key(path, depth)
             if key is None:
                 self._skip((*path, "?"), depth)
                 continue
             if key in mapping:
-                first = self._source.key_marks.get((*path, key), _mark(event))
+                first = self._source.key_marks.get((*path, key), event.mark)
                 hint = f"the first one is in line {first[0]}"
                 self._report(event, (*path, key), "is given twice", hint=hint)
                 self._skip((*path, key), depth)
                 continue
             if self._alias_mark is None:
-                self._source.key_marks[(*path, key)] = _mark(event)
+                self._source.key_marks[(*path, key)] = event.mark
             mapping[key] = self._node((*path, key), depth + 1)
         self._take()
         return mapping
 
     def _key(self, path: Path, depth: int) -> str | None:
         event = self._events[self._next]
-        if isinstance(event, yaml.ScalarEvent):
+        if event.kind is yaml.ScalarEvent:
             if event.anchor is not None and self._alias_mark is None:
                 self._anchors[event.anchor] = self._next
             self._take()
@@ -213,7 +249,7 @@ class YamlReader:
         self._node(path, depth + 1)
         self._source = source
 
-    def _scalar(self, event: Any, path: Path) -> Any:
+    def _scalar(self, event: _Event, path: Path) -> Any:
         text: str = event.value
         if event.tag is not None:
             self._tag_problem(event, path)
@@ -249,21 +285,21 @@ class YamlReader:
             case _:
                 return text
 
-    def _alias(self, event: Any, path: Path, depth: int) -> Any:
+    def _alias(self, event: _Event, path: Path, depth: int) -> Any:
         resume, outer = self._next, self._alias_mark
         if outer is None:
             self._targets[resume] = self._target(event)
-        self._next, self._alias_mark = self._targets[resume], outer or _mark(event)
+        self._next, self._alias_mark = self._targets[resume], outer or event.mark
         value = self._node(path, depth)
         self._next, self._alias_mark = resume, outer
         return value
 
-    def _target(self, event: Any) -> int:
+    def _target(self, event: _Event) -> int:
         name = printable(event.anchor)
         if event.anchor in self._open_anchors:
-            raise fatal(self._source.file, *_mark(event), f"alias *{name} stands inside &{name}")
+            raise fatal(self._source.file, *event.mark, f"alias *{name} stands inside &{name}")
         if event.anchor not in self._anchors:
-            raise fatal(self._source.file, *_mark(event), f"unknown alias *{name}")
+            raise fatal(self._source.file, *event.mark, f"unknown alias *{name}")
         return self._anchors[event.anchor]
 
     def _count_aliased(self, mark: Mark) -> None:
@@ -272,7 +308,7 @@ class YamlReader:
             what = f"aliases expand to more than {_MAX_ALIASED_NODES} nodes"
             raise fatal(self._source.file, *mark, what)
 
-    def _surprise(self, event: Any, path: Path, reads_as: str, hint: str) -> Unreadable:
+    def _surprise(self, event: _Event, path: Path, reads_as: str, hint: str) -> Unreadable:
         self._report(
             event,
             path,
@@ -282,13 +318,13 @@ class YamlReader:
         )
         return UNREADABLE
 
-    def _no_number(self, event: Any, path: Path, what: str) -> Unreadable:
+    def _no_number(self, event: _Event, path: Path, what: str) -> Unreadable:
         self._report(
             event, path, what, detail=f"got {shortened(event.value)}", hint="quote it if it is text"
         )
         return UNREADABLE
 
-    def _tag_problem(self, event: Any, path: Path) -> None:
+    def _tag_problem(self, event: _Event, path: Path) -> None:
         tag = str(event.tag)
         if tag.startswith(_TAG_PREFIX):
             tag = "!!" + tag.removeprefix(_TAG_PREFIX)
@@ -296,7 +332,7 @@ class YamlReader:
 
     def _report(
         self,
-        event: Any,
+        event: _Event,
         path: Path,
         summary: str,
         *,
@@ -305,7 +341,7 @@ class YamlReader:
     ) -> None:
         if self._alias_mark is not None:
             return  # said where the anchor stands
-        self._source.report(_mark(event), path, summary, detail=detail, hint=hint)
+        self._source.report(event.mark, path, summary, detail=detail, hint=hint)
 
 
 def _mark(event: Any) -> Mark:
