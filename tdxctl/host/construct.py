@@ -157,18 +157,19 @@ def _areas_met(
     bases: Int64s, gaps: Areas, pamts: Areas, holds: Holds, limit: int
 ) -> tuple[tuple[ReservedArea, ...], ...]:
     # Of the TDMRs at bases: holes first, then PAMTs in the order of the TDMRs that they are of.
-    met: list[list[ReservedArea]] = [[] for _ in bases]
+    # There are a dozen areas on most machines: arrays would cost more than they save.
+    starts = bases.tolist()
+    met: list[list[ReservedArea]] = [[] for _ in starts]
     for areas, what in ((gaps, holds), (pamts, Holds.PAMT)):
-        shown = areas.tdmr < len(bases)
-        tdmrs = areas.tdmr[shown]
-        starts = bases[tdmrs] + areas.offset[shown]
-        ends = starts + areas.size[shown]
-        chunks = [None] * len(tdmrs) if areas.chunk is None else areas.chunk[shown].tolist()
-        for tdmr, start, end, chunk in zip(
-            tdmrs.tolist(), starts.tolist(), ends.tolist(), chunks, strict=True
+        tdmrs = areas.tdmr.tolist()
+        chunks = [None] * len(tdmrs) if areas.chunk is None else areas.chunk.tolist()
+        for tdmr, offset, size, chunk in zip(
+            tdmrs, areas.offset.tolist(), areas.size.tolist(), chunks, strict=True
         ):
-            found = met[tdmr]
-            found.append(ReservedArea(start, end, what, chunk, len(found) < limit))
+            if tdmr >= len(met):
+                break
+            found, start = met[tdmr], starts[tdmr] + offset
+            found.append(ReservedArea(start, start + size, what, chunk, len(found) < limit))
     return tuple(map(tuple, met))
 
 

@@ -59,6 +59,7 @@ class Mm:
         journal: Journal,
     ) -> None:
         self._described = (nodes, ends - starts)
+        self._memory_by_node: tuple[NodeMemory, ...] = ()
         # for_each_mem_pfn_range(): whole pages, empty regions dropped
         first, last = (starts + (SZ_4K - 1)) >> PAGE_SHIFT, ends >> PAGE_SHIFT
         keep = last > first
@@ -131,9 +132,13 @@ class Mm:
 
     def memory_by_node(self) -> tuple[NodeMemory, ...]:
         """What each node has and what of it counts for TDX, by ascending node."""
-        sizes = _by_node(*self._described)
-        usable = _by_node(self.nodes, self.ends - self.starts)
-        return tuple(NodeMemory(node, sizes[node], usable.get(node, 0)) for node in sorted(sizes))
+        if not self._memory_by_node:
+            sizes = _by_node(*self._described)
+            usable = _by_node(self.nodes, self.ends - self.starts)
+            self._memory_by_node = tuple(
+                NodeMemory(node, sizes[node], usable.get(node, 0)) for node in sorted(sizes)
+            )
+        return self._memory_by_node
 
     def _fails(self, allocation: str) -> bool:
         self._attempts[allocation] += 1
