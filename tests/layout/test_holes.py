@@ -92,6 +92,26 @@ def test_pamts_are_reserved_where_they_lie_clipped_to_the_tdmr() -> None:
     assert _in_mib(areas, 2) == [[(1008, 16)], [(0, 32)]]
 
 
+def test_each_part_of_a_pamt_is_known_by_its_chunk() -> None:
+    """
+    GiB       4            5            6
+    chunks       [=1=)   [=====0=====)
+    TDMRs     [-----0------)[-----1-----)
+
+    Expect the chunk of each part: TDMR 0 meets the first chunk before the second, as the kernel
+    walks them.
+    """
+    areas = overlaps(
+        np.array([5 * SZ_1G - 16 * SZ_1M, 4 * SZ_1G + 16 * SZ_1M]),
+        np.array([48 * SZ_1M, SZ_1M]),
+        np.array([4 * SZ_1G, 5 * SZ_1G]),
+        np.array([SZ_1G, SZ_1G]),
+    )
+    assert areas.chunk is not None
+    assert areas.tdmr.tolist() == [0, 0, 1]
+    assert areas.chunk.tolist() == [0, 1, 0]
+
+
 def test_a_pamt_outside_every_tdmr_reserves_nothing() -> None:
     areas = overlaps(
         np.array([8 * SZ_1G]), np.array([SZ_1M]), np.array([4 * SZ_1G]), np.array([SZ_1G])
