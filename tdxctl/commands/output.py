@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from tdxctl.scenario.description import Outcome
 
 
+#: So many of the files that are no scenarios are named.
+_NAMED_OTHERS = 5
+
+
 def write_init(report: InitReport, output_format: str) -> None:
     """Print report in that format; text is Rich on a terminal, plain elsewhere."""
     match output_format:
@@ -101,8 +105,19 @@ def write_status(status: dict[str, Any], output_format: str) -> None:
         print_text("\n".join(status_lines(status)))
 
 
-def write_outcomes(outcomes: list[Outcome], output_format: str) -> None:
-    """Print what became of scenarios; with github the step summary is appended too."""
+def write_outcomes(outcomes: list[Outcome], output_format: str, others: tuple[str, ...]) -> None:
+    """Print what became of scenarios; with github the step summary is appended too.
+
+    others: files that were found beside them and are none, told on standard error.
+    """
+    if others:
+        from tdxctl.units import counted, printable
+
+        names = ", ".join(map(printable, others[:_NAMED_OTHERS]))
+        if (more := len(others) - _NAMED_OTHERS) > 0:
+            names += f" and {more} more"
+        are = "is no scenario" if len(others) == 1 else "are no scenarios"
+        sys.stderr.write(f"{counted(len(others), 'other file')} {are}: {names}\n")
     print_text(_outcomes_renderer(output_format)(outcomes))
     if output_format == "github":
         import os

@@ -36,16 +36,19 @@ def command(
       tdxctl test scenarios
       tdxctl test scenarios -k 'offline and not v5' --format junit > report.xml
 
-    PATH is a scenario's file, or a folder with scenarios in it at any depth. No stored machine is
-    touched. Exit 0 when all is as expected, 1 when an expectation failed, 3 when a scenario is
-    wrong; no scenario at all is an error.
+    PATH is a scenario's file, or a folder with scenarios in it at any depth. A step that expects
+    nothing must not fail. No stored machine is touched. Exit 0 when all is as expected, 1 when an
+    expectation failed, 3 when a scenario is wrong; no scenario at all is an error. In a folder,
+    YAML and JSON files that are plainly something else are counted on standard error.
     """
     from tdxctl.commands.output import write_outcomes
     from tdxctl.progress import shown
+    from tdxctl.scenario.find import find
     from tdxctl.scenario.run import cases_of, run_cases
 
     with shown("reading scenarios"):
-        cases = cases_of(paths, expression)
+        found = find(paths)
+        cases = cases_of(found.scenarios, expression)
         outcomes = run_cases(cases, jobs=jobs, fail_fast=fail_fast)
-    write_outcomes(outcomes, output_format)
+    write_outcomes(outcomes, output_format, found.others)
     return 1 if any(outcome.is_bad for outcome in outcomes) else 0

@@ -38,7 +38,7 @@ class Expected:
 
 @record
 class Step:
-    """operations are performed in order, the last one's result is what is expected of."""
+    """operations are performed in order; the first that fails, or the last, is expected of."""
 
     label: str
     line: int

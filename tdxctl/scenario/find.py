@@ -1,49 +1,100 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which files are scenarios. No third party here."""
+"""Which files are scenarios. No third party here, but where a file has to be read to tell."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 from tdxctl.errors import UsageError
-from tdxctl.platform.text import hint_for_missing
+from tdxctl.platform.text import MAX_FILE_SIZE, hint_for_missing
+from tdxctl.records import record
 from tdxctl.units import printable
 
 SUFFIXES = (".yaml", ".yml", ".json")
 _BEGINNING = 4096
+_SAYS_SO = b"tdxctl.scenario/"
+# Without one of these words a file is something else, whatever is wrong in it.
+_A_WORD_OF_ONE = re.compile(rb"tdxctl|platform|steps|expect", re.IGNORECASE)
+# What the text of one looks like that cannot be parsed.
+_LIKE_ONE = re.compile(
+    rb"tdxctl\.s|\A(?=[\s\S]*^[\"'{ ]*platform[\"']?:)(?=[\s\S]*^[\"'{ ]*steps[\"']?:)",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
-def scenario_files(paths: tuple[str, ...]) -> list[str]:
-    """The files that paths name: files, and in folders all scenarios, sorted, each once.
+@record
+class Found:
+    """Paths of scenarios, and of YAML and JSON files in folders that are plainly something else.
 
-    Raises UsageError for a path that is not there.
+    Both sorted, each once.
     """
-    found: set[str] = set()
+
+    scenarios: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+def find(paths: tuple[str, ...]) -> Found:
+    """What paths name: files, which are taken for scenarios, and folders.
+
+    Raises UsageError for a path that is not there, and for a folder that cannot be read.
+    """
+    scenarios: set[str] = set()
+    others: set[str] = set()
     for path in paths:
         if os.path.isdir(path):
-            found |= set(_in_folder(path))
+            for file in _in_folder(path):
+                (scenarios if is_scenario(file) else others).add(file)
         elif os.path.exists(path):
-            found.add(os.path.normpath(path))
+            scenarios.add(os.path.normpath(path))
         else:
             what = f"no such file or folder: '{printable(path)}'"
             raise UsageError(what, hint=hint_for_missing(path))
-    return sorted(found)
+    return Found(tuple(sorted(scenarios)), tuple(sorted(others - scenarios)))
+
+
+def scenario_files(paths: tuple[str, ...]) -> list[str]:
+    """The scenarios of find()."""
+    return list(find(paths).scenarios)
 
 
 def _in_folder(folder: str) -> Iterator[str]:
-    for parent, folders, files in os.walk(folder):
-        folders.sort()
+    # Links to folders are followed, each folder once.
+    seen = {os.path.realpath(folder)}
+    for parent, folders, files in os.walk(folder, onerror=_unreadable, followlinks=True):
+        once = {
+            os.path.realpath(os.path.join(parent, name)): name for name in sorted(folders)[::-1]
+        }
+        folders[:] = sorted(name for path, name in once.items() if path not in seen)
+        seen |= once.keys()
         for name in files:
-            path = os.path.normpath(os.path.join(parent, name))
-            if name.endswith(SUFFIXES) and is_scenario(path):
-                yield path
+            if name.lower().endswith(SUFFIXES):
+                yield os.path.normpath(os.path.join(parent, name))
+
+
+def _unreadable(error: OSError) -> None:
+    reason = (error.strerror or str(error)).lower()
+    raise UsageError(f"cannot read folder '{printable(str(error.filename))}': {reason}") from None
 
 
 def is_scenario(path: str) -> bool:
-    """Whether the file says that it is one; a platform beside it is none."""
+    """Whether the file is one, right or wrong: False for what is plainly something else.
+
+    A scenario whose schema is mistyped or missing is one, and so is what cannot be read: loading
+    it says what is wrong.
+    """
     try:
         with open(path, "rb") as file:
-            return b"tdxctl.scenario/" in file.read(_BEGINNING)
+            data = file.read(_BEGINNING)
+            if _SAYS_SO in data:
+                return True
+            data += file.read(MAX_FILE_SIZE + 1 - len(data))
     except OSError:
+        return True
+    if not _A_WORD_OF_ONE.search(data):
         return False
+    from tdxctl.scenario.recognise import is_like_a_scenario
+
+    known = is_like_a_scenario(data, path)
+    return _LIKE_ONE.search(data) is not None if known is None else known

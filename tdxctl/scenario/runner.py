@@ -49,21 +49,46 @@ def _run(case: Case) -> Iterator[Difference]:
     machine = Machine.boot(case.platform, case.kernel)
     for number, step in enumerate(case.steps):
         result = machine.boot_result
+        done: list[OpResult] = []
         for operation in step.operations:
             if operation["op"] != "boot":
-                result = perform(machine, operation)
+                done.append(perform(machine, operation))
             elif number or operation["kernel"] not in (None, case.kernel):
                 # As the first step it is the boot that has just happened.
                 kernel = operation["kernel"] or machine.kernel_id.id
                 machine = Machine.boot(case.platform, str(kernel))
                 result = machine.boot_result
+        if done:
+            result = _as_one(done)
         if not number and result is not machine.boot_result:
             # What the boot printed and called is part of the first operation.
             result = replace(result, events=machine.boot_result.events + result.events)
+        if not _TELLING.intersection(expected.key for expected in step.expected):
+            yield from _failed(step, result)
         for expected in step.expected:
             difference = _compare(step, expected, machine, result)
             if difference is not None:
                 yield difference
+
+
+def _as_one(results: list[OpResult]) -> OpResult:
+    # What a step of several operations did, one for each CPU: the first that failed decides.
+    decides = next((result for result in results if result.returned), results[-1])
+    events = tuple(event for result in results for event in result.events)
+    return replace(decides, status=results[-1].status, events=events)
+
+
+# Expectations that tell how a step ends. Without one it must not fail: a number of nothing holds
+# where nothing happened, such as a PAMT of at most so much.
+_TELLING = frozenset({"returned", "status", "step", "seamcall", "seamcall_status", "log"})
+
+
+def _failed(step: Step, result: OpResult) -> Iterator[Difference]:
+    # Of many callers the first that failed.
+    returned = next((code for code in result.callers or (result.returned,) if code < 0), 0)
+    if returned:
+        expected = "0, as nothing else is expected"
+        yield Difference(step.line, step.label, "returned", expected, _errno(returned))
 
 
 def _compare(
