@@ -55,7 +55,7 @@ def kernels(_ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
 
     titles = {kernel.id: kernel.title for kernel in KERNELS}
     titles |= {alias: find_kernel(alias).title for alias in ALIASES}
-    if isinstance(param, click.Option) and param.default == "all":
+    if isinstance(param, click.Option) and param.default == ("all",):
         titles["all"] = "every kernel"
     return [
         CompletionItem(name, help=title)

@@ -14,10 +14,12 @@ from tdxctl.commands.output import print_text
 @one_platform_option
 @click.option(
     "--kernel",
+    "kernels",
     metavar="K",
-    default="all",
+    multiple=True,
+    default=("all",),
     shell_complete=complete.kernels,
-    help="A kernel, or all. Default: all.",
+    help="A kernel, or all. Repeatable. Default: all.",
 )
 @set_option
 @click.option("--add-memory", metavar="SIZE@NODE", multiple=True, help="More memory. Repeatable.")
@@ -25,7 +27,7 @@ from tdxctl.commands.output import print_text
 @format_option("text", "json")
 def command(
     platform: str,
-    kernel: str,
+    kernels: tuple[str, ...],
     settings: tuple[str, ...],
     add_memory: tuple[str, ...],
     hole: tuple[str, ...],
@@ -43,7 +45,7 @@ def command(
     from tdxctl.commands.planned import planned
     from tdxctl.report import plans
 
-    before, after = planned(platform, kernel, settings, add_memory, hole)
+    before, after = planned(platform, kernels, settings, add_memory, hole)
     render = plans.to_json if output_format == "json" else plans.to_text
     print_text(render(before, after))
     return 0 if all(plan.initializes for plan in (after or before).kernels) else 1

@@ -18,13 +18,13 @@ from tdxctl.units import parse_size, printable
 
 def planned(
     platform: str,
-    kernel: str,
+    kernels: tuple[str, ...],
     settings: tuple[str, ...],
     add_memory: tuple[str, ...],
     holes: tuple[str, ...],
 ) -> tuple[PlatformPlan, PlatformPlan | None]:
     """The plan of the platform as it is, and as changed; None where nothing is changed."""
-    kernels = KERNELS if kernel == "all" else (find_kernel(kernel),)
+    asked = _asked(kernels)
     if platform == "-" and settings:
         raise UsageError("--set with a platform from standard input: it can be read only once")
     unchanged = described(platform, ())
@@ -34,8 +34,14 @@ def planned(
     for text in holes:
         changed = with_hole(changed, *memory_range(text))
     with shown("planning"):
-        before = plan(unchanged, _told(kernels))
-        return before, None if changed == unchanged else plan(changed, _told(kernels))
+        before = plan(unchanged, _told(asked))
+        return before, None if changed == unchanged else plan(changed, _told(asked))
+
+
+def _asked(kernels: tuple[str, ...]) -> tuple[KernelId, ...]:
+    # In the order asked for, each one once.
+    found = dict.fromkeys(find_kernel(kernel) for kernel in kernels if kernel != "all")
+    return KERNELS if "all" in kernels else tuple(found)
 
 
 def _told(kernels: tuple[KernelId, ...]) -> Iterator[KernelId]:
