@@ -20,13 +20,24 @@ from tdxctl.explain.loglines import line_of
 
 def kvm(evidence: Evidence) -> Outcome:
     """What kvm_intel says."""
-    if (seen := evidence.last("tdp-mmu")) is not None:
-        return Outcome(WARN, "KVM's TDP MMU is off", seen.line, causes=BY_ID["kvm"].causes)
-    if (seen := evidence.last("kvm-supported")) is not None:
-        return passed(seen.line, "KVM says so")
-    if (seen := evidence.last("kvm-failed")) is not None:
-        return failed("kvm", seen.line, "KVM goes on without TDX")
-    return NOT_SHOWN
+    said = [seen for i in _OF_KVM if (seen := evidence.last(i)) is not None]
+    if not said:
+        return NOT_SHOWN
+    # The last word counts; what KVM said before the module was initialized was mended.
+    last = max(said, key=lambda seen: seen.line.number)
+    if last is evidence.last("kvm-supported"):
+        return passed(last.line, "KVM says so")
+    end = done(evidence)
+    if end is not None and last.line.number < end.number:
+        return NOT_SHOWN
+    if last is evidence.last("tdp-mmu"):
+        # Real hosts print it hours later, when a TD is made: the module is as it was.
+        return Outcome(WARN, "KVM's TDP MMU is off", last.line, causes=BY_ID["kvm"].causes)
+    return failed("kvm", last.line, "KVM goes on without TDX")
+
+
+# What KVM says of TDX.
+_OF_KVM = ("kvm-supported", "kvm-failed", "kvm-refused", "tdp-mmu")
 
 
 def td_runtime(evidence: Evidence) -> Outcome:

@@ -9,6 +9,7 @@ from tdxctl.diagnose.progress import (
     AFTER_INFO,
     NOT_SHOWN,
     PASS,
+    SKIP,
     UNKNOWN,
     Rule,
     attempted,
@@ -19,6 +20,7 @@ from tdxctl.diagnose.progress import (
     past_boot,
     stands,
 )
+from tdxctl.diagnose.releases import by_kvm, unless_never_made
 from tdxctl.seam.cpu_models import has_seam
 from tdxctl.units import counted
 
@@ -34,8 +36,11 @@ def host(evidence: Evidence) -> Outcome:
 
 def cpu(evidence: Evidence) -> Outcome:
     """Whether the CPU's generation has TDX."""
-    if (seen := evidence.first("keyids", "version", "initialized", "pamt")) is not None:
+    if (seen := evidence.first("version", "initialized", "pamt")) is not None:
         return passed(seen.line, "it has TDX")
+    if (seen := evidence.first("keyids")) is not None:
+        # "SKU without TDX": seen with KeyIDs and no module.
+        return passed(seen.line, "it has KeyIDs for TDX: a generation with TDX")
     if evidence.cpu is None or evidence.cpu_line is None:
         return NOT_SHOWN
     family, model = evidence.cpu
@@ -167,7 +172,7 @@ def stops(line_id: str, check: str, detail: str) -> Rule:
             named = detail.format(*(group or "" for group in seen.groups))
             return failed(check, seen.line, named)
         if (line := past_boot(evidence)) is not None:
-            return passed(line, "the bring-up got past it")
+            return unless_never_made(evidence, check, passed(line, "the bring-up got past it"))
         return NOT_SHOWN
 
     return rule
@@ -175,8 +180,11 @@ def stops(line_id: str, check: str, detail: str) -> Rule:
 
 def kvm_conditions(evidence: Evidence) -> Outcome:
     """What KVM itself asks for before it goes on to TDX."""
+    asks = by_kvm(evidence)
+    if asks is False:
+        return Outcome(SKIP, "this kernel initializes the module before KVM is asked")
     if (seen := evidence.last("kvm-refused", "tdp-mmu")) is None:
-        return attempted(evidence, "KVM went on")
+        return attempted(evidence, "KVM went on") if asks else NOT_SHOWN
     if (ended := done(evidence)) is not None:
         return passed(ended, "they held at the time")
     what = next((group for group in seen.groups if group), "the TDP MMU")
@@ -187,7 +195,8 @@ def cpus_online(evidence: Evidence) -> Outcome:
     """v5's check of offline CPUs."""
     if (seen := stands(evidence, "offline-cpus")) is not None:
         return failed("cpus-online", seen.line, "v5 does not initialize the module then")
-    return attempted(evidence, "the initialization got past it")
+    past = attempted(evidence, "the initialization got past it")
+    return unless_never_made(evidence, "cpus-online", past)
 
 
 def init_attempt(evidence: Evidence) -> Outcome:

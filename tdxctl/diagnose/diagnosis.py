@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tdxctl.capture.bootlog import BootLog
 from tdxctl.diagnose.evidence import Evidence, gather
 from tdxctl.diagnose.outcome import CheckResult, Diagnosis, Outcome, Verdict
 from tdxctl.diagnose.prediction import judge, predict
 from tdxctl.diagnose.rules import RULES
+from tdxctl.explain.causes import KnownCause
 from tdxctl.explain.checks import BY_ID, CHECKS, RUNNING, Check
 
 _SUMMARIES = {
@@ -31,7 +34,9 @@ def diagnose(log: BootLog) -> Diagnosis:
     results = tuple(CheckResult(check, outcomes[check.id]) for check in CHECKS)
     state, deciding = _state(results)
     summary = _SUMMARIES[state]
-    if deciding is not None and state != RUNNING:
+    if deciding is not None and deciding.check.id == "kvm":
+        summary = f"the TDX module is initialized, and KVM cannot use it: {deciding.outcome.detail}"
+    elif deciding is not None and state != RUNNING:
         summary += f": {deciding.outcome.detail}"
     elif state == "unknown" and evidence.is_cut:
         summary += ": it is cut"
@@ -41,7 +46,20 @@ def diagnose(log: BootLog) -> Diagnosis:
 def _outcome(check: Check, evidence: Evidence, outcomes: dict[str, Outcome]) -> Outcome:
     if (failed := _failed_before(check, outcomes)) is not None:
         return Outcome(Verdict.SKIP, f"{failed} failed")
-    return RULES[check.id](evidence)
+    outcome = RULES[check.id](evidence)
+    # What a check that passes rules out is no cause.
+    stand = tuple(
+        cause
+        for cause in outcome.causes
+        if cause.refuted_by is None or not _passes(outcomes, cause.refuted_by)
+    )
+    if not stand and outcome.status is not None:
+        stand = (KnownCause(outcome.status.meaning, outcome.status.way_out),)
+    return replace(outcome, causes=stand)
+
+
+def _passes(outcomes: dict[str, Outcome], check: str) -> bool:
+    return check in outcomes and outcomes[check].verdict is Verdict.PASS
 
 
 def _failed_before(check: Check, outcomes: dict[str, Outcome]) -> str | None:

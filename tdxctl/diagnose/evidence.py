@@ -36,6 +36,17 @@ _BRING_UP = frozenset(
     }
 )
 
+# Leaves of a runtime update and of the end: no TD makes them.
+_UPDATE = frozenset(
+    {
+        Leaf.TDH_SYS_SHUTDOWN,
+        Leaf.TDH_SYS_UPDATE,
+        Leaf.TDH_SYS_DISABLE,
+        Leaf.SEAMLDR_INFO,
+        Leaf.SEAMLDR_INSTALL,
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -63,7 +74,12 @@ class FailedSeamcall:
     @property
     def is_of_a_td(self) -> bool:
         """Whether it is none of the bring-up's leaves."""
-        return self.leaf not in _BRING_UP and not self.is_debug
+        return self.leaf not in _BRING_UP | _UPDATE and not self.is_debug
+
+    @property
+    def is_of_an_update(self) -> bool:
+        """Whether it is of a runtime update, behind which no module is initialized any more."""
+        return self.leaf in (Leaf.SEAMLDR_INSTALL, Leaf.TDH_SYS_UPDATE)
 
 
 @dataclass(slots=True)

@@ -8,13 +8,12 @@ import re
 from tdxctl.capture.bootlog import LogLine
 from tdxctl.diagnose.evidence import Evidence
 from tdxctl.diagnose.outcome import Outcome, Verdict
+from tdxctl.diagnose.releases import by_kvm
 from tdxctl.explain.checks import BY_ID
 from tdxctl.units import printable
 
 _WANTED = "kvm_intel.tdx"
 _LONGEST_WORD = 64
-# Of the kernels that initialize the module at boot, whatever KVM is asked for.
-_AT_BOOT = 7
 # Lines that come only once somebody asked for TDX.
 _ASKED = (
     "not-enabled-by-bios",
@@ -46,7 +45,7 @@ def command_line(evidence: Evidence) -> Outcome:
         return Outcome(Verdict.UNKNOWN, "the log does not show the command line")
     if evidence.seamcalls or evidence.first(*_ASKED):
         return Outcome(Verdict.PASS, "TDX was asked for", _shown(evidence.command_lines[0][0]))
-    if evidence.kernel is not None and int(evidence.kernel.split(".")[0]) >= _AT_BOOT:
+    if by_kvm(evidence) is False:
         line = _shown(evidence.command_lines[0][0])
         return Outcome(Verdict.PASS, "this kernel initializes TDX at boot", line)
     outcomes = [_judge(evidence, line, text) for line, text in evidence.command_lines]

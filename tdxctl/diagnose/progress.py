@@ -8,6 +8,7 @@ from collections.abc import Callable
 from tdxctl.capture.bootlog import LogLine
 from tdxctl.diagnose.evidence import Evidence, FailedSeamcall, Seen
 from tdxctl.diagnose.outcome import Outcome, Status, Verdict
+from tdxctl.explain.causes import KnownCause
 from tdxctl.explain.checks import BY_ID
 from tdxctl.explain.statuses import explain_status
 from tdxctl.seam.leaves import leaf_title
@@ -16,7 +17,8 @@ from tdxctl.seam.status import status_details, status_name
 Rule = Callable[[Evidence], Outcome]
 
 
-PASS, WARN, FAIL, UNKNOWN = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.UNKNOWN
+PASS, WARN, FAIL = Verdict.PASS, Verdict.WARN, Verdict.FAIL
+SKIP, UNKNOWN = Verdict.SKIP, Verdict.UNKNOWN
 
 
 NOT_SHOWN = Outcome(UNKNOWN, "the log does not show it")
@@ -121,4 +123,7 @@ def call_failed(check: str, call: FailedSeamcall) -> Outcome:
         from tdxctl.explain.lookup import look_up
 
         detail += f", field {look_up(hex(call.field_id)).name}"
-    return Outcome(FAIL, detail, call.line, status, BY_ID[check].causes)
+    # A cause that ends in other statuses is refuted by this one.
+    known = [cause for cause in BY_ID[check].causes if cause.can_end_in(status.name)]
+    causes = tuple(known) or (KnownCause(status.meaning, status.way_out),)
+    return Outcome(FAIL, detail, call.line, status, causes)

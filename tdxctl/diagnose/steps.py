@@ -19,6 +19,7 @@ from tdxctl.diagnose.progress import (
     passed,
     stands,
 )
+from tdxctl.diagnose.releases import V5, V6, release_of, unless_never_made
 from tdxctl.errnos import Errno
 from tdxctl.explain.causes import KnownCause
 from tdxctl.explain.checks import BY_ID
@@ -75,7 +76,7 @@ def module_features(evidence: Evidence) -> Outcome:
     """Whether the module has what the kernel asks of it."""
     if (seen := stands(evidence, "rbp")) is not None:
         return failed("module-features", seen.line, "the module lacks NO_RBP_MOD")
-    return _got_past(evidence, *AFTER_INFO[1:])
+    return unless_never_made(evidence, "module-features", _got_past(evidence, *AFTER_INFO[1:]))
 
 
 def _got_past(evidence: Evidence, *later: str) -> Outcome:
@@ -97,7 +98,13 @@ def cmrs(evidence: Evidence) -> Outcome:
     if (seen := evidence.first("cmr")) is not None:
         number = len(evidence.lines["cmr"])
         return passed(seen.line, f"{number} CMRs are printed")
-    return _got_past(evidence, "reserved-areas", "tdmrs")
+    # "6.8 and later never read CMRs": there it is the module that looks, in TDH.SYS.CONFIG.
+    if release_of(evidence) in (V5, V6):
+        return _got_past(evidence, "reserved-areas", "tdmrs")
+    if (line := done(evidence)) is not None:
+        return passed(line, "the module accepted the memory")
+    call = next((c for c in evidence.seamcalls if c.leaf in _AFTER["sys-config"]), None)
+    return NOT_SHOWN if call is None else passed(call.line, "the module accepted the memory")
 
 
 def tdmrs(evidence: Evidence) -> Outcome:
@@ -169,6 +176,15 @@ def initialized(evidence: Evidence) -> Outcome:
     """Whether the initialization was done, or how it ended."""
     ended = evidence.last("init-failed", "shut-down")
     end = done(evidence)
+    update = next((call for call in evidence.seamcalls if call.is_of_an_update), None)
+    if update is not None and (end is None or update.line.number > end.number):
+        # "After it `initialized` stays false until reboot".
+        outcome = call_failed("initialized", update)
+        detail = f"a runtime update failed, until reboot: {outcome.detail}"
+        words = (
+            KnownCause(outcome.status.meaning, outcome.status.way_out) if outcome.status else None
+        )
+        return replace(outcome, detail=detail, causes=(words,) if words else outcome.causes)
     if ended is not None and (end is None or ended.line.number > end.number):
         errno = _errno(ended) if ended.groups else None
         name = f" with -{errno.name}" if errno is not None else ""

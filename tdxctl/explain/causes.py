@@ -11,11 +11,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class KnownCause:
-    """Why a check fails, and the way out. seen: reports that show it, None where not counted."""
+    """Why a check fails, and the way out. seen: reports that show it, None where not counted.
+
+    statuses: names of the only statuses that it ends in; none named is any. refuted_by: the check
+    that, where it passes, shows that this is not the cause.
+    """
 
     cause: str
     way_out: str
     seen: int | None = None
+    statuses: tuple[str, ...] = ()
+    refuted_by: str | None = None
+
+    def can_end_in(self, status: str) -> bool:
+        """Whether a SEAMCALL with a status of that name can come of it; of no name any can."""
+        return not self.statuses or status in self.statuses or status.startswith("0x")
 
 
 BIOS = KnownCause(
@@ -34,7 +44,10 @@ SKU = KnownCause(
     "the CPU has no TDX: not every model of a generation has it", "use a CPU with TDX", 4
 )
 SGX = KnownCause(
-    "SGX is off: without it the CPU does not verify the SEAM loader", "enable SGX in the BIOS", 4
+    "SGX is off: without it the CPU does not verify the SEAM loader",
+    "enable SGX in the BIOS",
+    4,
+    refuted_by="sgx",
 )
 OLD_BIOS = KnownCause(
     "BIOS or microcode are too old for the TDX module",
@@ -56,6 +69,7 @@ PARAMETER = KnownCause(
     "kvm_intel.tdx=1 nohibernate on the command line (compare with /proc/cmdline), or "
     "`options kvm_intel tdx=1` in /etc/modprobe.d",
     6,
+    refuted_by="command-line",
 )
 HIBERNATION = KnownCause(
     "the kernel was booted without nohibernate", "add nohibernate to the kernel's command line", 6

@@ -7,7 +7,7 @@ frequent first").
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tdxctl.explain.causes import (
     BIOS,
@@ -109,7 +109,7 @@ CHECKS = (
             KnownCause(
                 "the kernel was built without CONFIG_INTEL_TDX_HOST", "use one that was built with"
             ),
-            BIOS,
+            replace(BIOS, refuted_by="keyids"),
         ),
     ),
     Check(
@@ -323,8 +323,18 @@ CHECKS = (
         "pamt",
         FAILED,
         (
-            KnownCause("a CPU was offline when the module was initialized", "bring it online"),
-            KnownCause("memory lies outside the CMRs", "update the BIOS"),
+            KnownCause(
+                "a CPU was offline when the module was initialized",
+                "bring it online",
+                statuses=("TDX_SYS_CONFIG_NOT_PENDING",),
+                refuted_by="cpus-online",
+            ),
+            KnownCause(
+                "memory lies outside the CMRs",
+                "update the BIOS",
+                statuses=("TDX_TDMR_OUTSIDE_CMRS",),
+                refuted_by="cmrs",
+            ),
         ),
     ),
     Check(
@@ -333,7 +343,13 @@ CHECKS = (
         "SEAMCALL failures of leaf 31",
         "sys-config",
         FAILED,
-        (KnownCause("a package has no entropy, or no memory encryption", "try again; update"),),
+        (
+            KnownCause(
+                "a package has no entropy, or no memory encryption",
+                "try again; update",
+                statuses=("TDX_KEY_GENERATION_FAILED", "TDX_RND_NO_ENTROPY"),
+            ),
+        ),
     ),
     Check(
         "tdmr-init",
@@ -341,7 +357,14 @@ CHECKS = (
         "SEAMCALL failures of leaf 36",
         "key-config",
         FAILED,
-        (KnownCause("a package without an online CPU", "bring a CPU of each package online"),),
+        (
+            KnownCause(
+                "a package without an online CPU",
+                "bring a CPU of each package online",
+                statuses=("TDX_SYS_NOT_READY",),
+                refuted_by="cpus-online",
+            ),
+        ),
     ),
     Check(
         "initialized",
@@ -354,12 +377,20 @@ CHECKS = (
     Check(
         "kvm",
         "KVM can run TDs",
-        "kvm_intel's lines",
+        "kvm_intel's lines after the initialization",
         "initialized",
-        RUNNING,
+        FAILED,
         (
-            KnownCause("KVM's TDP MMU is off", "boot with kvm.tdp_mmu=1"),
-            KnownCause("KVM could not initialize TDX", "see the checks before"),
+            KnownCause(
+                "a parameter of kvm or kvm_intel turned off what TDX needs",
+                "load kvm and kvm_intel without it: ept=0, tdp_mmu=0, mmio_caching=0, "
+                "enable_apicv=0, enable_virt_at_load=0",
+            ),
+            MISMATCH,
+            KnownCause(
+                "the machine has more CPUs than a TD may have (MAX_VCPUS_PER_TD)",
+                "boot with fewer CPUs (nr_cpus=)",
+            ),
         ),
     ),
     Check(

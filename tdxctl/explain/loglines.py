@@ -246,7 +246,8 @@ LINES = (
     ),
     _line(
         "kvm-failed",
-        rf"{_START}kvm_intel: (?:Failed to initialize TDX|TDX is not supported)",
+        rf"{_START}kvm_intel: (?:Failed to initialize TDX|TDX is not supported|"
+        r"Disable TDX: MAX_VCPU)",
         "kvm",
         "KVM goes on without TDX.",
     ),

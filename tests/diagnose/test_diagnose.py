@@ -635,10 +635,153 @@ def test_an_update_that_fails_after_a_success_is_a_failure() -> None:
     assert found.state == "failed"
 
 
-def test_what_kvm_lacks_is_a_warning() -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        "kvm_intel: TDX is not supported",
+        "kvm_intel: Failed to initialize TDX module.",
+        "kvm_intel: EPT is required for TDX",
+        "kvm_intel: tdx: OSXSAVE is required for TDX",
+        "kvm_intel: Disable TDX: MAX_VCPU_PER_TD (576) smaller than number of logical CPUs (640).",
+    ],
+)
+@pytest.mark.parametrize("before", ["", "kvm_intel: TDX is supported.\n"])
+def test_what_kvm_says_after_the_initialization_decides(before: str, line: str) -> None:
+    """Expect no yes, also where KVM could use TDX before it was loaded anew."""
+    found = _diagnose(f"{BIOS}{VERSION}{DONE}{before}{line}\n")
+    assert (found.state, found.healthy) == ("failed", False)
+    assert found.deciding is not None
+    assert found.deciding.check.id == "kvm"
+    assert found.summary == (
+        "the TDX module is initialized, and KVM cannot use it: KVM goes on without TDX"
+    )
+    assert _outcome(found, "initialized").verdict is Verdict.PASS
+    assert [cause.cause for cause in _outcome(found, "kvm").causes if "before" in cause.cause] == []
+
+
+def test_the_tdp_mmu_that_a_td_lacks_is_a_warning() -> None:
+    """Expect what a real host printed a day after its bring-up to leave the module as it was."""
     found = _diagnose(DONE + "[   99.0] TDX requires TDP MMU.  Please enable TDP MMU for TDX.\n")
     assert found.state == "initialized"
     assert _outcome(found, "kvm").verdict is Verdict.WARN
+
+
+@pytest.mark.parametrize(
+    "line", ["kvm_intel: TDX is not supported", "kvm_intel: EPT is required for TDX"]
+)
+def test_what_kvm_said_before_was_mended(line: str) -> None:
+    assert _diagnose(f"{BIOS}{line}\n{DONE}").healthy
+    assert _diagnose(f"{DONE}{line}\nkvm_intel: TDX is supported.\n").healthy
+
+
+@pytest.mark.parametrize(
+    ("leaf", "detail"),
+    [
+        (0x8000000000000001, "SEAMLDR.INSTALL returned SEAMLDR_EBADSIG"),
+        (53, "TDH.SYS.UPDATE returned TDX_SYS_NOT_READY"),
+    ],
+)
+def test_a_runtime_update_that_fails_leaves_no_module(leaf: int, detail: str) -> None:
+    """Expect P-SEAMLDR's calls and the update's to be no TD's, which only a ready module takes."""
+    status = 0x8000000000020000 if leaf >> 63 else 0xC000050500000000
+    prefix = "seamldr" if leaf >> 63 else "virt/tdx"
+    line = f"[   99.0] {prefix}: SEAMCALL (0x{leaf:016x}) failed: 0x{status:016x}\n"
+    for log in (DONE + line, line):
+        found = _diagnose(log)
+        assert (found.state, found.healthy) == ("failed", False)
+        assert detail in _outcome(found, "initialized").detail
+
+
+OF_6_8 = "[    0.000000] Linux version 6.8.0\n" + BIOS
+OF_7_1 = "[    0.000000] Linux version 7.1.2\n" + BIOS
+OF_V5 = "tdx: SEAMRR enabled.\ntdx: TDX private KeyID range: [32, 64).\ntdx: TDX enabled by BIOS.\n"
+OF_V6 = "tdx: TDX enabled by BIOS. TDX private KeyID range: [32, 64)\n"
+CONFIG_FAILS = "SEAMCALL (0x000000000000002d) failed: 0xc000050c00000000\n"
+V5_CONFIG_FAILS = "tdx: SEAMCALL failed: leaf: 0x2d, error: 0xc000050c00000000\n"
+
+
+@pytest.mark.parametrize(
+    ("log", "check", "verdict"),
+    [
+        # "the kernel does not check" offline CPUs from 6.8 on; v5 and v6 do.
+        (OF_6_8 + CONFIG_FAILS, "cpus-online", "SKIP"),
+        (OF_6_8 + DONE, "cpus-online", "SKIP"),
+        (BIOS + DONE, "cpus-online", "SKIP"),
+        (OF_7_1 + DONE, "cpus-online", "SKIP"),
+        (OF_V5 + V5_CONFIG_FAILS, "cpus-online", "PASS"),
+        (OF_V6 + V5_CONFIG_FAILS, "cpus-online", "PASS"),
+        (V5_CONFIG_FAILS, "cpus-online", "UNKNOWN"),
+        # x2APIC and the memory list at boot are v6's alone.
+        (OF_V6 + V5_CONFIG_FAILS, "x2apic", "PASS"),
+        (OF_V5 + V5_CONFIG_FAILS, "x2apic", "SKIP"),
+        (OF_6_8 + DONE, "x2apic", "SKIP"),
+        (OF_V6 + V5_CONFIG_FAILS, "usable-memory", "PASS"),
+        (OF_6_8 + DONE, "usable-memory", "SKIP"),
+        # v5: "No hibernation check, ..., no memory notifier".
+        (OF_V5 + V5_CONFIG_FAILS, "hibernation", "SKIP"),
+        (OF_V5 + V5_CONFIG_FAILS, "memory-notifier", "SKIP"),
+        (OF_6_8 + DONE, "hibernation", "PASS"),
+        (OF_6_8 + DONE, "memory-notifier", "PASS"),
+        # XSAVE, MOVDIR64B and self-snoop from 7.1 on, NO_RBP_MOD from 6.14 on.
+        (OF_V5 + V5_CONFIG_FAILS, "cpu-features", "SKIP"),
+        (OF_6_8 + DONE, "cpu-features", "UNKNOWN"),
+        (OF_7_1 + DONE, "cpu-features", "PASS"),
+        (BIOS + DONE, "cpu-features", "UNKNOWN"),
+        (OF_V5 + V5_CONFIG_FAILS, "module-features", "SKIP"),
+        (OF_6_8 + DONE, "module-features", "UNKNOWN"),
+        (OF_7_1 + DONE, "module-features", "PASS"),
+        # KVM's conditions come first where KVM is who asks.
+        (OF_6_8 + DONE, "kvm-conditions", "PASS"),
+        (OF_7_1 + DONE, "kvm-conditions", "SKIP"),
+        (OF_V5 + V5_CONFIG_FAILS, "kvm-conditions", "UNKNOWN"),
+        # "6.8 and later never read CMRs: an unconvertible region surfaces as a SYS.CONFIG failure".
+        (OF_6_8 + CONFIG_FAILS, "cmrs", "UNKNOWN"),
+        (OF_V5 + V5_CONFIG_FAILS, "cmrs", "PASS"),
+        (OF_6_8 + DONE, "cmrs", "PASS"),
+    ],
+)
+def test_no_check_passes_that_the_kernel_never_makes(log: str, check: str, verdict: str) -> None:
+    assert _outcome(_diagnose(log), check).verdict.value == verdict
+
+
+def test_the_release_of_7_0_still_leaves_it_to_kvm() -> None:
+    log = "[    0.0] Linux version 7.0.3\n[    0.0] Command line: ro quiet\n" + BIOS
+    found = _diagnose(log)
+    assert (found.state, found.deciding and found.deciding.check.id) == (
+        *("not started", "command-line"),
+    )
+
+
+CAUSES = [
+    # A CPU was offline, where nothing looked; not where v5 did.
+    (OF_6_8 + CONFIG_FAILS, ["a CPU was offline when the module was initialized"]),
+    (OF_6_8 + CONFIG_FAILS.replace("50c", "a02"), ["memory lies outside the CMRs"]),
+    # Another status: neither, and what it means itself.
+    (OF_6_8 + CONFIG_FAILS.replace("c000050c", "c0000a21"), None),
+    (OF_V5 + V5_CONFIG_FAILS, None),
+    (OF_6_8 + "SEAMCALL (0x0000000000000024) failed: 0xc000010000000024\n", None),
+]
+
+
+@pytest.mark.parametrize(("log", "causes"), CAUSES)
+def test_no_cause_is_listed_that_is_refuted(log: str, causes: list[str] | None) -> None:
+    found = _diagnose(log)
+    assert found.deciding is not None
+    outcome = found.deciding.outcome
+    assert outcome.status is not None
+    told = [cause.cause for cause in outcome.causes]
+    assert told == ([outcome.status.meaning] if causes is None else causes)
+
+
+def test_a_parameter_that_is_there_is_not_missing() -> None:
+    """Expect `kvm_intel.tdx=1 is missing` no more, nor SGX where its check passed."""
+    found = _diagnose(COMMAND_LINE + BIOS)
+    causes = [cause.cause for cause in _outcome(found, "init-attempt").causes]
+    assert causes[0].startswith("SGX is off")
+    assert [cause for cause in causes if "missing" in cause] == []
+    report = "SEAM_RR bit: 1 (expected value: 1)\nSGX_AND_MCHECK_STATUS: 0\n"
+    causes = [cause.cause for cause in _outcome(_diagnose(report + BIOS), "init-attempt").causes]
+    assert [cause for cause in causes if cause.startswith("SGX")] == []
 
 
 def test_of_two_boots_the_last_is_told_of() -> None:

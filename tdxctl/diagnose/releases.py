@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which kernels make a check: one that the kernel of a log never made is not passed by it.
+
+Specification linux-host section 1 and linux-releases sections 1 to 3.
+"""
+
+from __future__ import annotations
+
+from tdxctl.diagnose.evidence import Evidence
+from tdxctl.diagnose.outcome import Outcome, Verdict
+
+#: What a log tells of its kernel: the series v5 or v6, or a release; as much as is shown.
+V5, V6 = (5,), (6,)
+Release = tuple[int, ...]
+
+# The releases from which on the kernel itself looks, without an end.
+_FROM: dict[str, Release] = {
+    "hibernation": (6, 8),
+    "memory-notifier": (6, 8),
+    "module-features": (6, 14),
+    "cpu-features": (7, 1),
+}
+# What only the series before 6.8 looked at.
+_BEFORE_6_8: dict[str, tuple[Release, ...]] = {
+    "cpus-online": (V5, V6),
+    "x2apic": (V6,),
+    "usable-memory": (V6,),
+}
+#: The core initializes the module at boot; before, KVM asks for it.
+AT_BOOT: Release = (7, 1)
+
+_NEVER = Outcome(Verdict.SKIP, "no check of the kernel that printed this log")
+
+
+def release_of(evidence: Evidence) -> Release | None:
+    """The least that the log's kernel can be: V5, V6, or major and minor; None is not shown."""
+    texts = [seen.line.text for kind in evidence.lines.values() for seen in kind]
+    texts += [call.line.text for call in evidence.seamcalls]
+    numbered = _number(evidence)
+    if numbered is not None and numbered >= (6, 8):
+        return numbered
+    if any("TDX-Module init" in text or "virt/tdx: Module version" in text for text in texts):
+        return AT_BOOT
+    if any("virt/tdx: " in text for text in texts):
+        return (6, 8)
+    if evidence.first("seamrr-enabled", "shut-down") is not None:
+        return V5
+    if any("TDX enabled by BIOS. TDX private KeyID range" in text for text in texts):
+        return V6
+    return V6 if evidence.first("x2apic", "memory-list") is not None else None
+
+
+def _number(evidence: Evidence) -> Release | None:
+    if evidence.kernel is None:
+        return None
+    major, minor = evidence.kernel.split(".")[:2]
+    return int(major), int(minor)
+
+
+def looks(evidence: Evidence, check: str) -> bool | None:
+    """Whether the log's kernel makes that check; None where the log does not tell."""
+    release = release_of(evidence)
+    if release is None:
+        return None
+    if check in _BEFORE_6_8:
+        return release in _BEFORE_6_8[check]
+    first = _FROM[check]
+    if release in (V5, V6):
+        return False
+    # An older one may carry the check as a distribution's change, or be newer than it shows.
+    return True if release >= first else None
+
+
+def unless_never_made(evidence: Evidence, check: str, outcome: Outcome) -> Outcome:
+    """outcome, which is PASS for what the kernel got past; not for what it never looks at."""
+    made = looks(evidence, check)
+    if outcome.verdict is not Verdict.PASS or made:
+        return outcome
+    return _NEVER if made is False else Outcome(Verdict.UNKNOWN, "the log does not show it")
+
+
+def by_kvm(evidence: Evidence) -> bool | None:
+    """Whether it is KVM that asks for the initialization; None where the log does not tell."""
+    release = release_of(evidence)
+    return None if release in (None, V5, V6) else release < AT_BOOT
