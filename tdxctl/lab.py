@@ -14,7 +14,7 @@ from typing import TypeVar
 from tdxctl import __version__, store
 from tdxctl.errors import BrokenStoreError, StateError
 from tdxctl.events import InitReport, OpResult
-from tdxctl.host.kernels import DEFAULT_KERNEL
+from tdxctl.host.kernels import DEFAULT_KERNEL, KERNELS, find_kernel
 from tdxctl.machine import Machine
 from tdxctl.operations import Operation, perform
 from tdxctl.platform.description import Platform
@@ -22,6 +22,7 @@ from tdxctl.progress import shown
 from tdxctl.records import record
 from tdxctl.report import json_status
 from tdxctl.store import Compiled, MachineRow, OperationRow, Store, no_such_machine
+from tdxctl.units import printable
 
 T = TypeVar("T")
 
@@ -121,13 +122,22 @@ def _boot(rows: Store, asked: Asked, row: MachineRow | None) -> Machine:
     if asked.platform is not None:
         platform = asked.platform
     elif row is not None:
-        platform = Platform.from_canonical(json.loads(row.description))
+        platform = _described(row)
     else:
         raise no_such_machine(asked.machine, rows.machines())
-    kernel = asked.kernel or (row.kernel if row is not None else DEFAULT_KERNEL)
+    kernel = asked.kernel or (_kernel(row) if row is not None else DEFAULT_KERNEL)
     machine = Machine.boot(platform, kernel=kernel, name=asked.machine)
-    description = _dump(platform.to_dict())
-    rows.put_machine(asked.machine, description, kernel, __version__, status="")
+    rows.put_machine(
+        MachineRow(
+            name=asked.machine,
+            description=_dump(platform.to_dict()),
+            kernel=machine.kernel_id.id,
+            changes="",
+            digest=None,
+            module=platform.module.version if platform.module.loaded else None,
+            tdxctl=__version__,
+        )
+    )
     booted = OperationRow(_dump({"op": "boot"}), _outcome(machine.boot_result))
     rows.put_operation(asked.machine, booted, _status(machine))
     return machine
@@ -135,13 +145,13 @@ def _boot(rows: Store, asked: Asked, row: MachineRow | None) -> Machine:
 
 def _refuse_another(asked: Asked, row: MachineRow) -> None:
     hint = "--reboot boots it with what is asked for, --machine names another one"
-    if asked.kernel is not None and asked.kernel != row.kernel:
+    if asked.kernel is not None and find_kernel(asked.kernel).id != row.kernel:
         raise StateError(
             f"machine '{row.name}' is running kernel {row.kernel}, not {asked.kernel}", hint=hint
         )
     if asked.platform is None:
         return
-    running = Platform.from_canonical(json.loads(row.description))
+    running = _described(row)
     if asked.platform != running:
         raise StateError(
             f"machine '{row.name}' was booted from another description (of '{running.name}') than "
@@ -151,24 +161,49 @@ def _refuse_another(asked: Asked, row: MachineRow) -> None:
 
 
 def _rebuild(rows: Store, row: MachineRow) -> Machine:
-    platform = Platform.from_canonical(json.loads(row.description))
-    machine = Machine.boot(platform, kernel=row.kernel, name=row.name)
+    machine = Machine.boot(_described(row), kernel=_kernel(row), name=row.name)
     operations = rows.operations(row.name)
     for number, stored in enumerate(operations):
         result = machine.boot_result
         if number:
             result = perform(machine, json.loads(stored.operation))
         if _outcome(result) != stored.outcome:
-            raise StateError(
-                f"machine '{row.name}' was made by tdxctl {row.tdxctl}, and its operation "
-                f"{number} comes out differently under {__version__}",
-                hint=f"`tdxctl boot --machine {row.name}` boots it again",
+            raise _made_by_another(
+                row, f"its operation {number} comes out differently under {__version__}"
             )
     return machine
 
 
+def _described(row: MachineRow) -> Platform:
+    # As it was stored, which another tdxctl may have done in another form.
+    try:
+        return Platform.from_canonical(json.loads(row.description))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise _made_by_another(
+            row, f"its description is not one of {__version__}", and_with=" --platform P"
+        ) from None
+
+
+def _kernel(row: MachineRow) -> str:
+    # The kernel that was booted, which this tdxctl may not have.
+    known = [kernel.id for kernel in KERNELS]
+    if row.kernel not in known or row.changes or row.digest is not None:
+        kernel = "+".join(filter(None, (row.kernel, row.changes)))
+        raise _made_by_another(
+            row, f"{__version__} has no kernel {printable(kernel)}", and_with=" --kernel K"
+        )
+    return row.kernel
+
+
+def _made_by_another(row: MachineRow, but: str, and_with: str = "") -> StateError:
+    return StateError(
+        f"machine '{row.name}' was made by tdxctl {row.tdxctl}, and {but}",
+        hint=f"`tdxctl boot --machine {row.name}{and_with}` boots it again",
+    )
+
+
 def _operate(rows: Store, name: str, machine: Machine, operation: Operation) -> OpResult:
-    if len(rows.operations(name)) > MAX_OPERATIONS:
+    if rows.count(name) > MAX_OPERATIONS:
         raise StateError(
             f"machine '{name}' has had {MAX_OPERATIONS} operations since it was booted",
             hint=f"`tdxctl boot --machine {name}` boots it again",

@@ -54,7 +54,7 @@ def make_folder(folder: str) -> None:
         pass
     except OSError as error:
         raise StateError(
-            f"cannot make the state folder '{printable(folder)}': {_reason(error)}",
+            f"cannot make the state folder '{printable(folder)}': {reason(error)}",
             hint="name a folder that can be written in TDXCTL_STATE, or use --once",
         ) from None
     check_folder(folder)
@@ -66,7 +66,7 @@ def check_folder(folder: str) -> None:
         found = os.stat(folder)
     except OSError as error:
         raise StateError(
-            f"cannot use the state folder '{printable(folder)}': {_reason(error)}"
+            f"cannot use the state folder '{printable(folder)}': {reason(error)}"
         ) from None
     if not stat.S_ISDIR(found.st_mode):
         raise StateError(
@@ -80,7 +80,8 @@ def check_folder(folder: str) -> None:
         )
 
 
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
+    """The system's words for error."""
     return (error.strerror or str(error)).lower()
 
 
@@ -102,11 +103,8 @@ def is_busy(error: sqlite3.Error) -> bool:
     return name is not None and name.startswith("SQLITE_BUSY")
 
 
+_MOVE_AWAY = "move it away; `tdxctl boot --platform P` then makes a machine anew"
 _CAUSES = {
-    "SQLITE_BUSY": (
-        "is in use by another tdxctl for longer than TDXCTL_WAIT ({wait:g} s)",
-        "try again, or wait longer: TDXCTL_WAIT=300",
-    ),
     "SQLITE_FULL": ("cannot be written: the disk is full", "make room; nothing was changed"),
     "SQLITE_READONLY": (
         "cannot be written: it is read-only",
@@ -120,10 +118,24 @@ _CAUSES = {
         "cannot be read or written: the disk or its limits refuse",
         "make room, or name another folder in TDXCTL_STATE; nothing was changed",
     ),
-    "SQLITE_NOTADB": ("is not a database: truncated or overwritten", "move it away"),
-    "SQLITE_CORRUPT": ("is damaged", "move it away"),
+    "SQLITE_NOTADB": ("is not a database: truncated or overwritten", _MOVE_AWAY),
+    "SQLITE_CORRUPT": ("is damaged", _MOVE_AWAY),
     "SQLITE_PERM": ("may not be opened", "name another folder in TDXCTL_STATE"),
+    "SQLITE_PROTOCOL": ("cannot be locked", "name a folder on a local disk in TDXCTL_STATE"),
 }
+
+
+def damaged(path: str, what: str) -> BrokenStoreError:
+    """The error for a store that is not as it was written; what is a clause."""
+    return BrokenStoreError(f"the store '{printable(path)}' is damaged: {what}", hint=_MOVE_AWAY)
+
+
+def _in_use(path: str, wait: float) -> StateError:
+    return StateError(
+        f"the store '{printable(path)}' is in use by another tdxctl for longer than TDXCTL_WAIT "
+        f"({wait:g} s)",
+        hint="try again, or wait longer: TDXCTL_WAIT=300",
+    )
 
 
 @contextmanager
@@ -132,8 +144,11 @@ def naming(path: str, wait: float) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        if is_busy(error):
+            raise _in_use(path, wait) from error
         name = getattr(error, "sqlite_errorname", None) or ""
         cause = next((words for prefix, words in _CAUSES.items() if name.startswith(prefix)), None)
-        what, hint = cause or (f"cannot be used: {printable(str(error))}", "move it away")
-        kind = StateError if is_busy(error) else BrokenStoreError
-        raise kind(f"the store '{printable(path)}' {what.format(wait=wait)}", hint=hint) from error
+        if cause is None:  # tables, names or text that are not those that were written
+            raise damaged(path, printable(str(error))) from error
+        what, hint = cause
+        raise BrokenStoreError(f"the store '{printable(path)}' {what}", hint=hint) from error

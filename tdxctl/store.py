@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+from tdxctl import database
 from tdxctl.errors import StateError, UsageError
 from tdxctl.records import record
 from tdxctl.state import (
     SLICE,
     check_folder,
+    damaged,
     longest_wait,
     make_folder,
     naming,
@@ -25,37 +29,18 @@ from tdxctl.state import (
 )
 from tdxctl.units import did_you_mean, printable
 
-SCHEMA_VERSION = 1
-_APPLICATION_ID = 0x54445843  # "TDXC"
-_FILE = f"machines-{SCHEMA_VERSION}.sqlite3"
-_TABLES = """
-CREATE TABLE machine (
-    name TEXT PRIMARY KEY,
-    description TEXT NOT NULL,
-    kernel TEXT NOT NULL,
-    tdxctl TEXT NOT NULL,
-    booted INTEGER NOT NULL,
-    status TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE operation (
-    machine TEXT NOT NULL REFERENCES machine (name) ON DELETE CASCADE,
-    number INTEGER NOT NULL,
-    operation TEXT NOT NULL,
-    outcome TEXT NOT NULL,
-    PRIMARY KEY (machine, number)
-) STRICT, WITHOUT ROWID;
-"""
-# Made when first needed: a store from before it existed is as good as one without entries.
-_COMPILED_TABLE = """
-CREATE TABLE IF NOT EXISTS compiled (
-    key TEXT PRIMARY KEY,
-    used INTEGER NOT NULL,
-    text TEXT NOT NULL
-) STRICT, WITHOUT ROWID
-"""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 MAX_COMPILED = 64
 #: A longer one costs more to keep in the file that every command locks than to read again.
 MAX_COMPILED_SIZE = 256 << 10
+# What a boot fixes, what changes, and what shows that both are whole.
+_MACHINES = (
+    "SELECT name, description, kernel, changes, digest, module, tdxctl, booted, "
+    "status, seal, operations, last FROM machine"
+)
 
 
 @record
@@ -78,16 +63,29 @@ class OperationRow:
 class MachineRow:
     """A stored machine without its operations.
 
-    description and status are JSON text; tdxctl is the version that booted it; booted grows
-    from boot to boot over all machines.
+    description and status are JSON text. kernel is a release, changes are those carried on top of
+    it, joined by `+`, and digest is of the user's own file where the kernel is one. module is the
+    TDX module's release, None where none was loaded; tdxctl is the version that booted the
+    machine. booted grows from boot to boot over all machines: it and status are the store's.
     """
 
     name: str
     description: str
     kernel: str
+    changes: str
+    digest: str | None
+    module: str | None
     tdxctl: str
-    booted: int
-    status: str
+    booted: int = 0
+    status: str = ""
+
+
+@record
+class _Head:
+    # Where a machine's chain of operations begins, how many there are, and the last one's seal.
+    origin: int
+    operations: int
+    last: int
 
 
 def no_such_machine(name: str, known: list[MachineRow]) -> UsageError:
@@ -99,61 +97,128 @@ def no_such_machine(name: str, known: list[MachineRow]) -> UsageError:
     return UsageError(f"no such machine: '{printable(name)}'", hint=hint)
 
 
-class Store:
-    """The rows of one state folder, inside a transaction."""
+def _seal(*values: object) -> int:
+    # Against damage, not against forgers: a CRC, which costs a start no OpenSSL. ascii() tells
+    # text from bytes and numbers, and is the same on every Python.
+    return zlib.crc32(ascii(values).encode())
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+
+def _head_seal(head: _Head, status: str) -> int:
+    return _seal(head.origin, head.operations, head.last, status)
+
+
+def _store_seal(seals: dict[str, int]) -> int:
+    return _seal(*sorted(seals.items()))
+
+
+class Store:
+    """The rows of one state folder, inside a transaction.
+
+    Every row carries a seal: an operation's is of the one before it too, a machine's of its last
+    operation, the store's of all machines. What is read is held against them, so that what was
+    damaged is a StateError and never an answer.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self._connection = connection
+        self._path = path
+        self._heads: dict[str, _Head] = {}
+        found = connection.execute("SELECT name, seal FROM machine ORDER BY name").fetchall()
+        sealed = connection.execute("SELECT one, seal FROM store").fetchall()
+        if sealed != [(1, _seal(*found))]:
+            raise self._not_as_stored()
+        self._seals: dict[str, int] = dict(found)
+
+    def seal(self) -> None:
+        """Seal the store as it is now: the last thing before a commit."""
+        self._connection.execute("UPDATE store SET seal = ?", (_store_seal(self._seals),))
 
     def machine(self, name: str) -> MachineRow | None:
         """The machine of that name, None where there is none."""
-        rows = self._select("WHERE name = ?", name)
-        return rows[0] if rows else None
+        if name not in self._seals:
+            return None
+        rows = self._connection.execute(f"{_MACHINES} WHERE name = ?", (name,)).fetchall()
+        if len(rows) != 1:
+            raise self._not_as_stored()
+        return self._whole(rows[0])
 
     def machines(self) -> list[MachineRow]:
         """All machines, the one booted last first."""
-        return self._select("ORDER BY booted DESC")
+        rows = self._connection.execute(f"{_MACHINES} ORDER BY booted DESC").fetchall()
+        if len(rows) != len(self._seals) or {row[0] for row in rows} != set(self._seals):
+            raise self._not_as_stored()
+        return [self._whole(row) for row in rows]
 
     def operations(self, name: str) -> list[OperationRow]:
         """The operations of a machine since boot, in order, the boot first."""
+        if name not in self._seals:
+            return []
+        head = self._head(name)
         rows = self._connection.execute(
-            "SELECT operation, outcome FROM operation WHERE machine = ? ORDER BY number", (name,)
-        )
-        return [OperationRow(*row) for row in rows]
+            "SELECT number, seal, operation, outcome FROM operation WHERE machine = ? "
+            "ORDER BY number",
+            (name,),
+        ).fetchall()
+        seal = head.origin
+        for expected, (number, stored, operation, outcome) in enumerate(rows):
+            seal = _seal(seal, expected, operation, outcome)
+            if (number, stored) != (expected, seal):
+                raise self._machine_not_as_stored(name)
+        if (len(rows), seal) != (head.operations, head.last):
+            raise self._machine_not_as_stored(name)
+        return [OperationRow(operation, outcome) for _, _, operation, outcome in rows]
 
-    def put_machine(
-        self, name: str, description: str, kernel: str, tdxctl: str, status: str
-    ) -> None:
+    def count(self, name: str) -> int:
+        """How many operations a machine has had since boot, the boot included."""
+        return self._head(name).operations
+
+    def put_machine(self, row: MachineRow) -> None:
         """A machine just booted, in place of one of the same name; it has no operations yet."""
-        self.forget(name)
-        self._connection.execute(
-            "INSERT INTO machine VALUES (?, ?, ?, ?, "
-            "(SELECT coalesce(max(booted), 0) + 1 FROM machine), ?)",
-            (name, description, kernel, tdxctl, status),
+        self.forget(row.name)
+        newest = "SELECT coalesce(max(booted), 0) + 1 FROM machine"
+        fixed = (
+            row.name,
+            row.description,
+            row.kernel,
+            row.changes,
+            row.digest,
+            row.module,
+            row.tdxctl,
+            self._connection.execute(newest).fetchone()[0],
         )
+        origin = _seal(*fixed)
+        head = _Head(origin, 0, origin)
+        self._connection.execute(
+            "INSERT INTO machine (name, description, kernel, changes, digest, module, tdxctl, "
+            "booted, status, seal, operations, last) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, 0)",
+            fixed,
+        )
+        self._put_head(row.name, head, status="")
 
     def put_operation(self, name: str, row: OperationRow, status: str) -> None:
         """One more operation of a machine, and the status after it."""
+        head = self._head(name)
+        seal = _seal(head.last, head.operations, row.operation, row.outcome)
         self._connection.execute(
-            "INSERT INTO operation VALUES (?, "
-            "(SELECT count(*) FROM operation WHERE machine = ?), ?, ?)",
-            (name, name, row.operation, row.outcome),
+            "INSERT INTO operation (machine, number, seal, operation, outcome) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (name, head.operations, seal, row.operation, row.outcome),
         )
-        self._connection.execute("UPDATE machine SET status = ? WHERE name = ?", (status, name))
+        self._put_head(name, _Head(head.origin, head.operations + 1, seal), status)
 
     def forget(self, name: str) -> bool:
         """Delete a machine; whether there was one."""
         self._connection.execute("DELETE FROM operation WHERE machine = ?", (name,))
-        return self._connection.execute("DELETE FROM machine WHERE name = ?", (name,)).rowcount > 0
+        self._connection.execute("DELETE FROM machine WHERE name = ?", (name,))
+        self._heads.pop(name, None)
+        return self._seals.pop(name, None) is not None
 
     def compiled(self, key: str) -> str | None:
-        """The text of a compiled description, None where there is none."""
-        table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'compiled'"
-        if self._connection.execute(table).fetchone() is None:
-            return None
-        entry = "SELECT text FROM compiled WHERE key = ?"
+        """The text of a compiled description, None where there is none that is whole."""
+        entry = "SELECT seal, text FROM compiled WHERE key = ?"
         row = self._connection.execute(entry, (key,)).fetchone()
-        return None if row is None else str(row[0])
+        return None if row is None or row[0] != _seal(key, row[1]) else str(row[1])
 
     def keep_compiled(self, compiled: Compiled) -> None:
         """Put a compiled description in, or note that it was used; the oldest ones go.
@@ -178,10 +243,9 @@ class Store:
             return
         if len(compiled.text) > MAX_COMPILED_SIZE:
             return
-        self._connection.execute(_COMPILED_TABLE)
         self._connection.execute(
-            f"INSERT OR REPLACE INTO compiled VALUES (?, {newest}, ?)",
-            (compiled.key, compiled.text),
+            f"INSERT OR REPLACE INTO compiled (key, used, seal, text) VALUES (?, {newest}, ?, ?)",
+            (compiled.key, _seal(compiled.key, compiled.text), compiled.text),
         )
         self._connection.execute(
             "DELETE FROM compiled WHERE key NOT IN "
@@ -189,12 +253,35 @@ class Store:
             (MAX_COMPILED,),
         )
 
-    def _select(self, tail: str, *arguments: str) -> list[MachineRow]:
-        rows = self._connection.execute(
-            f"SELECT name, description, kernel, tdxctl, booted, status FROM machine {tail}",
-            arguments,
+    def _whole(self, row: tuple[Any, ...]) -> MachineRow:
+        # A row of _MACHINES, held against its seal.
+        *columns, seal, operations, last = row
+        head = _Head(_seal(*columns[:-1]), operations, last)
+        name, status = columns[0], columns[-1]
+        if not seal == _head_seal(head, status) == self._seals[name]:
+            raise self._machine_not_as_stored(name)
+        self._heads[name] = head
+        return MachineRow(*columns)
+
+    def _head(self, name: str) -> _Head:
+        if name not in self._heads:
+            self.machine(name)
+        return self._heads[name]
+
+    def _put_head(self, name: str, head: _Head, status: str) -> None:
+        seal = _head_seal(head, status)
+        self._connection.execute(
+            "UPDATE machine SET status = ?, seal = ?, operations = ?, last = ? WHERE name = ?",
+            (status, seal, head.operations, head.last, name),
         )
-        return [MachineRow(*row) for row in rows]
+        self._heads[name] = head
+        self._seals[name] = seal
+
+    def _machine_not_as_stored(self, name: str) -> StateError:
+        return damaged(self._path, f"machine '{printable(name)}' is not as it was stored")
+
+    def _not_as_stored(self) -> StateError:
+        return damaged(self._path, "its machines are not those that were stored")
 
 
 @contextmanager
@@ -204,19 +291,28 @@ def writing() -> Iterator[Store]:
     Raises StateError where it cannot be had or cannot be written.
     """
     folder = state_folder()
-    path = os.path.join(folder, _FILE)
+    path = database.store_file(folder)
     wait = longest_wait()
     with naming(path, wait):
         make_folder(folder)
-        with closing(_connect(path, "rwc", wait)) as connection:
+        made = database.make(path, _seal())
+        with closing(database.connect(path, wait)) as connection:
             when_free(lambda: connection.execute("BEGIN IMMEDIATE"), wait)
-            try:
-                _check_or_create(connection, path, create=True)
-                yield Store(connection)
-            except BaseException:
-                connection.rollback()
-                raise
-            when_free(lambda: connection.execute("COMMIT"), wait)
+            yield from _transaction(connection, path, wait)
+    if made and (older := database.older_file(folder)) is not None:
+        sys.stderr.write(f"note: {_of_before(older)}\n")
+
+
+def _transaction(connection: sqlite3.Connection, path: str, wait: float) -> Iterator[Store]:
+    try:
+        database.check(connection, path)
+        store = Store(connection, path)
+        yield store
+        store.seal()
+    except BaseException:
+        connection.rollback()
+        raise
+    when_free(lambda: connection.execute("COMMIT"), wait)
 
 
 @contextmanager
@@ -225,21 +321,34 @@ def reading(wait: float | None = None) -> Iterator[Store | None]:
 
     wait: seconds for another process, as TDXCTL_WAIT says by default.
     """
-    path = os.path.join(state_folder(), _FILE)
+    folder = state_folder()
+    path = database.store_file(folder)
     wait = longest_wait() if wait is None else wait
     with naming(path, wait):
         try:
             os.lstat(path)
         except FileNotFoundError:
+            if (older := database.older_file(folder)) is not None:
+                raise StateError(_of_before(older), hint=_ANEW) from None
             yield None
             return
         except OSError:
             pass  # the folder is not one, or another's: told below, or by SQLite
-        check_folder(os.path.dirname(path))
-        with closing(when_free(lambda: _connect_reader(path, wait), wait)) as connection:
+        check_folder(folder)
+        with closing(when_free(lambda: database.connect_reader(path, wait), wait)) as connection:
             connection.execute("BEGIN")
-            exists = when_free(lambda: _check_or_create(connection, path, create=False), wait)
-            yield Store(connection) if exists else None
+            when_free(lambda: database.check(connection, path), wait)
+            yield Store(connection, path)
+
+
+_ANEW = "`tdxctl boot --platform P` makes a machine anew, in a store of its own"
+
+
+def _of_before(older: str) -> str:
+    return (
+        f"the machines of an older tdxctl stay in '{printable(older)}', which that tdxctl reads "
+        "and this one leaves alone"
+    )
 
 
 def known_text(key: str) -> str | None:
@@ -249,61 +358,3 @@ def known_text(key: str) -> str | None:
             return rows.compiled(key) if rows is not None else None
     except StateError:
         return None
-
-
-def _connect(path: str, mode: str, wait: float) -> sqlite3.Connection:
-    if os.path.isdir(path):
-        raise StateError(
-            f"the store '{printable(path)}' is a folder",
-            hint="move it away, or name another folder in TDXCTL_STATE",
-        )
-    # What has a meaning in a URI is escaped.
-    quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    connection = sqlite3.connect(
-        f"file:{quoted}?mode={mode}",
-        uri=True,
-        timeout=min(wait, SLICE),
-        isolation_level=None,
-    )
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    return connection
-
-
-def _connect_reader(path: str, wait: float) -> sqlite3.Connection:
-    # Read-write, because only that can roll back what a killed process left half done; where
-    # the file system does not allow it, nothing can have been left.
-    try:
-        connection = _connect(path, "rw", wait)
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorname not in ("SQLITE_CANTOPEN", "SQLITE_READONLY"):
-            raise
-        connection = _connect(path, "ro", wait)
-    return connection
-
-
-def _check_or_create(connection: sqlite3.Connection, path: str, *, create: bool) -> bool:
-    # Whether the tables are there; an empty file is a store that nothing was written to yet.
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if (application, version, tables) == (0, 0, 0):
-        if create:
-            for statement in _TABLES.split(";\n"):
-                if statement.strip():
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        return create
-    if application != _APPLICATION_ID:
-        raise StateError(
-            f"'{printable(path)}' is a database of another program",
-            hint="move it away, or name another folder in TDXCTL_STATE",
-        )
-    if version != SCHEMA_VERSION:
-        raise StateError(
-            f"'{printable(path)}' has schema {version}, this tdxctl reads {SCHEMA_VERSION}",
-            hint="use the tdxctl that made it, or name another folder in TDXCTL_STATE",
-        )
-    return True

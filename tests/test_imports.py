@@ -221,11 +221,12 @@ ROOMS: dict[str, set[str]] = {
     | LEAVES
     | SEAM_TABLES,
     "state": {"progress", "errors", "units"},
-    "store": {"state", "errors", "records", "units"},
+    "database": {"state", "errors", "units"},
+    "store": {"database", "state", "errors", "records", "units"},
     "operations": {"machine", "platform.description", "seam.port", "host.seamldr"}
     | {"events", "errors"},
     "lab": {"store", "machine", "operations", "platform.description", "host.kernels", "events"}
-    | {"report", "progress", "errors", "records"},
+    | {"report", "progress", "errors", "records", "units"},
     "script": {"operations", "platform.calls", "events", "records", "units"},
     "report": {"report", "events", "script", "plan", "explain", "host.kernels", "diagnose.outcome"}
     | {"platform.description", "platform.calls", "scenario.description"}

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,11 +86,13 @@ def test_machines_are_offered_from_the_store(line: str, state: Path) -> None:
         assert tdxctl("boot", "--platform", "small", "--machine", name).returncode == 0
     assert _plain(line) == ["other", "small"]
     assert _plain(line + "s") == ["small"]
-    connection = sqlite3.connect(state / "machines-1.sqlite3", isolation_level=None)
-    connection.execute(
-        "UPDATE machine SET name = 'a' || char(10) || 'plain,b' WHERE name = 'other'"
-    )
+    with store.writing() as rows:
+        other = rows.machine("other")
+        assert other is not None
+        rows.put_machine(replace(other, name="a\nplain,b"))
+        rows.forget("other")
     assert _plain(line) == ["small"]
+    connection = sqlite3.connect(state / "machines-2.sqlite3", isolation_level=None)
     connection.execute("BEGIN EXCLUSIVE")
     assert _plain(line) == []
     connection.close()
@@ -98,7 +101,7 @@ def test_machines_are_offered_from_the_store(line: str, state: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"x" * 5000])
 def test_a_broken_store_offers_nothing_and_stays_as_it_is(state: Path, content: bytes) -> None:
     state.mkdir(parents=True)
-    file = state / "machines-1.sqlite3"
+    file = state / "machines-2.sqlite3"
     file.write_bytes(content)
     assert _plain("tdxctl status --machine ") == []
     assert [path.name for path in state.iterdir()] == [file.name]

@@ -25,7 +25,7 @@ WAITING = b"waiting for another tdxctl, up to "
 def busy(state: Path) -> sqlite3.Connection:
     """The store with the machine small, while another process holds it."""
     assert tdxctl("boot", "--platform", "small").returncode == 0
-    connection = sqlite3.connect(state / "machines-1.sqlite3", isolation_level=None)
+    connection = sqlite3.connect(state / "machines-2.sqlite3", isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     return connection
 

@@ -3,23 +3,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tdxctl import lab, store
+from tdxctl import __version__, database, lab, store
 from tdxctl.errors import StateError, UsageError
 from tdxctl.lab import Asked
 from tdxctl.state import state_folder
 from tests.cli.runner import ROOT, tdxctl
 from tests.machines import small
 
-STORE = "machines-1.sqlite3"
+STORE = "machines-2.sqlite3"
 
 
 def _booted() -> None:
@@ -36,9 +40,10 @@ def test_the_folder_is_private_and_holds_one_file(state: Path) -> None:
     _booted()
     assert state.stat().st_mode & 0o777 == 0o700
     assert [file.name for file in state.iterdir()] == [STORE]
+    assert (state / STORE).stat().st_mode & 0o777 == 0o600
     connection = sqlite3.connect(state / STORE)
     assert connection.execute("PRAGMA application_id").fetchone() == (0x54445843,)
-    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     connection.close()
 
@@ -92,7 +97,7 @@ def test_a_store_that_is_a_folder(state: Path) -> None:
     assert lines[0] == f"error: the store '{state / STORE}' is a folder"
 
 
-@pytest.mark.parametrize("size", [10, 100, 5000])
+@pytest.mark.parametrize("size", [0, 10, 100, 5000])
 def test_a_truncated_store(state: Path, size: int) -> None:
     """Expect the damage said by every command, and the file left as it is."""
     _booted()
@@ -101,7 +106,9 @@ def test_a_truncated_store(state: Path, size: int) -> None:
     for arguments in (["init"], ["status"], ["machines"], ["boot", "--platform", "small"]):
         lines = _error_of(*arguments)
         assert lines[0].startswith(f"error: the store '{state / STORE}' is ")
-        assert lines[1] == "  hint: move it away"
+        assert lines[1] == (
+            "  hint: move it away; `tdxctl boot --platform P` then makes a machine anew"
+        )
     assert (state / STORE).read_bytes() == data
 
 
@@ -111,7 +118,7 @@ def test_a_store_of_another_schema(state: Path) -> None:
     connection.execute("PRAGMA user_version = 7")
     connection.close()
     lines = _error_of("status")
-    assert lines[0] == f"error: '{state / STORE}' has schema 7, this tdxctl reads 1"
+    assert lines[0] == f"error: '{state / STORE}' has schema 7, this tdxctl reads 2"
 
 
 def test_a_database_of_another_program(state: Path) -> None:
@@ -193,37 +200,196 @@ def test_a_full_disk_changes_nothing(state: Path) -> None:
     assert tdxctl("init").returncode == 0
 
 
-def test_a_machine_of_another_tdxctl_is_not_guessed_at(state: Path) -> None:
+def _booted_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    # tdxctl 0.0.9, under which the boot ended in NONE.
+    outcome = lab._outcome
+    with monkeypatch.context() as patch:
+        patch.setattr(lab, "__version__", "0.0.9")
+        patch.setattr(lab, "_outcome", lambda result: outcome(result).replace("UNKNOWN", "NONE"))
+        _booted()
+
+
+def test_a_machine_of_another_tdxctl_is_not_guessed_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """Expect exit 5 where a replay comes out differently, and the way out."""
-    _booted()
-    lab.operate("small", [{"op": "cpu_offline", "cpu": 1}])
-    connection = sqlite3.connect(state / STORE)
-    connection.execute("UPDATE operation SET outcome = replace(outcome, 'UNKNOWN', 'NONE')")
-    connection.execute("UPDATE machine SET tdxctl = '0.0.9'")
-    connection.commit()
-    connection.close()
-    with pytest.raises(StateError, match=r"was made by tdxctl 0\.0\.9") as raised:
+    _booted_by_another(monkeypatch)
+    with pytest.raises(StateError) as raised:
         lab.init(Asked("small"))
+    assert str(raised.value) == (
+        "machine 'small' was made by tdxctl 0.0.9, and its operation 0 comes out differently "
+        f"under {__version__}"
+    )
     assert raised.value.hint == "`tdxctl boot --machine small` boots it again"
     assert tdxctl("status").returncode == 0
     assert tdxctl("boot", "--machine", "small").returncode == 0
     assert tdxctl("init").returncode == 0
 
 
-def test_a_machine_described_before_a_key_existed_goes_on(state: Path) -> None:
+def _stored_with(**columns: Any) -> None:
+    # The machine small, with other columns, all sealed as its tdxctl would have.
+    with store.writing() as rows:
+        row, operations = rows.machine("small"), rows.operations("small")
+        assert row is not None
+        rows.put_machine(replace(row, **columns))
+        for operation in operations:
+            rows.put_operation("small", operation, row.status)
+
+
+@pytest.mark.parametrize(
+    ("columns", "kernel"),
+    [
+        ({"kernel": "6.99"}, "6.99"),
+        ({"changes": "dynamic-pamt"}, "v5+dynamic-pamt"),
+        ({"digest": "12" * 32}, "v5"),
+    ],
+)
+def test_a_kernel_that_only_another_tdxctl_has(columns: dict[str, Any], kernel: str) -> None:
+    """Expect exit 5 and never another kernel in its place."""
+    _booted()
+    _stored_with(tdxctl="9.0", **columns)
+    lines = _error_of("init")
+    assert lines[0] == (
+        f"error: machine 'small' was made by tdxctl 9.0, and {__version__} has no kernel {kernel}"
+    )
+    assert lines[1] == "  hint: `tdxctl boot --machine small --kernel K` boots it again"
+    assert _error_of("boot") == lines
+    assert tdxctl("boot", "--kernel", "v5").returncode == 0
+    assert tdxctl("init").returncode == 0
+
+
+@pytest.mark.parametrize("description", ['{"cpus": {}}', "[]", '{"schema": "tdxctl.platform/9"}'])
+def test_a_description_that_only_another_tdxctl_reads(description: str) -> None:
+    _booted()
+    _stored_with(tdxctl="9.0", description=description)
+    lines = _error_of("init")
+    assert lines[0] == (
+        "error: machine 'small' was made by tdxctl 9.0, and its description is not one of "
+        f"{__version__}"
+    )
+    assert lines[1] == ("  hint: `tdxctl boot --machine small --platform P` boots it again")
+    assert tdxctl("boot", "--platform", "small").returncode == 0
+
+
+def test_a_machine_described_before_a_key_existed_goes_on() -> None:
     """Expect a stored description without `cpus.cpuid` and `firmware.msrs` to be the same one."""
     assert tdxctl("boot", "--platform", "small").returncode == 0
-    connection = sqlite3.connect(state / STORE)
-    changed = connection.execute(
-        "UPDATE machine SET description ="
-        " json_remove(description, '$.cpus.cpuid', '$.firmware.msrs')"
-    )
-    assert changed.rowcount == 1
-    connection.commit()
-    connection.close()
+    with store.reading() as rows:
+        assert rows is not None
+        row = rows.machine("small")
+        assert row is not None
+    description = json.loads(row.description)
+    del description["cpus"]["cpuid"], description["firmware"]["msrs"]
+    _stored_with(description=json.dumps(description))
     done = tdxctl("init", "--platform", "small")
     assert (done.returncode, done.stderr) == (0, "")
     assert "status INITIALIZED" in done.stdout
+
+
+def test_a_row_says_what_was_booted() -> None:
+    _booted()
+    lab.boot(Asked("other", small(module={"loaded": False}), "mainline"))
+    with store.reading() as rows:
+        assert rows is not None
+        other, first = rows.machines()
+    assert (first.name, first.kernel, first.changes, first.digest) == ("small", "v5", "", None)
+    assert (first.module, first.tdxctl, first.booted) == ("1.5.25", __version__, 1)
+    assert (other.name, other.kernel, other.module, other.booted) == ("other", "2026-06", None, 2)
+
+
+def test_another_name_of_the_running_kernel_is_that_kernel() -> None:
+    assert tdxctl("boot", "--platform", "small", "--kernel", "mainline").returncode == 0
+    for name in ("mainline", "2026-06"):
+        assert tdxctl("init", "--kernel", name).returncode == 0
+    assert _error_of("init", "--kernel", "6.8")[0] == (
+        "error: machine 'small' is running kernel 2026-06, not 6.8"
+    )
+
+
+def test_a_store_of_an_older_tdxctl_is_named_and_left_alone(state: Path) -> None:
+    """Expect exit 5 while there is no other store, then one of this version beside it."""
+    state.mkdir(parents=True, mode=0o700)
+    older = state / "machines-1.sqlite3"
+    older.write_bytes(b"of before")
+    said = (
+        f"the machines of an older tdxctl stay in '{older}', which that tdxctl reads and this "
+        "one leaves alone"
+    )
+    hint = "  hint: `tdxctl boot --platform P` makes a machine anew, in a store of its own"
+    for command in ("status", "machines", "init", "dmesg"):
+        assert _error_of(command) == [f"error: {said}", hint]
+    booted = tdxctl("boot", "--platform", "small")
+    assert (booted.returncode, booted.stderr) == (0, f"note: {said}\n")
+    assert tdxctl("status").stderr == tdxctl("boot").stderr == ""
+    assert older.read_bytes() == b"of before"
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_store_appears_whole(state: Path, links: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expect one file, also where the file system has no links."""
+
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    if not links:
+        monkeypatch.setattr(os, "link", refused)
+    _booted()
+    assert [file.name for file in state.iterdir()] == [STORE]
+    _booted()
+
+
+def test_a_store_that_another_process_made_first_is_kept(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _booted()
+    whole = (state / STORE).read_bytes()
+    monkeypatch.setattr(os.path, "lexists", lambda _: False)
+    assert not database.make(str(state / STORE), seal=0)
+    assert [file.name for file in state.iterdir()] == [STORE]
+    assert (state / STORE).read_bytes() == whole
+
+
+def test_a_store_that_cannot_be_made(state: Path) -> None:
+    """Expect the reason, and nothing left behind."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "tdxctl", "init", "--platform", "small"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        preexec_fn=limit,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr.splitlines() == [
+        f"error: cannot make the store '{state / STORE}': file too large",
+        "  hint: name a folder that can be written in TDXCTL_STATE, or use --once",
+    ]
+    assert list(state.iterdir()) == []
+
+
+def test_no_connection_is_left_open(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expect those that could not be used to be closed as those that could."""
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def remembered(*arguments: Any, **named: Any) -> sqlite3.Connection:
+        opened.append(connect(*arguments, **named))
+        return opened[-1]
+
+    _booted()
+    with closing(connect(state / STORE, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        monkeypatch.setattr(sqlite3, "connect", remembered)
+        monkeypatch.setenv("TDXCTL_WAIT", "0.3")
+        for act in (store.reading, store.writing):
+            with pytest.raises(StateError, match="is in use"), act():
+                pass
+    assert len(opened) >= 3
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
 
 
 def test_a_boot_has_at_most_a_thousand_operations() -> None:
