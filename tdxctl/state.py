@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TypeVar
 
 from tdxctl.errors import BrokenStoreError, StateError, UsageError
@@ -85,10 +87,68 @@ def reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def when_free(act: Callable[[], T], wait: float) -> T:
-    """What act returns, once no other process is in its way; gives up after wait seconds."""
-    give_up = time.monotonic() + wait
-    with shown(f"waiting for another tdxctl, up to {wait:g} s"):
+@contextmanager
+def queued(path: str, wait: float) -> Iterator[float]:
+    """Writers of the store one at a time, in the order they came; yields when the wait began.
+
+    Who waits sleeps: a thousand that look again and again take the time of the one whose turn it
+    is. The lock is on the folder and dies with its process. Where a file system has none, SQLite's
+    own lock does alone. Raises StateError after wait seconds.
+    """
+    started = time.monotonic()
+    try:
+        descriptor = os.open(os.path.dirname(path), os.O_RDONLY)
+    except OSError:
+        yield started
+        return
+    try:
+        if not _is_our_turn(descriptor, wait):
+            raise _in_use(path, wait)
+        yield started
+    finally:
+        os.close(descriptor)
+
+
+def _is_our_turn(descriptor: int, wait: float) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pass
+    except OSError:
+        return True
+    else:
+        return True
+    turn = threading.Event()
+    same = os.dup(descriptor)  # one lock, held until both are closed
+
+    def stand_in_line() -> None:
+        with suppress(OSError):
+            fcntl.flock(same, fcntl.LOCK_EX)
+        turn.set()
+        os.close(same)
+
+    # In a thread of its own, because flock() knows no limit and hears no Ctrl-C. One that was
+    # given up gets the lock some time, and closes it.
+    try:
+        threading.Thread(target=stand_in_line, daemon=True).start()
+    except RuntimeError:  # none to be had: SQLite's lock alone
+        os.close(same)
+        return True
+    with _waiting(wait):
+        return turn.wait(wait)
+
+
+def _waiting(wait: float) -> AbstractContextManager[None]:
+    return shown(f"waiting for another tdxctl, up to {wait:g} s")
+
+
+def when_free(act: Callable[[], T], wait: float, since: float | None = None) -> T:
+    """What act returns, once no other process is in its way; gives up wait seconds after since.
+
+    since: of time.monotonic(); now by default.
+    """
+    give_up = (time.monotonic() if since is None else since) + wait
+    with _waiting(wait):
         while True:
             try:
                 return act()

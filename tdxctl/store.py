@@ -24,6 +24,7 @@ from tdxctl.state import (
     longest_wait,
     make_folder,
     naming,
+    queued,
     state_folder,
     when_free,
 )
@@ -295,10 +296,11 @@ def writing() -> Iterator[Store]:
     wait = longest_wait()
     with naming(path, wait):
         make_folder(folder)
-        made = database.make(path, _seal())
-        with closing(database.connect(path, wait)) as connection:
-            when_free(lambda: connection.execute("BEGIN IMMEDIATE"), wait)
-            yield from _transaction(connection, path, wait)
+        with queued(path, wait) as since:
+            made = database.make(path, _seal())
+            with closing(database.connect(path, wait)) as connection:
+                when_free(lambda: connection.execute("BEGIN IMMEDIATE"), wait, since)
+                yield from _transaction(connection, path, wait)
     if made and (older := database.older_file(folder)) is not None:
         sys.stderr.write(f"note: {_of_before(older)}\n")
 
