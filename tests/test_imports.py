@@ -191,6 +191,7 @@ ROOMS: dict[str, set[str]] = {
     "progress": set(),
     "errors": {"records", "units"},
     "events": {"records", "units"},
+    "messages": {"messages", "errors", "units"},
     "platform.description": LEAVES,
     "platform.calls": {"platform.description", "seam.status", "records"},
     "platform": {"platform"} | LEAVES | SEAM_TABLES,
@@ -206,7 +207,9 @@ ROOMS: dict[str, set[str]] = {
     "layout": {"layout", "records", "units"},
     "hardware.memory": {"units"},
     "hardware": {"hardware", "platform.description", "errors", "units"},
-    "host": {"host", "seam.port", "seam.tdmr_info", "layout", "events"} | LEAVES | SEAM_TABLES,
+    "host": {"host", "seam.port", "seam.tdmr_info", "layout", "messages", "events"}
+    | LEAVES
+    | SEAM_TABLES,
     "assembly": {"platform.description", "hardware", "seam", "host", "events"},
     "machine": {"assembly", "platform.description", "hardware", "seam", "host", "events"} | LEAVES,
     "explain": {"explain", "events"} | LEAVES | SEAM_TABLES,

@@ -13,6 +13,7 @@ from tdxctl.host.mm import Mm
 from tdxctl.host.protocols import CpuTopology, Msrs
 from tdxctl.host.steps import SIX_STEPS, SUBSTEPS, Step, StepRecorder
 from tdxctl.host.tdmr import TdmrArray
+from tdxctl.messages.message import Message, Release, Source
 from tdxctl.records import record
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import PhysicalMemory, Registers, SeamcallPort
@@ -45,8 +46,8 @@ class Hardware:
 class Kernel(ABC):
     """A booted kernel's TDX host code. Functions return 0 or a negative errno, as in C."""
 
-    #: pr_fmt of the kernel's tdx.c.
-    PR_FMT: str
+    #: Whose words and prefixes its log has.
+    RELEASE: Release
     #: The status before anything was tried.
     INITIAL_STATUS: str
     #: Its steps, and the sub-steps of the fourth.
@@ -181,13 +182,10 @@ class Kernel(ABC):
         self.cpus.set_online(cpu, False)
         return 0
 
-    def pr(self, level: str, text: str, *, newline: bool = True) -> None:
-        """printk with this kernel's prefix. level: info, warn or err."""
-        self._journal.record(LogLine(level, self.PR_FMT + text, newline))
-
-    def warn_on(self, condition: str, function: str) -> None:
-        """A WARN_ON backtrace."""
-        self._journal.record(LogLine("WARN", f"{condition} in {function}"))
+    def pr(self, message: Message, /, *, source: Source | None = None, **fields: int | str) -> None:
+        """printk of message in this release's words. source: the file, where it has several."""
+        level, text, newline = message.printed(self.RELEASE, source, fields)
+        self._journal.record(LogLine(level, text, newline))
 
     def call_module(
         self, cpu: int, leaf: Leaf, *, rcx: int = 0, rdx: int = 0, r8: int = 0, r9: int = 0

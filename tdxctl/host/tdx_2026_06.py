@@ -21,6 +21,7 @@ from tdxctl.host.sysinfo import TdmrSysInfo
 from tdxctl.host.tdx_6_8 import Int64s, Uint64s
 from tdxctl.host.tdx_6_17 import Kernel617
 from tdxctl.layout.pamt import pamt_bitmap_size
+from tdxctl.messages import boot, bring_up, runtime
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.versions import FEATURES0
 from tdxctl.units import SZ_4K, round_down
@@ -44,7 +45,7 @@ class Kernel202606(Kernel617):
     """The mid-2026 tree, which KVM finds initialised or not."""
 
     INITIAL_STATUS = "NOT_INITIALIZED"
-    MODULE = "TDX-Module"
+    RELEASE = (7, 4)
     PAMT_SIZES_FIRST = True
 
     def __init__(self, hardware: Hardware, journal: Journal) -> None:
@@ -99,7 +100,7 @@ class Kernel202606(Kernel617):
     def _check_platform(self) -> None:
         with self.steps.step(steps.PRECONDITION):
             if not self.host_platform:
-                self.pr("err", "TDX not supported by the host platform")
+                self.pr(boot.NOT_SUPPORTED)
                 self.steps.detail("TDX was not enabled at boot")
                 assert self._boot_failure is not None, "TDX is off only where the boot found so"
                 raise self._boot_failure
@@ -111,7 +112,7 @@ class Kernel202606(Kernel617):
                 (features.self_snoop, "no-self-snoop", "Self-snoop", Errno.ENODEV),
             ):
                 if not present:
-                    self.pr("err", f"{text} is required for TDX")
+                    self.pr(boot.FEATURE_MISSING, feature=text)
                     raise KernelErrno(errno, name)
 
     def _bring_up(self) -> None:
@@ -124,13 +125,13 @@ class Kernel202606(Kernel617):
         try:
             self._init_tdx_module()
         except KernelErrno as error:
-            self.pr("err", f"{self.MODULE} initialization failed (-{error.errno:d})")
+            self.pr(bring_up.INITIALIZATION_FAILED, errno=-error.errno)
             # "cpuhp state removed"
             self._callback_registered = False
             self._release_cpus()
             raise
         self._set_status("INITIALIZED")
-        self.pr("info", f"{self.MODULE} initialized")
+        self.pr(bring_up.MODULE_INITIALIZED)
 
     def _enable_cpus(self) -> None:
         # cpuhp_setup_state("virt/tdx:online"): tdx_online_cpu() on each online CPU
@@ -161,7 +162,7 @@ class Kernel202606(Kernel617):
         finally:
             # "printed even when a version read failed"
             major, minor, update = self._version
-            self.pr("info", f"Module version: {major}.{minor}.{update:02}")
+            self.pr(bring_up.VERSION, major=major, minor=minor, update=update)
         sysinfo = super()._get_tdx_sysinfo()
         self._features0 = sysinfo.features0
         self.dynamic_pamt = bool(sysinfo.features0 & _DYNAMIC_PAMT)
@@ -196,7 +197,7 @@ class Kernel202606(Kernel617):
     def _config_flags(self) -> int:
         if not self.dynamic_pamt:
             return 0
-        self.pr("info", "Enable Dynamic PAMT")
+        self.pr(bring_up.DYNAMIC_PAMT)
         return _CONFIG_DYNAMIC_PAMT
 
     def pamt_get(self, pa: int) -> int:
@@ -263,11 +264,7 @@ class Kernel202606(Kernel617):
             package = self.cpus.package_ids[cpu]
             others = [c for c in self.cpus.online() if self.cpus.package_ids[c] == package]
             if others == [cpu] and self.guest_keyids_in_use:
-                self.pr(
-                    "warn",
-                    "TDX requires all packages to have an online CPU. Delete all TDs in order to "
-                    "offline all CPUs of a package.",
-                )
+                self.pr(runtime.LAST_CPU_OF_PACKAGE)
                 return -Errno.EBUSY
         returned = super().cpu_offline(cpu)
         if returned == 0 and cpu in self._prepared:
@@ -361,5 +358,5 @@ class Kernel202606(Kernel617):
             # "a failed re-read is only a WARN"
             if not self._warned_update:
                 self._warned_update = True
-                self.warn_on("WARN_ON_ONCE(ret)", "tdx_module_run_update")
+                self.pr(runtime.VERSION_NOT_REREAD)
         self._set_status("INITIALIZED")

@@ -14,6 +14,7 @@ from tdxctl.events import Wbinvd
 from tdxctl.host.steps import KernelErrno
 from tdxctl.host.sysinfo import TdmrSysInfo
 from tdxctl.host.tdx_6_8 import Kernel68
+from tdxctl.messages import bring_up, runtime
 from tdxctl.seam.versions import FEATURES0
 
 _FEATURES0 = 0x0A00000300000008
@@ -31,6 +32,9 @@ _NO_RBP_MOD = 1 << FEATURES0["NO_RBP_MOD"]
 class Kernel617(Kernel68):
     """Linux 6.17."""
 
+    # What is emulated was taken from the code of 6.18: 6.17 has no kexec beside TDX.
+    RELEASE = (6, 18)
+
     def _enumerate(self) -> TdmrSysInfo:
         # "all after the metadata reads and checks"
         sysinfo = self._get_tdx_sysinfo()
@@ -40,7 +44,7 @@ class Kernel617(Kernel68):
 
     def _check_features(self, sysinfo: TdmrSysInfo) -> None:
         if not sysinfo.features0 & _NO_RBP_MOD:
-            self.pr("err", "frame pointer (RBP) clobber bug present, upgrade TDX module")
+            self.pr(bring_up.NO_RBP_MOD)
             raise KernelErrno(Errno.EINVAL, "rbp-clobbered")
 
     def _get_tdx_sysinfo(self) -> TdmrSysInfo:
@@ -71,7 +75,7 @@ class Kernel617(Kernel68):
     def kexec(self) -> int:
         """Caches of CPUs that made SEAMCALLs are flushed; no image is loaded with the erratum."""
         if self.pw_mce:
-            self.pr("info", "Not allowed on platform with tdx_pw_mce bug")
+            self.pr(runtime.KEXEC_REFUSED)
             return -Errno.EOPNOTSUPP
         for cpu in sorted(self._lp_initialized & set(self.cpus.online())):
             self._journal.record(Wbinvd(cpu))

@@ -22,6 +22,8 @@ from tdxctl.host.kernel import Hardware
 from tdxctl.host.steps import SIX_STEPS_6_8, SUBSTEPS_6_8, KernelErrno
 from tdxctl.host.sysinfo import TdmrSysInfo
 from tdxctl.layout.pamt import PAGE_SHIFTS, pamt_size
+from tdxctl.messages import boot, bring_up
+from tdxctl.messages.message import Message
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import Registers
 from tdxctl.seam.status import Status, base_status
@@ -56,12 +58,10 @@ _BEFORE_TDX_ENABLE = frozenset(
 class Kernel68(TdmrConstruction):
     """Linux 6.8 with KVM as the in-kernel user of TDX."""
 
-    PR_FMT = "virt/tdx: "
+    RELEASE = (6, 8)
     INITIAL_STATUS = "UNINITIALIZED"
     SIX_STEPS = SIX_STEPS_6_8
     SUBSTEPS = SUBSTEPS_6_8
-    #: What the summary lines call the module.
-    MODULE = "module"
 
     def __init__(self, hardware: Hardware, journal: Journal) -> None:
         super().__init__(hardware, journal)
@@ -100,24 +100,21 @@ class Kernel68(TdmrConstruction):
             cause = "keyid-msr-faults" if part is None else "no-keyids"
             raise KernelErrno(Errno.ENODEV, cause)
         start = (part + 1) & U32_MASK
-        self.pr("info", f"BIOS enabled: private KeyID range [{start}, {(start + num) & U32_MASK})")
+        self.pr(boot.KEYIDS, start=start, end=(start + num) & U32_MASK)
         if num < 2:
-            self._boot_error("too few private KeyIDs available.")
+            self.pr(boot.ONE_KEYID)
             raise KernelErrno(Errno.ENODEV, "too-few-keyids", keyids=num)
         if self.hardware.hibernation:
-            self._boot_error("Hibernation support is enabled")
+            self.pr(boot.HIBERNATION_ENABLED)
             raise KernelErrno(Errno.ENODEV, "hibernation-possible")
         if self.hardware.notifier_errno:
             errno = self.hardware.notifier_errno
-            self._boot_error(f"register_memory_notifier() failed (-{errno})")
+            self.pr(boot.NOTIFIER_FAILED, errno=-errno)
             raise KernelErrno(Errno.ENODEV, "memory-notifier", notifier=f"-{Errno(errno).name}")
-        self.pr("info", "Disable ACPI S3. Turn off TDX in the BIOS to use ACPI S3.")
+        self.pr(boot.NO_S3)
         self._tdx_keyids = (start, num)
         self.host_platform = True
         self.pw_mce = self.cpus.family == 6 and self.cpus.model in _PW_MCE_MODELS
-
-    def _boot_error(self, text: str) -> None:
-        self.pr("err", f"initialization failed: {text}")
 
     @property
     def keyids(self) -> tuple[int | None, int]:
@@ -187,7 +184,7 @@ class Kernel68(TdmrConstruction):
             except KernelErrno as error:
                 self._sysinit = error
                 if error.errno is Errno.ENODEV:
-                    self.pr("err", "module not loaded")
+                    self.pr(bring_up.MODULE_NOT_LOADED)
                     error.cause = "module-not-loaded"
                 raise
         if isinstance(self._sysinit, KernelErrno):
@@ -213,11 +210,11 @@ class Kernel68(TdmrConstruction):
             self._init_tdx_module()
         except KernelErrno as error:
             self._set_status("ERROR")
-            self.pr("err", f"{self.MODULE} initialization failed (-{error.errno:d})")
+            self.pr(bring_up.INITIALIZATION_FAILED, errno=-error.errno)
             self.failure = error.failure(self.steps.failed_step, error.errno)
             return -error.errno
         self._set_status("INITIALIZED")
-        self.pr("info", f"{self.MODULE} initialized")
+        self.pr(bring_up.MODULE_INITIALIZED)
         return 0
 
     # SEAMCALL
@@ -251,10 +248,10 @@ class Kernel68(TdmrConstruction):
             errno = _SILENT[Status(out.rax)]
         except (KeyError, ValueError):
             errno = Errno.EIO
-            self.pr("err", f"SEAMCALL (0x{leaf:016x}) failed: 0x{out.rax:016x}")
+            self.pr(bring_up.SEAMCALL_FAILED, leaf=leaf, status=out.rax)
             if leaf in _WITH_REGISTERS:
-                self.pr("err", f"RCX 0x{out.rcx:016x} RDX 0x{out.rdx:016x} R08 0x{out.r8:016x}")
-                self.pr("err", f"R09 0x{out.r9:016x} R10 0x{out.r10:016x} R11 0x{out.r11:016x}")
+                self.pr(bring_up.SEAMCALL_OUTPUT, rcx=out.rcx, rdx=out.rdx, r8=out.r8)
+                self.pr(bring_up.SEAMCALL_OUTPUT_HIGH, r9=out.r9, r10=out.r10, r11=out.r11)
         error = KernelErrno(errno, "seamcall", leaf=leaf, cpu=cpu, status=out.rax)
         if out.rcx and base_status(out.rax) in _WITH_CPUID_IN_RCX:
             error.facts["cpuid"] = out.rcx
@@ -301,8 +298,7 @@ class Kernel68(TdmrConstruction):
                 self._tdmrs_reset_pamt_all()
             self._tdmrs_free_pamt_all()
             raise
-        kib = self._built_tdmrs().pamt_bytes >> 10
-        self.pr("info", f"{kib} KB allocated for PAMT")
+        self.pr(bring_up.PAMT_ALLOCATED, kib=self._built_tdmrs().pamt_bytes >> 10)
 
     def _build_tdx_memlist(self) -> None:
         for _ in range(len(self.mm.starts)):
@@ -330,27 +326,20 @@ class Kernel68(TdmrConstruction):
         try:
             self._cover_memory(sysinfo.max_tdmrs, Errno.ENOSPC)
         except KernelErrno:
-            self._warn("TDMRs exhausted.")
+            self.pr(bring_up.TDMRS_EXHAUSTED)
             raise
         used, limit = len(self._built_tdmrs()), sysinfo.max_tdmrs
         if limit - used < _TDMR_NR_WARN:
-            self.pr("warn", f"consumed TDMRs reaching limit: {used} used out of {limit}")
+            self.pr(bring_up.TDMRS_NEAR_LIMIT, used=used, limit=limit)
 
-    def _warn(self, text: str) -> None:
-        self.pr("warn", f"initialization failed: {text}")
-
-    def _tdmr_range(self, i: int) -> str:
+    def _pr_of_tdmr(self, message: Message, i: int) -> None:
         tdmrs = self._built_tdmrs()
         base = int(tdmrs.bases[i])
-        return f"TDMR [{base:#x}, {base + int(tdmrs.sizes[i]):#x})"
+        self.pr(message, start=base, end=base + int(tdmrs.sizes[i]))
 
     def _tdmrs_set_up_pamt_all(self, sysinfo: TdmrSysInfo) -> None:
         def no_local_node(i: int) -> None:
-            self.pr(
-                "warn",
-                f"{self._tdmr_range(i)}: unable to find local NUMA node for PAMT allocation, "
-                "fallback to use node 0.",
-            )
+            self._pr_of_tdmr(bring_up.NO_LOCAL_NODE, i)
 
         sizes = self._pamt_sizes(self._built_tdmrs().sizes, sysinfo)
         self._allocate_pamts(sizes, no_local_node=no_local_node)
@@ -376,7 +365,7 @@ class Kernel68(TdmrConstruction):
         try:
             self._reserve_areas(starts, ends, sysinfo.max_reserved_per_tdmr, Errno.ENOSPC)
         except KernelErrno as error:
-            self._warn(f"{self._tdmr_range(int(error.facts['tdmr']))}: reserved areas exhausted.")
+            self._pr_of_tdmr(bring_up.RESERVED_AREAS_EXHAUSTED, int(error.facts["tdmr"]))
             raise
 
     def _hole_regions(self) -> tuple[Int64s, Int64s]:

@@ -15,6 +15,7 @@ from tdxctl.host.kernel import Hardware
 from tdxctl.host.steps import KernelErrno
 from tdxctl.host.sysinfo import TdmrSysInfo
 from tdxctl.host.tdx_6_8 import Int64s, Kernel68
+from tdxctl.messages import bring_up
 from tdxctl.units import PAGE_SHIFT
 
 _NUM_CMRS, _CMR_BASE, _CMR_SIZE = 0x9000000100000000, 0x9000000300000080, 0x9000000300000100
@@ -48,15 +49,15 @@ class KernelCmrWalk(Kernel68):
             cmrs.pop()
         self._cmrs = cmrs
         for i, (start, end) in enumerate(cmrs):
-            self.pr("info", f"CMR[{i}]: [{start:#x}, {end:#x})")
+            self.pr(bring_up.CMR, index=i, start=start, end=end)
 
     def _build_tdx_memlist(self) -> None:
         # "also refuses a memory region outside every CMR while building the memlist"
         for start, end in zip(self.mm.starts.tolist(), self.mm.ends.tolist(), strict=True):
             if not any(low <= start and end <= high for low, high in self._cmrs):
                 # "it prints the page numbers shifted once more, a bug"
-                shown = f"[{start << PAGE_SHIFT:#x}, {end << PAGE_SHIFT:#x})"
-                self.pr("err", f"memory region {shown} is not TDX convertible memory.")
+                shown_start, shown_end = start << PAGE_SHIFT, end << PAGE_SHIFT
+                self.pr(bring_up.NOT_CONVERTIBLE, start=shown_start, end=shown_end)
                 raise KernelErrno(Errno.EINVAL, "outside-cmrs", start=start, end=end)
         super()._build_tdx_memlist()
 

@@ -16,12 +16,14 @@ import numpy.typing as npt
 
 from tdxctl.errnos import Errno
 from tdxctl.errors import NotModelledError
-from tdxctl.events import Journal, LogLine, Wbinvd
+from tdxctl.events import Journal, Wbinvd
 from tdxctl.host import steps
 from tdxctl.host.construct import TdmrConstruction
 from tdxctl.host.kernel import Hardware
 from tdxctl.host.steps import KernelErrno
 from tdxctl.layout.pamt import PAGE_SHIFTS, pamt_size_32bit
+from tdxctl.messages import boot, bring_up
+from tdxctl.messages.message import V5, Message
 from tdxctl.records import record
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import Registers
@@ -88,7 +90,7 @@ class TdSysInfo:
 class KernelV5Posted(TdmrConstruction):
     """The series as posted: a module that is not loaded leaves UNKNOWN, PAMT sizes are int."""
 
-    PR_FMT = "tdx: "
+    RELEASE = V5
     INITIAL_STATUS = "UNKNOWN"
 
     def __init__(self, hardware: Hardware, journal: Journal) -> None:
@@ -96,7 +98,7 @@ class KernelV5Posted(TdmrConstruction):
         self._tdx_module_lock = threading.Lock()
         self._tdx_keyid_start = 0
         self._tdx_keyid_num = 0
-        self._warned_once: set[str] = set()
+        self._warned_of_node = False
         self._cmr_num = 0
         self._tdsysinfo_pa = self.mm.kernel_alloc(_TDSYSINFO_SIZE)
         self._cmr_array_pa = self.mm.kernel_alloc(_MAX_CMRS * 16)
@@ -111,7 +113,7 @@ class KernelV5Posted(TdmrConstruction):
         except KernelErrno as error:
             self._boot_failure = error
             return -error.errno
-        self.pr("info", "TDX enabled by BIOS.")
+        self.pr(boot.ENABLED_BY_BIOS)
         return 0
 
     def _detect_seam(self) -> None:
@@ -122,7 +124,7 @@ class KernelV5Posted(TdmrConstruction):
         mask = self.msrs.rdmsr(_MSR_IA32_SEAMRR_PHYS_MASK)
         if mask & _SEAMRR_LOCKED_ENABLED != _SEAMRR_LOCKED_ENABLED:
             raise KernelErrno(Errno.ENODEV, "seamrr-disabled")
-        self.pr("info", "SEAMRR enabled.")
+        self.pr(boot.SEAMRR_ENABLED)
 
     def _detect_tdx_keyids(self) -> None:
         keyid_part = self.msrs.rdmsr(_MSR_IA32_MKTME_KEYID_PARTITIONING)
@@ -131,9 +133,9 @@ class KernelV5Posted(TdmrConstruction):
         self._tdx_keyid_start = (keyid_part + 1) & U32_MASK
         end = (self._tdx_keyid_start + self._tdx_keyid_num) & U32_MASK
         # Printed before the check, also for bad values.
-        self.pr("info", f"TDX private KeyID range: [{self._tdx_keyid_start}, {end}).")
+        self.pr(boot.KEYIDS, start=self._tdx_keyid_start, end=end)
         if self._tdx_keyid_start == 0 or self._tdx_keyid_num < 2:
-            self.warn_on("WARN_ON(!tdx_keyid_start || tdx_keyid_num < 2)", "detect_tdx_keyids")
+            self.pr(boot.KEYIDS_UNUSABLE)
             start, keyids = self._tdx_keyid_start, self._tdx_keyid_num
             self._tdx_keyid_start = self._tdx_keyid_num = 0
             if start == 0:
@@ -188,17 +190,17 @@ class KernelV5Posted(TdmrConstruction):
             self._init_tdx_module()
         except KernelErrno as error:
             if error.errno is Errno.ENODEV:
-                self.pr("info", "TDX module is not loaded.")
+                self.pr(bring_up.MODULE_NOT_LOADED)
                 self._module_not_loaded()
                 returned = Errno.ENODEV
             else:
-                self.pr("info", "Failed to initialize TDX module.  Shut it down.")
+                self.pr(bring_up.MODULE_SHUT_DOWN)
                 self._shutdown_tdx_module()
                 # "every errno becomes -EFAULT"
                 returned = Errno.EFAULT
             self.failure = error.failure(self.steps.failed_step, returned)
             return -returned
-        self.pr("info", "TDX module initialized.")
+        self.pr(bring_up.MODULE_INITIALIZED)
         return 0
 
     def _module_not_loaded(self) -> None:
@@ -214,7 +216,7 @@ class KernelV5Posted(TdmrConstruction):
             f"{self.cpus.disabled} not enabled in the MADT"
         )
         if self.cpus.disabled or len(online) != present:
-            self.pr("err", "Unable to initialize the TDX module when there's offline CPU(s).")
+            self.pr(bring_up.OFFLINE_CPUS)
             offline = [cpu for cpu in range(present) if not self.cpus.is_online(cpu)]
             cause = "cpu-offline" if offline else "cpu-disabled"
             if offline and self.cpus.disabled:
@@ -262,18 +264,17 @@ class KernelV5Posted(TdmrConstruction):
         if not self.platform_tdx_enabled():
             return 0
         if what == "add-memory":
-            # From mm/init_64.c, which defines no pr_fmt.
-            text = f"Unable to add memory [{start:#x}, {end:#x}) on TDX enabled platform."
-            self._journal.record(LogLine("err", text))
+            self.pr(boot.MEMORY_NOT_ADDED, start=start, end=end)
             return -Errno.EINVAL
-        kind = "CPU" if what.startswith("cpu") else "memory"
+        added, removed = (
+            (boot.ACPI_CPU_ADDED, boot.ACPI_CPU_REMOVED)
+            if what.startswith("cpu")
+            else (boot.ACPI_MEMORY_ADDED, boot.ACPI_MEMORY_REMOVED)
+        )
         if what.endswith("remove"):
-            raise NotModelledError(
-                f"this kernel says 'Platform doesn't support ACPI {kind} hotplug. BUG().' and dies",
-            )
-        ignored = " New CPU" if kind == "CPU" else "New memory device"
-        text = f"[BIOS bug]: Platform doesn't support ACPI {kind} hotplug. {ignored} ignored."
-        self._journal.record(LogLine("err", text))
+            said = removed.printed(self.RELEASE, None, {}).text
+            raise NotModelledError(f"this kernel says '{said}' and dies")
+        self.pr(added)
         return -Errno.EINVAL
 
     def memory_online(self, start: int, end: int) -> int:  # noqa: ARG002
@@ -304,15 +305,19 @@ class KernelV5Posted(TdmrConstruction):
             return None
         not_loaded = out.rax == Status.VMFAILINVALID
         if not not_loaded:
-            self.pr("err", f"SEAMCALL failed: leaf: {leaf:#x}, error: {out.rax:#x}")
+            self.pr(bring_up.SEAMCALL_FAILED, leaf=leaf, status=out.rax)
             if leaf in _WITH_OUTPUT:
                 # The buffers of TDH.SYS.INFO print as 0.
                 info = leaf is Leaf.TDH_SYS_INFO
                 rcx, r8 = (0, 0) if info else (out.rcx, out.r8)
                 self.pr(
-                    "err",
-                    f"SEAMCALL additional output: rcx {rcx:#x}, rdx {out.rdx:#x}, r8 {r8:#x}, "
-                    f"r9 {out.r9:#x}, r10 {out.r10:#x}, r11 {out.r11:#x}.",
+                    bring_up.SEAMCALL_OUTPUT,
+                    rcx=rcx,
+                    rdx=out.rdx,
+                    r8=r8,
+                    r9=out.r9,
+                    r10=out.r10,
+                    r11=out.r11,
                 )
         # "SYS.INIT VMfailInvalid -> -ENODEV; any other failure of any leaf -> -EFAULT"
         nodev = not_loaded and leaf is Leaf.TDH_SYS_INIT
@@ -356,7 +361,7 @@ class KernelV5Posted(TdmrConstruction):
             self._tdmrs_free_pamt_all()
             raise
         self._set_status("INITIALIZED")
-        self.pr("info", f"{self._built_tdmrs().pamt_pages} pages allocated for PAMT.")
+        self.pr(bring_up.PAMT_ALLOCATED, pages=self._built_tdmrs().pamt_pages)
 
     def _tdx_module_init_global(self) -> None:
         if not self.cpus.features.vmx:
@@ -399,11 +404,12 @@ class KernelV5Posted(TdmrConstruction):
         self._cmr_num = out.r9
         info = TdSysInfo.from_bytes(self.memory.read(self._tdsysinfo_pa, _TDSYSINFO_SIZE))
         self.pr(
-            "info",
-            f"TDX module: vendor_id {info.vendor_id:#x}, major_version {info.major_version}, "
-            f"minor_version {info.minor_version}, build_date {info.build_date}, "
-            f"build_num {info.build_num}",
-            newline=False,
+            bring_up.VERSION,
+            vendor_id=info.vendor_id,
+            major=info.major_version,
+            minor=info.minor_version,
+            build_date=info.build_date,
+            build_num=info.build_num,
         )
         return info
 
@@ -416,20 +422,20 @@ class KernelV5Posted(TdmrConstruction):
         valid = empty.index(True) if True in empty else len(cmrs)
         for previous, cmr in pairwise(cmrs[:valid]):
             if cmr[0] < previous[1]:
-                self._bad_cmrs(cmrs, "CMRs not in address ascending order.", "cmrs-not-ascending")
+                self._bad_cmrs(cmrs, bring_up.CMRS_NOT_ASCENDING, "cmrs-not-ascending")
         if not all(empty[valid:]):
-            self._bad_cmrs(cmrs, "invalid CMR(s) before valid CMRs.", "cmrs-empty-first")
+            self._bad_cmrs(cmrs, bring_up.CMRS_EMPTY_FIRST, "cmrs-empty-first")
         if valid == 0:
-            self._bad_cmrs(cmrs, "No valid CMR.", "cmrs-none")
+            self._bad_cmrs(cmrs, bring_up.CMRS_NONE, "cmrs-none")
         for start, end in cmrs[:valid]:
-            self.pr("info", f"Kernel-checked-CMR : [{start:#x}, {end:#x})")
+            self.pr(bring_up.CMR, start=start, end=end)
         self.steps.detail(counted(valid, "CMR"))
         return cmrs[:valid]
 
-    def _bad_cmrs(self, cmrs: list[tuple[int, int]], text: str, cause: str) -> None:
+    def _bad_cmrs(self, cmrs: list[tuple[int, int]], message: Message, cause: str) -> None:
         for start, end in cmrs:
-            self.pr("info", f"BIOS-CMR : [{start:#x}, {end:#x})")
-        self.pr("err", f"Firmware bug: {text}")
+            self.pr(bring_up.BIOS_CMR, start=start, end=end)
+        self.pr(message)
         raise KernelErrno(Errno.EINVAL, cause)
 
     def _construct_tdmrs(self, sysinfo: TdSysInfo, cmrs: list[tuple[int, int]]) -> None:
@@ -451,7 +457,7 @@ class KernelV5Posted(TdmrConstruction):
         if not inside.all():
             bad = int(np.argmin(inside))
             start, end = int(self.mm.starts[bad]), int(self.mm.ends[bad])
-            self.pr("err", f"[{start:#x}, {end:#x}) is not fully convertible memory")
+            self.pr(bring_up.NOT_CONVERTIBLE, start=start, end=end)
             raise KernelErrno(
                 Errno.EINVAL, "not-convertible", start=start, end=end, node=int(self.mm.nodes[bad])
             )
@@ -463,7 +469,7 @@ class KernelV5Posted(TdmrConstruction):
 
     def _tdmrs_set_up_pamt_all(self, sysinfo: TdSysInfo) -> None:
         sizes = self._pamt_sizes(self._built_tdmrs().sizes, sysinfo.pamt_entry_size)
-        self._allocate_pamts(sizes, no_local_node=lambda _: self._warn_on_once("tdmr_get_nid"))
+        self._allocate_pamts(sizes, no_local_node=lambda _: self._no_local_node())
 
     def _pamt_sizes(self, tdmr_sizes: npt.NDArray[np.int64], entry_size: int) -> Uint64s:
         # Shape (tdmrs, 3). tdmr_get_pamt_sz() computes in int.
@@ -519,7 +525,8 @@ class KernelV5Posted(TdmrConstruction):
                 raise error
         self.steps.detail(f"{counted(len(tdmrs), 'TDMR')}, {format_size(int(tdmrs.sizes.sum()))}")
 
-    def _warn_on_once(self, function: str) -> None:
-        if function not in self._warned_once:
-            self._warned_once.add(function)
-            self.warn_on("WARN_ON_ONCE(1)", function)
+    def _no_local_node(self) -> None:
+        # A WARN_ON_ONCE().
+        if not self._warned_of_node:
+            self._warned_of_node = True
+            self.pr(bring_up.NO_LOCAL_NODE)

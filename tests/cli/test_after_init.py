@@ -238,7 +238,7 @@ def test_kexec_is_refused_with_the_partial_write_erratum(tmp_path: Path) -> None
     assert m("kexec") == (
         1,
         "m: kexec: -95 (EOPNOTSUPP), status INITIALIZED\n"
-        "  virt/tdx: Not allowed on platform with tdx_pw_mce bug\n",
+        "  kexec: Not allowed on platform with tdx_pw_mce bug\n",
     )
 
 

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""KVM's lines on TDX."""
+
+from __future__ import annotations
+
+from tdxctl.messages.message import (
+    BUG_ON,
+    ERR,
+    INFO,
+    WARN_ON,
+    Message,
+    Source,
+    Stage,
+    Template,
+)
+
+_KVM, _KVM_TDX = (Source.KVM,), (Source.KVM, Source.KVM_TDX)
+_DISTRIBUTIONS = "distribution kernels of 6.2 to 6.14"
+
+KVM_REFUSED = Message(
+    "kvm-refused",
+    Stage.ASKED,
+    ERR,
+    (Template("{feature} is required for TDX", (6, 16)),),
+    "KVM does without TDX: a condition of its own does not hold.",
+    "kvm-conditions",
+    sources=_KVM_TDX,
+    generic=True,
+)
+KVM_PARAMETER_WRONG = Message(
+    "kvm-parameter",
+    Stage.ASKED,
+    ERR,
+    (Template("tdx requires {parameter}", (6, 16)),),
+    "KVM does without TDX: it was loaded with another value of that parameter.",
+    "kvm-conditions",
+    sources=(Source.KVM_TDX, Source.KVM),
+    generic=True,
+)
+TDP_MMU_OFF = Message(
+    "tdp-mmu",
+    Stage.ASKED,
+    ERR,
+    (Template("TDX requires TDP MMU.  Please enable TDP MMU for TDX.", of=_DISTRIBUTIONS),),
+    "KVM's TDP MMU is off, and TDs need it.",
+    "kvm-conditions",
+    sources=_KVM,
+)
+KVM_TOO_MANY_CPUS = Message(
+    "kvm-too-many-cpus",
+    Stage.DONE,
+    ERR,
+    (
+        Template(
+            "Disable TDX: MAX_VCPU_PER_TD ({limit:d}) smaller than number of logical CPUs "
+            "({cpus:d}).",
+            since=(6, 16),
+        ),
+    ),
+    "KVM does without TDX: the module allows a TD fewer virtual CPUs than the host has CPUs.",
+    "kvm",
+    sources=_KVM,
+)
+KVM_SUPPORTED = Message(
+    "kvm-supported",
+    Stage.DONE,
+    INFO,
+    (Template("TDX is supported.", of=_DISTRIBUTIONS),),
+    "KVM can run TDs.",
+    "kvm",
+    sources=_KVM,
+    generic=True,
+)
+KVM_FAILED = Message(
+    "kvm-failed",
+    Stage.ASKED,
+    ERR,
+    (
+        Template("Failed to initialize TDX module.", of=_DISTRIBUTIONS),
+        Template("TDX is not supported.", of=_DISTRIBUTIONS),
+    ),
+    "KVM goes on without TDX.",
+    "kvm",
+    sources=_KVM,
+    generic=True,
+)
+KVM_WARNING = Message(
+    "kvm-warning",
+    Stage.RUNTIME,
+    WARN_ON,
+    (
+        Template(
+            "WARNING: CPU: {cpu:d} PID: {pid:d} at arch/x86/kvm/vmx/tdx.c:{line:d} {function}+",
+            of="any release",
+        ),
+    ),
+    "KVM met something unexpected while a TD ran.",
+    "td-runtime",
+    sources=_KVM,
+)
+KVM_CLEANUP_WARNING = Message(
+    "kvm-cleanup-warning",
+    Stage.DONE,
+    WARN_ON,
+    (Template("WARN_ON_ONCE(!tdx_cpuhp_state) in __do_tdx_cleanup", (6, 16)),),
+    "KVM is unloaded after it had gone on with a module that it cannot use.",
+    sources=_KVM,
+)
+KVM_CLEANUP_BUG = Message(
+    "kvm-cleanup-bug",
+    Stage.DONE,
+    BUG_ON,
+    (Template("BUG_ON(cpuhp_cb_check(state)) in __cpuhp_remove_state_cpuslocked", (6, 16)),),
+    "The same, and the end of the thread that unloads it; kernels from 6.17.4 on do not get there.",
+    sources=_KVM,
+)
+SYMBOL_VERSION = Message(
+    "symbol-version",
+    Stage.BOOT,
+    ERR,
+    (Template("no symbol version for {symbol}", of="any release"),),
+    "Harmless: kvm_intel was built apart from the kernel.",
+    "harmless",
+    sources=(Source.VMX,),
+    generic=True,
+)
+VMX_DISABLED = Message(
+    "vmx-disabled",
+    Stage.BOOT,
+    ERR,
+    (
+        Template(
+            "VMX not enabled (by BIOS) in MSR_IA32_FEAT_CTL on CPU {cpu:d}", of="6.4 and later"
+        ),
+    ),
+    "The BIOS turned virtualization off: KVM does not load, and does not get as far as TDX.",
+    sources=(Source.VMX,),
+)
+VMX_SWITCHED_OFF = Message(
+    "vmx-switched-off",
+    Stage.BOOT,
+    INFO,
+    (Template("exiting hardware virtualization", of="any release"),),
+    "KVM switches VMX off on all CPUs, for a reboot or kexec.",
+    sources=(Source.VMX,),
+)
+NO_EPT_VIOLATION_VE = Message(
+    "no-ept-violation-ve",
+    Stage.BOOT,
+    ERR,
+    (Template("SEAM: CPU doesn't support EPT violation #VE", of="KVM of trees of 5.x"),),
+    "KVM does without TDX: the CPU, or the hypervisor below, lacks what TDs need.",
+    sources=(Source.VMX,),
+)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lines on what TDX stands on, of any kernel; of a TD's own kernel; of system reports."""
+
+from __future__ import annotations
+
+from tdxctl.messages.message import (
+    INFO,
+    Message,
+    Source,
+    Stage,
+    Template,
+)
+
+_ANY = "any release"
+_CPU, _REPORT, _GUEST = (Source.CPU,), (Source.REPORT,), (Source.GUEST,)
+_OF_A_REPORT = "system-report.sh"
+
+TME = Message(
+    "tme",
+    Stage.BOOT,
+    INFO,
+    (Template("x86/tme: {state} by BIOS", of=_ANY),),
+    "Whether the BIOS enabled memory encryption.",
+    "tme",
+    sources=_CPU,
+)
+MKTME = Message(
+    "mktme",
+    Stage.BOOT,
+    INFO,
+    (Template("x86/mktme: {state} by BIOS", of=_ANY),),
+    "Whether the BIOS enabled multi-key memory encryption.",
+    "tme",
+    sources=_CPU,
+)
+MKTME_KEYIDS = Message(
+    "mktme-keyids",
+    Stage.BOOT,
+    INFO,
+    (Template("x86/mktme: {keyids:d} KeyIDs available", of=_ANY),),
+    "How many KeyIDs there are for memory encryption without TDX.",
+    sources=_CPU,
+)
+GUEST = Message(
+    "guest",
+    Stage.BOOT,
+    INFO,
+    (Template("Guest detected", of=_ANY),),
+    "This kernel runs inside a TD: it is a guest's log.",
+    "host",
+    sources=_GUEST,
+    generic=True,
+)
+GUEST_FEATURES = Message(
+    "guest-features",
+    Stage.BOOT,
+    INFO,
+    (
+        Template("Memory Encryption Features active: Intel TDX", of=_ANY),
+        Template("using TDX aware idle routine", of=_ANY),
+    ),
+    "This kernel runs inside a TD: it is a guest's log.",
+    "host",
+    sources=_GUEST,
+)
+REPORT_SEAMRR = Message(
+    "report-seamrr",
+    Stage.BOOT,
+    INFO,
+    (Template("SEAM_RR bit: {enabled:d}", of=_OF_A_REPORT),),
+    "A system report: whether SEAMRR is enabled (MSR 0x1401, bit 11).",
+    "seamrr",
+    sources=_REPORT,
+)
+REPORT_KEYIDS = Message(
+    "report-keyids",
+    Stage.BOOT,
+    INFO,
+    (Template("NUM_TDX_PRIV_KEYS: {keyids:x}", of=_OF_A_REPORT),),
+    "A system report: the number of KeyIDs of TDX, in hex.",
+    "keyids",
+    sources=_REPORT,
+)
+REPORT_TME = Message(
+    "report-tme",
+    Stage.BOOT,
+    INFO,
+    (Template("MK_TME_ENABLED bit: {enabled:d}", of=_OF_A_REPORT),),
+    "A system report: whether multi-key memory encryption is enabled.",
+    "tme",
+    sources=_REPORT,
+)
+REPORT_MCHECK = Message(
+    "report-sgx",
+    Stage.BOOT,
+    INFO,
+    (Template("SGX_AND_MCHECK_STATUS: {status:x}", of=_OF_A_REPORT),),
+    "A system report: 0 says that SGX and the check of memory passed.",
+    "sgx",
+    sources=_REPORT,
+)
+REPORT_NO_TDX = Message(
+    "report-cpuinfo",
+    Stage.BOOT,
+    INFO,
+    (Template("No TDX support in CPU according to /proc/cpuinfo", of=_OF_A_REPORT),),
+    "A system report: the running kernel has not found TDX.",
+    "kernel-support",
+    sources=_REPORT,
+)

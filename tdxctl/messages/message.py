@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a message is: its wordings by release, its place in a bring-up, its meaning.
+
+A kernel prints with it, and `messages.reading` reads it back by a pattern made of the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, IntEnum
+from typing import NamedTuple
+
+#: (major, minor) of a Linux release.
+Release = tuple[int, int]
+#: The on-demand series of June 2022, posted while 5.19 was made.
+V5: Release = (5, 19)
+
+#: printk's levels; the last two are backtraces, which have no prefix.
+INFO, WARN, ERR, WARN_ON, BUG_ON = "info", "warn", "err", "WARN", "BUG"
+_BACKTRACES = frozenset({WARN_ON, BUG_ON})
+
+
+class Stage(IntEnum):
+    """How far a bring-up has got, at least, where a line is printed.
+
+    BOOT: the kernel looks at CPU and firmware. ASKED: somebody asked for TDX. ENUMERATED: the
+    module said what it is. CONFIGURED: the module's features were accepted, memory is laid out.
+    DONE: all of it is initialized. RUNTIME: it is in use.
+    """
+
+    BOOT = 0
+    ASKED = 1
+    ENUMERATED = 2
+    CONFIGURED = 3
+    DONE = 4
+    RUNTIME = 5
+
+
+class Source(Enum):
+    """The file of the kernel's source that prints a line, or who else does."""
+
+    TDX = "arch/x86/virt/vmx/tdx/tdx.c"
+    SEAMLDR = "arch/x86/virt/vmx/tdx/seamldr.c"
+    KEXEC = "arch/x86/kernel/machine_kexec_64.c"
+    KVM = "arch/x86/kvm/vmx/tdx.c"
+    KVM_TDX = "arch/x86/kvm/vmx/tdx.c, of the CPU and of KeyIDs"
+    HOTPLUG = "arch/x86/mm/init_64.c and drivers/acpi, as the series of 2022 changes them"
+    SEAM_LOADER = "trees of 5.10 that load the module themselves"
+    VMX = "KVM, of any kernel"
+    CPU = "arch/x86/kernel/cpu, of any kernel"
+    GUEST = "a kernel inside a TD"
+    REPORT = "system-report.sh of canonical/tdx"
+
+
+#: What only a kernel with TDX host support prints.
+TDX_HOST = frozenset(
+    {
+        *(Source.TDX, Source.SEAMLDR, Source.KEXEC, Source.KVM, Source.KVM_TDX, Source.HOTPLUG),
+        Source.SEAM_LOADER,
+    }
+)
+
+#: The prefixes of a source file's lines, each from a release on; the others have none.
+PREFIXES: dict[Source, tuple[tuple[Release, str], ...]] = {
+    Source.TDX: ((V5, "tdx: "), ((6, 8), "virt/tdx: ")),
+    Source.SEAMLDR: (((7, 2), "seamldr: "),),
+    Source.KEXEC: (((6, 18), "kexec: "),),
+    Source.KVM: ((V5, "kvm_intel: "),),
+    Source.KVM_TDX: ((V5, "kvm_intel: tdx: "),),
+    Source.SEAM_LOADER: (((5, 10), "seam: "),),
+    Source.VMX: ((V5, "kvm_intel: "), (V5, "kvm: ")),
+    Source.GUEST: ((V5, "tdx: "),),
+}
+
+
+class Template(NamedTuple):
+    """A wording: a format string with named fields.
+
+    A field's conversion is C's: `{n:d}` is %u, `{n:-d}` is %d, `{a:#x}` is 0x%llx, `{r:016x}` is
+    %016llx, and `{s}` is %s.
+
+    since: the first release that prints it. None: no release that is modelled does, and of says
+    where it was seen. level: where it is not the message's. newline: whether it ends with one;
+    without, the next line runs into it.
+    """
+
+    text: str
+    since: Release | None = None
+    of: str = ""
+    level: str | None = None
+    newline: bool = True
+
+
+class Printed(NamedTuple):
+    """A line as printk has it."""
+
+    level: str
+    text: str
+    newline: bool
+
+
+class Message(NamedTuple):
+    """A line of a kernel's log in all its wordings.
+
+    id: stable. check: the id of the check that looks at it, None where none does. sources: who
+    prints it, the first one where a kernel does not say. generic: the words alone are other
+    drivers' too, so that it is read only with its prefix, and at the start of a line.
+    """
+
+    id: str
+    stage: Stage
+    level: str
+    templates: tuple[Template, ...]
+    meaning: str
+    check: str | None = None
+    sources: tuple[Source, ...] = (Source.TDX,)
+    generic: bool = False
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether it is no failure, whatever it looks like."""
+        return self.meaning.startswith("Harmless: ")
+
+    @property
+    def is_of_tdx_host(self) -> bool:
+        """Whether only a kernel with TDX host support prints it."""
+        return not TDX_HOST.isdisjoint(self.sources)
+
+    def wording(self, release: Release) -> Template:
+        """The words of that release. Raises LookupError for one that prints no such line."""
+        found = None
+        for template in self.templates:
+            if template.since is not None and template.since <= release:
+                found = template
+        if found is None:
+            raise LookupError(f"Linux {release[0]}.{release[1]} has no line '{self.id}'")
+        return found
+
+    def printed(
+        self, release: Release, source: Source | None, fields: Mapping[str, int | str]
+    ) -> Printed:
+        """The line as that release prints it, from that source file or from its first one.
+
+        Raises LookupError for a release without it, and for a field that is missing.
+        """
+        template = self.wording(release)
+        level = template.level or self.level
+        prefix = ""
+        if level not in _BACKTRACES:
+            for since, text in PREFIXES.get(source or self.sources[0], ()):
+                prefix = text if since <= release else prefix
+        return Printed(level, prefix + template.text.format_map(fields), template.newline)

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading messages back: the pattern of each wording, made of its words.
+
+Reading is laxer than printing. Numbers have any width, 0x and a full stop may be missing, spaces
+may have collapsed, the prefix may be any release's, and levels are not looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache, cached_property
+from string import Formatter
+from typing import NamedTuple
+
+from tdxctl.messages.catalogue import MESSAGES
+from tdxctl.messages.message import PREFIXES, TDX_HOST, Message, Source, Template
+
+# What people and tools put before a message that they quote.
+_START = r"^[\s>|`]*"
+# A text ends where the words after it begin; at the end of a line it is one word.
+_TEXT, _LAST_WORD = r".{1,80}?", r"\S{1,80}"
+# By conversion, widths aside: what a field looks like, and its base, None for text.
+_KINDS: dict[str, tuple[str, int | None]] = {
+    "": (_TEXT, None),
+    "d": (r"\d{1,20}(?!\d)", 10),
+    "-d": (r"-?\d{1,20}(?!\d)", 10),
+    "x": (r"(?:0x)?[0-9a-fA-F]{1,16}(?![0-9a-fA-F])", 16),
+}
+
+
+class Found(NamedTuple):
+    """A message in a line, from start to end. fields: numbers as int, of any base."""
+
+    message: Message
+    template: Template
+    fields: dict[str, int | str]
+    start: int
+    end: int
+
+
+class _Wording:
+    """A template of a message with its pattern, which is made when a line may be one."""
+
+    def __init__(self, message: Message, template: Template) -> None:
+        self.message, self.template = message, template
+        parts = Formatter().parse(template.text.removesuffix("."))
+        self._parts = [
+            (literal, name, (conversion or "").lstrip("#0123456789"))
+            for literal, name, conversion, _ in parts
+        ]
+
+    @property
+    def words(self) -> str:
+        """The longest words that any line of it has."""
+        pieces = (
+            piece
+            for literal, _, conversion in self._parts
+            for piece in _pieces(literal, conversion)
+        )
+        return max(pieces, key=len)
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """The pattern: the message is its group `_`, each field the group of its name."""
+        texts: list[str] = []
+        for literal, name, conversion in self._parts:
+            pieces = map(re.escape, _pieces(literal, conversion))
+            texts.append(r"\s+".join(piece.replace(r"\ ", r"\s+") for piece in pieces))
+            if name is not None:
+                texts.append(f"(?P<{name}>{_KINDS[conversion][0]})")
+        if texts[-1].endswith(f">{_TEXT})"):
+            texts[-1] = texts[-1].replace(_TEXT, _LAST_WORD)
+        prefixes = _alternatives(self.message.sources)
+        before, optional = (_START, "") if self.message.generic else ("", "?")
+        return re.compile(f"{before}(?P<_>(?:{prefixes}){optional}{''.join(texts)})", re.ASCII)
+
+    def found(self, text: str) -> Found | None:
+        """What of text is this wording."""
+        match = self.regex.search(text)
+        if match is None:
+            return None
+        fields: dict[str, int | str] = {}
+        for _, name, conversion in self._parts:
+            if name is not None:
+                _, base = _KINDS[conversion]
+                fields[name] = match[name] if base is None else int(match[name], base)
+        return Found(self.message, self.template, fields, match.start("_"), match.end())
+
+
+def read(text: str) -> tuple[Found, ...]:
+    """The message that a line is, with those that ran into it; empty for what is none."""
+    found: list[Found] = []
+    while (first := min(candidates(text), key=_place, default=None)) is not None:
+        found.append(first)
+        if first.template.newline:
+            break
+        text = text[first.end :]
+    return tuple(found)
+
+
+def candidates(text: str) -> tuple[Found, ...]:
+    """Every message that text could be, each in the wording that begins first and is longest."""
+    best: dict[str, Found] = {}
+    for words, wordings in _wordings().items():
+        if words in text:
+            for wording in wordings:
+                if (found := wording.found(text)) is not None:
+                    other = best.setdefault(found.message.id, found)
+                    best[found.message.id] = min(found, other, key=_place)
+    return tuple(best.values())
+
+
+def has_prefix(text: str) -> bool:
+    """Whether a line of text begins as one of the catalogue's, known or not."""
+    return _prefix().search(text) is not None
+
+
+def _place(found: Found) -> tuple[int, int]:
+    # By it, what begins first comes first, and of those the longest: some begin with another.
+    return found.start, -found.end
+
+
+def _pieces(literal: str, conversion: str) -> list[str]:
+    # Two spaces may have become one, and a number in hex may have lost its 0x.
+    return re.split(r" {2,}", literal.removesuffix("0x") if conversion == "x" else literal)
+
+
+@cache
+def _wordings() -> dict[str, tuple[_Wording, ...]]:
+    # By words that a line must have: looking for those first is what makes a long log quick.
+    by_words: dict[str, list[_Wording]] = {}
+    for message in MESSAGES:
+        for template in message.templates:
+            wording = _Wording(message, template)
+            by_words.setdefault(wording.words, []).append(wording)
+    return {words: tuple(wordings) for words, wordings in by_words.items()}
+
+
+def _alternatives(sources: Iterable[Source]) -> str:
+    # The prefixes of these files. Longer ones first: `kvm_intel: tdx: ` begins with another.
+    texts = {text for source in sources for _, text in PREFIXES.get(source, ())}
+    return "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
+
+
+@cache
+def _prefix() -> re.Pattern[str]:
+    return re.compile(rf"(?:^|\s)(?:{_alternatives(TDX_HOST)})")
