@@ -214,7 +214,8 @@ ROOMS: dict[str, set[str]] = {
     "machine": {"assembly", "platform.description", "hardware", "seam", "host", "events"} | LEAVES,
     "explain": {"explain", "events"} | LEAVES | SEAM_TABLES,
     "platform.changes": {"platform.cmrs", "platform.description"} | LEAVES,
-    "capture": {"capture", "platform.description", "seam.cpu_models", "seam.versions"} | LEAVES,
+    "capture": {"capture", "messages", "platform.description", "seam.cpu_models", "seam.versions"}
+    | LEAVES,
     "diagnose": {"diagnose", "capture", "explain", "machine", "platform.description", "events"}
     | LEAVES
     | SEAM_TABLES,

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from tdxctl.errors import FirmwareDataError
+from tdxctl.messages.reading import has_prefix, read
 
 #: A log may have this many bytes; a week of debug output has a tenth of it.
 MAX_LOG_SIZE = 64 << 20
@@ -31,11 +32,10 @@ _NEW_BOOT = re.compile(r"^-- (?:Reboot|Boot [0-9a-f]{32}) --\s*$")
 _FIRST = "Linux version "
 _ELIDED = re.compile(r"^\s*(?:\.{3,}|\[\.\.\.\]|<snip>|\(snip\)|\[snip\]|…)\s*$", re.IGNORECASE)
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd"}
-# What no text other than a kernel's log has.
+# What no text other than a kernel's log has, lines of the catalogue aside.
 _OF_A_KERNEL = re.compile(
-    r"\[ {0,8}\d{1,9}\.\d{6}\]|Linux version \d|BIOS-e820: |(?:^|\s)(?:virt/)?tdx: |SEAMCALL"
-    r"|Command line: |SEAM_RR bit: |NUM_TDX_PRIV_KEYS: |Early memory node ranges|CPU topo: "
-    r"|smpboot: |SRAT: |x86/mktme: |kvm_intel: "
+    r"\[ {0,8}\d{1,9}\.\d{6}\]|Linux version \d|BIOS-e820: "
+    r"|Command line: |Early memory node ranges|CPU topo: |smpboot: |SRAT: "
 )
 
 
@@ -72,7 +72,7 @@ def read_log(data: bytes, name: str, *, of_a_kernel: bool = True) -> BootLog:
     Raises FirmwareDataError where that is no text, or, with of_a_kernel, no kernel's log.
     """
     text = decode(data, name)
-    if of_a_kernel and not _OF_A_KERNEL.search(_ESCAPES.sub("", text)):
+    if of_a_kernel and not _is_of_a_kernel(_ESCAPES.sub("", text)):
         raise FirmwareDataError(
             "is not a kernel's log",
             file=name,
@@ -89,6 +89,12 @@ def read_log(data: bytes, name: str, *, of_a_kernel: bool = True) -> BootLog:
         elided=any(_ELIDED.match(line.text) for line in last),
         begins=any(line.text.startswith(_FIRST) for line in last),
     )
+
+
+def _is_of_a_kernel(text: str) -> bool:
+    if _OF_A_KERNEL.search(text) or has_prefix(text):
+        return True
+    return any(read(line) for line in text.split("\n"))
 
 
 def _boots(lines: list[LogLine]) -> list[list[LogLine]]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a kernel's log shows of the machine: memory, CPUs, KeyIDs, the TDX module.
 
-Every wording since Linux 2.6.32 that the field notes or a collected log has; a message is
-searched for in its line, so that what a console put before it does not hide it.
+Lines on memory and CPUs are patterns here, every wording since Linux 2.6.32 that the field notes or
+a collected log has; a line is searched for one, so that what a console put before it does not hide
+it. Lines on TDX are read with the catalogue of messages.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from tdxctl.capture import messages
+from tdxctl.capture import lines_on_tdx, messages
 from tdxctl.capture.bootlog import BootLog, LogLine
 from tdxctl.capture.findings import Block, Findings, LocalApic, ModuleShown
 from tdxctl.capture.memblock import as_memblock
 from tdxctl.capture.messages import Maps, Seen
 from tdxctl.errors import FirmwareDataError
+from tdxctl.messages.reading import read
 
 #: More lines of a kind than any kernel prints are not of a kernel.
 MAX_RECORDS = 65536
@@ -27,7 +29,11 @@ def read_dmesg(log: BootLog, source: str = "the log") -> Findings:
     """What the last boot of log shows. Raises FirmwareDataError for nonsense."""
     seen = Seen()
     for line in log.lines:
-        for words, pattern, take in _MESSAGES:
+        on_tdx = read(line.text)
+        for found in on_tdx:
+            if lines_on_tdx.take(seen, found):
+                _count(seen, log, line)
+        for words, pattern, take in _MESSAGES if not on_tdx else ():
             if words in line.text and (match := pattern.search(line.text)):
                 _count(seen, log, line)
                 take(seen, match)
@@ -117,8 +123,6 @@ def _message(words: str, pattern: str, take: _Take) -> tuple[str, re.Pattern[str
     return words, re.compile(pattern, re.ASCII), take
 
 
-# At the start of a message: in the middle it is what somebody wrote about one.
-_TDX = r"^[\s>|`]*(?:virt/)?tdx: "
 _LABEL = r"(BIOS-e820|user|modified|extended|reserve setup_data|Xen): "
 # What a line must hold to be looked at, its message, what is taken from it.
 _MESSAGES = (
@@ -190,35 +194,4 @@ _MESSAGES = (
         messages.kernel,
     ),
     _message("kernel: ", r"^kernel: (\d{1,3}\.\d{1,4}\.\d{1,4})", messages.kernel),
-    _message("mktme: ", r"x86/mktme: (\d{1,5}) KeyIDs available", messages.mktme),
-    _message(
-        "private KeyID range", r"private KeyID range:? *\[(\d{1,10}), (\d{1,10})\)", messages.keyids
-    ),
-    _message("SEAMRR enabled", _TDX + r"SEAMRR enabled", messages.seamrr),
-    _message("SEAM_RR bit", r"SEAM_RR bit: ([01])\b", messages.report_seamrr),
-    _message("NUM_TDX_PRIV_KEYS", r"NUM_TDX_PRIV_KEYS: ([0-9a-fA-F]{1,8})\b", messages.report_keys),
-    _message(
-        "Hibernation",
-        r"initialization failed: Hibernation support is enabled",
-        messages.hibernation,
-    ),
-    _message("CMR", r"CMR ?(?:\[\d+\])?: \[0x([0-9a-f]{1,16}), 0x([0-9a-f]{1,16})\)", messages.cmr),
-    _message(
-        "major_version",
-        _TDX + r".*major_version (\d{1,3}), minor_version (\d{1,3}), build_date (\d{1,10}), "
-        r"build_num (\d{1,6})",
-        messages.module,
-    ),
-    _message(
-        "build number",
-        _TDX + r"TDX module (\d+\.\d+\.\d+)(?:\.\d+)?, build number (\d{1,6}), "
-        r"build date ([0-9a-f]{8})\b",
-        messages.module_build,
-    ),
-    _message(
-        "odule version", _TDX + r".*[Mm]odule version: (\d+\.\d+\.\d+)", messages.module_version
-    ),
-    _message("features0", _TDX + r"TDX module: features0: ([0-9a-f]{1,16})", messages.features),
-    _message("not loaded", _TDX + r"(?:TDX )?module (?:is )?not loaded", messages.not_loaded),
-    _message("initialized", _TDX + r"(?:TDX[- ])?[Mm]odule initialized", messages.initialized),
 )

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept of a kernel's log, and what each of its messages adds to it."""
+"""What is kept of a kernel's log, and what each line on memory and CPUs adds to it.
+
+What lines on TDX add is in `lines_on_tdx`.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,10 @@ from tdxctl.capture.findings import Block
 from tdxctl.capture.madt import NO_LAPIC, NO_X2APIC
 from tdxctl.capture.memblock import whole_pages
 from tdxctl.platform.description import Seamrr
-from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_4K, U32_MASK
+from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_4K
 
 # What a map calls RAM, by the kernel's generation.
 _RAM = r"usable|System RAM|.*kernel usable RAM"
-_U16_MASK = (1 << 16) - 1
 
 
 @dataclass(slots=True)
@@ -185,71 +187,3 @@ def cpu(seen: Seen, match: re.Match[str]) -> None:
 def kernel(seen: Seen, match: re.Match[str]) -> None:
     # Only the number: what distributions and people append is free text.
     seen.kernel = seen.kernel or match[1]
-
-
-def mktme(seen: Seen, match: re.Match[str]) -> None:
-    seen.mktme_keyids = int(match[1])
-
-
-def keyids(seen: Seen, match: re.Match[str]) -> None:
-    start, end = int(match[1]), int(match[2])
-    if start <= end <= U32_MASK:
-        seen.keyids = (start, end)
-    seen.seamrr = Seamrr.ENABLED
-
-
-def seamrr(seen: Seen, match: re.Match[str]) -> None:
-    seen.seamrr = seen.seamrr or Seamrr.ENABLED
-
-
-def report_seamrr(seen: Seen, match: re.Match[str]) -> None:
-    seen.seamrr = Seamrr.ENABLED if match[1] == "1" else Seamrr.DISABLED
-
-
-def report_keys(seen: Seen, match: re.Match[str]) -> None:
-    # "a report prints `20` meaning 0x20 = 32"
-    seen.tdx_keyids = int(match[1], 16)
-
-
-def hibernation(seen: Seen, match: re.Match[str]) -> None:
-    seen.hibernation = True
-
-
-def cmr(seen: Seen, match: re.Match[str]) -> None:
-    start, end = int(match[1], 16), int(match[2], 16)
-    if start < end <= MAX_PHYSICAL_ADDRESS:
-        seen.cmrs[start, end] = None
-
-
-def module(seen: Seen, match: re.Match[str]) -> None:
-    seen.loaded = True
-    seen.version = f"{int(match[1])}.{int(match[2])}"
-    _build(seen, int(match[3]), int(match[4]))
-
-
-def _build(seen: Seen, date: int, number: int) -> None:
-    # 32 and 16 bits in the module's metadata.
-    if date <= U32_MASK and number <= _U16_MASK:
-        seen.build_date, seen.build_num = date, number
-
-
-def module_version(seen: Seen, match: re.Match[str]) -> None:
-    seen.loaded, seen.version = True, match[1]
-
-
-def module_build(seen: Seen, match: re.Match[str]) -> None:
-    # `TDX module 1.5.06.00, build number 744, build date 0134d817`: the date in hex.
-    seen.loaded, seen.version = True, match[1]
-    _build(seen, int(match[3], 16), int(match[2]))
-
-
-def features(seen: Seen, match: re.Match[str]) -> None:
-    seen.features = int(match[1], 16)
-
-
-def not_loaded(seen: Seen, match: re.Match[str]) -> None:
-    seen.loaded = False
-
-
-def initialized(seen: Seen, match: re.Match[str]) -> None:
-    seen.loaded = True

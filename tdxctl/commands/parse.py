@@ -52,9 +52,10 @@ def _message(line: str) -> str | None:
     if " " not in line:
         return None
     from tdxctl.capture.bootlog import message_of
+    from tdxctl.messages.reading import has_prefix
 
     message = message_of(line).strip()
-    return message if message != line.strip() or "tdx: " in message else None
+    return message if message != line.strip() or has_prefix(message) else None
 
 
 def module_operation(

@@ -32,7 +32,7 @@ from tests.capture.targets import TARGETS
         ),
         pytest.param(
             "dmesg",
-            b"tdx: TDX module: attributes 0x0, major_version 1, minor_version 5, "
+            b"tdx: TDX module: attributes 0x0, vendor_id 0x8086, major_version 1, minor_version 5, "
             b"build_date 20240129, build_num 698000\n",
             id="a-build-number-beyond-16-bits",
         ),
