@@ -8,6 +8,7 @@ test holds the table complete.
 from __future__ import annotations
 
 from tdxctl.events import Failure, Holds
+from tdxctl.explain.states import V5_FINAL
 from tdxctl.explain.statuses import explain_status
 from tdxctl.explain.words import BIOS_ORDER
 from tdxctl.records import record
@@ -160,12 +161,12 @@ CAUSES = {
     ),
     "module-was-not-loaded": Cause(
         "an earlier call found no TDX module",
-        "NONE is final: no SEAMCALL is made any more until reboot.",
+        f"NONE is {V5_FINAL}: no SEAMCALL is made any more.",
         "load a module and reboot",
     ),
     "module-was-shut-down": Cause(
         "the TDX module was shut down before",
-        "SHUTDOWN is final: no SEAMCALL is made any more until reboot.",
+        f"SHUTDOWN is {V5_FINAL}: no SEAMCALL is made any more.",
         "reboot",
     ),
     "cmrs-not-ascending": Cause(

@@ -7,14 +7,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tdxctl.events import Failure
 
+#: Of v5's states. The series itself knows no way on but a reboot; its design says of a module that
+#: is updated that "it needs to be initialized again".
+V5_FINAL = "final until reboot or an update of the module"
+
 STATES = {
     "UNKNOWN": "not initialized, and nothing is decided: tdx_init() may be called again",
-    "NONE": "there is no TDX module; final until reboot",
+    "NONE": f"there is no TDX module; {V5_FINAL}",
     "INITIALIZED": "the TDX module is initialized and ready to run TDs",
     "UNINITIALIZED": "not initialized: KVM goes on without TDX, and may try again",
     "ERROR": "initialization failed; final until reboot",
     "NOT_INITIALIZED": "initialization failed at boot, or an update did; final until reboot",
-    "SHUTDOWN": "initialization failed and the TDX module was shut down; final until reboot",
+    "SHUTDOWN": f"the TDX module was shut down; {V5_FINAL}",
 }
 
 # Found at boot: no later call can change them.

@@ -99,6 +99,8 @@ class KernelV5Posted(TdmrConstruction):
         self._tdx_keyid_start = 0
         self._tdx_keyid_num = 0
         self._warned_of_node = False
+        #: Whether an initialised module, shut down since or not, was given PAMTs.
+        self._pamts_held = False
         self._cmr_num = 0
         self._tdsysinfo_pa = self.mm.kernel_alloc(_TDSYSINFO_SIZE)
         self._cmr_array_pa = self.mm.kernel_alloc(_MAX_CMRS * 16)
@@ -244,11 +246,20 @@ class KernelV5Posted(TdmrConstruction):
         return 0
 
     def update_module(self, image: UpdateImage, *, force: bool) -> int:  # noqa: ARG002
-        """By hand: "after a runtime update the module is initialised again". No v5 function."""
+        """By hand, for the series has no update: what its design says of one.
+
+        "after updating the TDX module, it needs to be initialized again": whatever the status was,
+        SHUTDOWN and NONE included, it is UNKNOWN; PAMTs that the old module still had are given
+        back. The one way on from a final status but a reboot. Raises NotModelledError where
+        P-SEAMLDR's SEAMCALL raises an exception.
+        """
         with self._tdx_module_lock:
-            if self.status == "INITIALIZED":
+            for cpu in self.cpus.online():
+                self._survives(cpu)
+            if self._pamts_held:
                 self._wbinvd_on_all_cpus()
                 self._tdmrs_free_pamt_all()
+                self._pamts_held = False
             self._set_status("UNKNOWN")
         return 0
 
@@ -285,6 +296,10 @@ class KernelV5Posted(TdmrConstruction):
 
     def call_module(self, cpu: int, leaf: Leaf, **registers: int) -> Registers:
         """One SEAMCALL on cpu. Raises NotModelledError where it raises an exception."""
+        self._survives(cpu)
+        return super().call_module(cpu, leaf, **registers)
+
+    def _survives(self, cpu: int) -> None:
         # "v5 has no exception fixup"; an exception that a fault scripts is answered all the same.
         raised = self.hardware.seamcall_raises(cpu)
         if raised is not None:
@@ -293,7 +308,6 @@ class KernelV5Posted(TdmrConstruction):
                 "oopses; that is not modelled",
                 hint=_WHY_RAISED[raised],
             )
-        return super().call_module(cpu, leaf, **registers)
 
     def _seamcall(self, cpu: int, leaf: Leaf, **registers: int) -> KernelErrno | None:
         # seamcall(): prints a failure unless VMfailInvalid; None on success.
@@ -360,6 +374,7 @@ class KernelV5Posted(TdmrConstruction):
                 self._wbinvd_on_all_cpus()
             self._tdmrs_free_pamt_all()
             raise
+        self._pamts_held = True
         self._set_status("INITIALIZED")
         self.pr(bring_up.PAMT_ALLOCATED, pages=self._built_tdmrs().pamt_pages)
 

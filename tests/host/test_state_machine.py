@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tdxctl import Machine
 from tdxctl.errors import NotModelledError, UsageError
 from tdxctl.explain.failures import explain_failure
 from tests.machines import booted
@@ -97,6 +98,65 @@ def test_shutting_down_by_hand_reaches_shutdown_too() -> None:
     machine.tdx_init()
     assert machine.shut_down_module().status == "SHUTDOWN"
     assert machine.tdx_init().returned == -14
+
+
+def _pamts(machine: Machine) -> tuple[int, int]:
+    """How many PAMTs were allocated, and how many of them freed."""
+    kinds = [event.to_dict() for event in machine.trace]
+    return (
+        sum(event["ev"] == "alloc_contig_pages" for event in kinds),
+        sum(event["ev"] == "free_contig_range" for event in kinds),
+    )
+
+
+def test_an_update_leads_on_from_every_state_of_v5() -> None:
+    """INITIALIZED, SHUTDOWN, NONE -> UNKNOWN: "it needs to be initialized again"."""
+    machine = booted()
+    for before in ("INITIALIZED", "SHUTDOWN"):
+        assert machine.tdx_init().status == "INITIALIZED"
+        if before == "SHUTDOWN":
+            machine.shut_down_module()
+        assert machine.status == before
+        assert (machine.update_module().returned, machine.status) == (0, "UNKNOWN")
+    absent = booted(module={"loaded": False})
+    assert absent.tdx_init().status == "NONE"
+    assert absent.update_module().status == "UNKNOWN"
+    assert absent.tdx_init().status == "INITIALIZED"
+
+
+def test_eight_rounds_of_shutdown_and_update_free_what_they_allocate() -> None:
+    """Three TDMRs: expect 24 PAMTs, each freed once, the caches written back before."""
+    machine = booted()
+    for _ in range(8):
+        assert machine.tdx_init().status == "INITIALIZED"
+        machine.shut_down_module()
+        update = machine.update_module()
+        assert [event.to_dict()["ev"] for event in update.trace] == [
+            "wbinvd_on_all_cpus",
+            "free_contig_range",
+            "free_contig_range",
+            "free_contig_range",
+        ]
+        assert machine.update_module().trace == ()
+    assert _pamts(machine) == (24, 24)
+    bases = [e.to_dict()["base"] for e in machine.trace if e.to_dict()["ev"] == "free_contig_range"]
+    assert len(set(bases)) == 3
+
+
+def test_an_update_after_a_failure_frees_nothing_twice() -> None:
+    """A bring-up that fails frees its PAMTs itself."""
+    machine = booted(faults=[{"leaf": "TDH.SYS.KEY.CONFIG", "status": "TDX_SYS_BUSY"}])
+    assert machine.tdx_init().status == "SHUTDOWN"
+    assert _pamts(machine) == (3, 3)
+    assert (machine.update_module().trace, machine.status) == ((), "UNKNOWN")
+    assert machine.tdx_init().status == "INITIALIZED"
+    assert _pamts(machine) == (6, 3)
+
+
+def test_where_seamcall_raises_v5_updates_nothing() -> None:
+    machine = booted(firmware={"seamrr": "disabled"})
+    with pytest.raises(NotModelledError, match="SEAMCALL raises #GP on CPU 0"):
+        machine.update_module()
 
 
 @pytest.mark.parametrize(

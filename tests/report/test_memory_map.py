@@ -189,7 +189,10 @@ def test_a_pamt_can_be_what_finds_no_reserved_area() -> None:
     ("platform", "said"),
     [
         ("seamrr-off", "Status UNKNOWN: TDX is off, as the kernel found at boot"),
-        ("no-module", "Status NONE: there is no TDX module; final until reboot"),
+        (
+            "no-module",
+            "Status NONE: there is no TDX module; final until reboot or an update of the module",
+        ),
         ("one-keyid", "why:   BIOS left 1 KeyIDs for TDX, at least 2 are needed"),
         ("outside-cmrs", "does not lie in one CMR"),
     ],
