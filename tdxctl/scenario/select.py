@@ -7,71 +7,79 @@ import re
 from collections.abc import Callable
 
 from tdxctl.errors import UsageError
-from tdxctl.units import printable
+from tdxctl.platform.source import shortened
 
 Selector = Callable[[str], bool]
 
 _TOKEN = re.compile(r"\s*(\(|\)|[^\s()]+)")
+# Each is looked at once for each scenario's name.
+_MAX_TOKENS = 1000
+# How strongly an operator binds; a parenthesis is left to its other half.
+_BINDING = {"(": 0, "or": 1, "and": 2, "not": 3}
 
 
 def selector(expression: str) -> Selector:
     """Which names expression selects. Raises UsageError."""
-    return _Parser(expression).parse()
+    postfix = _postfix(expression)
+
+    def chosen(name: str) -> bool:
+        lowered = name.lower()
+        held: list[bool] = []
+        for operator, word in postfix:
+            if operator == "word":
+                held.append(word in lowered)
+            elif operator == "not":
+                held.append(not held.pop())
+            else:
+                last, first = held.pop(), held.pop()
+                held.append((first and last) if operator == "and" else (first or last))
+        return held.pop()
+
+    return chosen
 
 
-class _Parser:
-    def __init__(self, expression: str) -> None:
-        self._expression = expression
-        self._tokens = _TOKEN.findall(expression)
-
-    def parse(self) -> Selector:
-        chosen = self._or()
-        if self._tokens:
-            raise self._error()
-        return chosen
-
-    def _or(self) -> Selector:
-        left = self._and()
-        while self._next("or"):
-            left = _either(left, self._and())
-        return left
-
-    def _and(self) -> Selector:
-        left = self._not()
-        while self._next("and"):
-            left = _both(left, self._not())
-        return left
-
-    def _not(self) -> Selector:
-        if self._next("not"):
-            inner = self._not()
-            return lambda name: not inner(name)
-        if self._next("("):
-            inner = self._or()
-            if not self._next(")"):
-                raise self._error()
-            return inner
-        if not self._tokens or self._tokens[0] in ("and", "or", ")"):
-            raise self._error()
-        word = self._tokens.pop(0).lower()
-        return lambda name: word in name.lower()
-
-    def _next(self, token: str) -> bool:
-        if self._tokens and self._tokens[0] == token:
-            del self._tokens[0]
-            return True
-        return False
-
-    def _error(self) -> UsageError:
-        return UsageError(
-            f"-k cannot read '{printable(self._expression)}'",
-            hint="words with and, or, not and parentheses: 'v5 and not offline'",
-        )
+def _postfix(expression: str) -> list[tuple[str, str]]:
+    # Operators behind their operands, (operator, "") and ("word", the word): without recursion,
+    # an expression may be nested as deep as it likes.
+    tokens = _TOKEN.findall(expression)
+    if len(tokens) > _MAX_TOKENS:
+        raise UsageError(f"-k takes at most {_MAX_TOKENS} words and parentheses")
+    found: list[tuple[str, str]] = []
+    waiting: list[str] = []
+    operand_next = True
+    for token in tokens:
+        if operand_next and token in ("not", "("):
+            waiting.append(token)
+        elif operand_next == (token in ("and", "or", ")")) or token in ("not", "("):
+            raise _error(expression)
+        elif operand_next:
+            found.append(("word", token.lower()))
+            operand_next = False
+        elif token == ")":
+            found += _taken(waiting, _BINDING["("])
+            if not waiting:
+                raise _error(expression)
+            waiting.pop()
+        else:
+            found += _taken(waiting, _BINDING[token] - 1)
+            waiting.append(token)
+            operand_next = True
+    found += _taken(waiting, _BINDING["("])
+    if operand_next or waiting:
+        raise _error(expression)
+    return found
 
 
-def _either(left: Selector, right: Selector) -> Selector:
-    return lambda name: left(name) or right(name)
+def _taken(waiting: list[str], binding: int) -> list[tuple[str, str]]:
+    # The operators at the end of waiting that bind more strongly, taken from it.
+    taken = []
+    while waiting and _BINDING[waiting[-1]] > binding:
+        taken.append((waiting.pop(), ""))
+    return taken
 
 
-def _both(left: Selector, right: Selector) -> Selector:
-    return lambda name: left(name) and right(name)
+def _error(expression: str) -> UsageError:
+    return UsageError(
+        f"-k cannot read '{shortened(expression)}'",
+        hint="words with and, or, not and parentheses: 'v5 and not offline'",
+    )
