@@ -126,6 +126,21 @@ class Cpulist:
             for start in range(first, last + 1, group):
                 yield from range(start, min(start + used, last + 1))
 
+    def __str__(self) -> str:
+        """As a cpulist, runs that touch as one: `0-63,65`."""
+        runs: list[tuple[int, int, int, int]] = []
+        for first, last, used, group in self._runs:
+            plain = used == group and bool(runs) and runs[-1][2] == runs[-1][3]
+            if plain and runs[-1][1] + 1 == first:
+                runs[-1] = (runs[-1][0], last, 1, 1)
+            else:
+                runs.append((first, last, used, group))
+        return ",".join(
+            (str(first) if first == last else f"{first}-{last}")
+            + ("" if used == group else f":{used}/{group}")
+            for first, last, used, group in runs
+        )
+
     def is_within(self, lowest: int, highest: int) -> bool:
         """Whether every number is from lowest to highest."""
         for first, last, used, group in self._runs:

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+
 from tdxctl.operations import Operation
 from tdxctl.platform.description import Platform
 from tdxctl.records import record
+from tdxctl.units import Cpulist
 
 SCHEMA = "tdxctl.scenario/1"
 
@@ -37,24 +40,39 @@ class Expected:
 
 
 @record
+class OfEachCpu:
+    """The same operation on one CPU after the other; there may be thousands in a line."""
+
+    op: str
+    cpus: Cpulist
+
+    def __iter__(self) -> Iterator[Operation]:
+        return ({"op": self.op, "cpu": cpu} for cpu in self.cpus)
+
+
+@record
 class Step:
     """operations are performed in order; the first that fails, or the last, is expected of."""
 
     label: str
     line: int
-    operations: tuple[Operation, ...]
+    operations: Iterable[Operation]
     expected: tuple[Expected, ...]
 
 
 @record
 class Case:
-    """One run: a platform, a kernel, steps. waived: why it may fail, None where it may not."""
+    """One run: a platform, a kernel, steps. waived: why it may fail, None where it may not.
+
+    platform: reads it, where it is booted: a small file can ask for a thousand large ones. Raises
+    DescriptionError.
+    """
 
     file: str
     line: int
     name: str
     description: str
-    platform: Platform
+    platform: Callable[[], Platform]
     kernel: str
     steps: tuple[Step, ...]
     waived: str | None

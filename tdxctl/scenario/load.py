@@ -6,9 +6,9 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache, partial
 from itertools import product
 from pathlib import PurePath
 from typing import Any
@@ -26,37 +26,49 @@ from tdxctl.platform.problems import Shape, model_problems
 from tdxctl.platform.reading import read
 from tdxctl.platform.settings import with_settings
 from tdxctl.platform.shipped import resolve
-from tdxctl.platform.source import Mark, Path, Source, got
+from tdxctl.platform.source import Mark, Path, Source, got, in_order, shortened
 from tdxctl.platform.text import read_bytes
-from tdxctl.scenario.description import SCHEMA, Case, Expected, Step
+from tdxctl.records import record
+from tdxctl.scenario.description import SCHEMA, Case, Expected, OfEachCpu, Step
 from tdxctl.scenario.find import SUFFIXES
 from tdxctl.scenario.model import (
-    MAX_MATRIX,
+    MAX_AXES,
+    MAX_CASES,
     OPERATIONS,
     ExpectModel,
     ScenarioModel,
     StepModel,
     kernel_text,
 )
-from tdxctl.units import format_cpulist, printable
+from tdxctl.units import printable
 
 
 def load_cases(path: str) -> list[Case]:
     """The cases of the scenario at path. Raises DescriptionError with every problem."""
     document = read(read_bytes(path), path, is_json=path.lower().endswith(".json"))
-    problems = list(document.problems)
-    if not isinstance(document.data, dict):
-        problems.append(document.problem((), f"must be a mapping ({got(document.data)})"))
-        raise DescriptionError(tuple(problems))
-    model: ScenarioModel | None = None
-    try:
-        model = ScenarioModel.model_validate(document.data)
-    except ValidationError as error:
-        problems += model_problems(document, error, _SHAPE)
-    problems += _cross_checks(document)
+    model, error = None, None
+    if isinstance(document.data, dict):
+        try:
+            model = ScenarioModel.model_validate(document.data)
+        except ValidationError as found:
+            error = found
+    problems = in_order(_problems(document, error))
     if problems or model is None:
-        raise DescriptionError(tuple(sorted(problems, key=lambda d: (d.line or 0, d.column or 0))))
-    return list(_cases(document, model, path))
+        raise DescriptionError(problems)
+    cases = list(_cases(document, model, path))
+    # What is wrong with the platform itself is wrong before anything runs.
+    cases[0].platform()
+    return cases
+
+
+def _problems(document: Source, error: ValidationError | None) -> Iterator[Diagnostic]:
+    yield from document.problems
+    if not isinstance(document.data, dict):
+        yield document.problem((), f"must be a mapping ({got(document.data)})")
+        return
+    if error is not None:
+        yield from model_problems(document, error, _SHAPE)
+    yield from _cross_checks(document)
 
 
 _PLATFORM: Path = ("platform",)
@@ -100,29 +112,45 @@ def _cross_checks(document: Source) -> Iterator[Diagnostic]:
                 "is one of the boot, which is over",
                 hint="put it into the platform's faults",
             )
-    matrix = data.get("matrix")
-    if isinstance(matrix, dict):
-        size = 1
-        for name, values in matrix.items():
-            if isinstance(values, list):
-                size *= len(values)
-                if not values:
-                    yield document.problem(("matrix", name), "must not be empty")
-        if size > MAX_MATRIX:
-            yield document.problem(("matrix",), f"makes more than {MAX_MATRIX} cases")
+    yield from _matrix_problems(document, data)
+
+
+def _matrix_problems(document: Source, data: dict[str, Any]) -> Iterator[Diagnostic]:
+    found, kernels = data.get("matrix"), data.get("kernel")
+    matrix = found if isinstance(found, dict) else {}
+    if len(matrix) > MAX_AXES:
+        yield document.problem(("matrix",), f"has more than {MAX_AXES} keys")
+        return
+    size = len(kernels) if isinstance(kernels, list) and "kernel" not in matrix else 1
+    for name, values in matrix.items():
+        if isinstance(values, list):
+            size *= len(values)
+            if not values:
+                yield document.problem(("matrix", name), "must not be empty")
+    if size > MAX_CASES:
+        at: Path = ("matrix",) if matrix else ("kernel",)
+        yield document.problem(at, f"makes more than {MAX_CASES} cases")
 
 
 def _cases(document: Source, model: ScenarioModel, path: str) -> Iterator[Case]:
+    known_as = cache(partial(_known_kernel, document))
     name = model.name or PurePath(path).stem
     matrix = dict(model.matrix)
     kernels = [kernel_text(k) for k in matrix.pop("kernel")] if "kernel" in matrix else model.kernel
     waived, line = model.expect_failure, document.value_marks.get((), (1, 1))[0]
-    for values in product(*matrix.values()):
-        varied = dict(zip(matrix, values, strict=True))
-        platform = _platform(document, model, path, model.set_ | varied)
+    described = _described(document, model, path)
+    own = {key: _setting(key, value) for key, value in model.set_.items()}
+    axes = [
+        [(key, _label(key, value), _setting(key, value)) for value in values]
+        for key, values in matrix.items()
+    ]
+    steps = {known: _steps(document, model, known) for known in {*map(known_as, kernels)}}
+    for cell in product(*axes):
+        settings = own | {key: setting for key, _, setting in cell}
+        platform = partial(_platform, described, tuple(settings.values()))
         for kernel in kernels:
-            known = _known_kernel(document, kernel)
-            labels = [f"{key}={_text(value)}" for key, value in varied.items()]
+            known = known_as(kernel)
+            labels = [label for _, label, _ in cell]
             if len(kernels) > 1:
                 labels.insert(0, kernel)
             yield Case(
@@ -132,7 +160,7 @@ def _cases(document: Source, model: ScenarioModel, path: str) -> Iterator[Case]:
                 description=model.description,
                 platform=platform,
                 kernel=known,
-                steps=tuple(_step(document, step, i, known) for i, step in enumerate(model.steps)),
+                steps=steps[known],
                 waived=waived,
             )
 
@@ -145,44 +173,69 @@ def _known_kernel(document: Source, kernel: str) -> str:
         raise DescriptionError((what,)) from None
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _label(key: str, value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return f"{shortened(key)}={shortened(text)}"
 
 
-def _platform(
-    document: Source, model: ScenarioModel, path: str, settings: dict[str, Any]
-) -> Platform:
-    texts = tuple(f"{key}={json.dumps(value)}" for key, value in settings.items())
-    try:
-        if isinstance(model.platform, str):
-            return _described(_relative(model.platform, path), texts)
-        inline = with_settings(_inline(document, model.platform), texts)
-        return platform_of(inline, default_name="inline")
-    except (DescriptionError, UsageError) as error:
-        problems = [_at_the_scenario(document, problem) for problem in error.diagnostics()]
-        raise DescriptionError(tuple(problems)) from None
+def _setting(key: str, value: object) -> str:
+    return f"{key}={json.dumps(value)}"
 
 
-def _inline(document: Source, data: Any) -> Source:
-    # A description in place, which keeps its lines.
+@record
+class _Described:
+    """What a scenario says its platform is: what names it, or the description in place.
+
+    at: where the scenario says so.
+    """
+
+    named: str | None
+    inline: Source
+    file: str
+    at: Mark
+
+
+def _described(document: Source, model: ScenarioModel, path: str) -> _Described:
+    # A description in place keeps its lines.
     def inside(marks: dict[Path, Mark]) -> dict[Path, Mark]:
         return {path[1:]: mark for path, mark in marks.items() if path[:1] == _PLATFORM}
 
-    return Source(
+    in_place = not isinstance(model.platform, str)
+    inline = Source(
         file=document.file,
-        data=copy.deepcopy(data),
-        value_marks=inside(document.value_marks),
-        key_marks=inside(document.key_marks),
+        data=model.platform if in_place else None,
+        value_marks=inside(document.value_marks) if in_place else {},
+        key_marks=inside(document.key_marks) if in_place else {},
     )
+    at = document.value_marks.get(_PLATFORM, (1, 1))
+    return _Described(None if in_place else model.platform, inline, path, at)
 
 
-def _at_the_scenario(document: Source, problem: Diagnostic) -> Diagnostic:
+def _platform(described: _Described, settings: tuple[str, ...]) -> Platform:
+    try:
+        if described.named is not None:
+            return _read_once(_relative(described.named, described.file), settings)
+        data = copy.deepcopy(described.inline.data)
+        inline = with_settings(replace(described.inline, data=data, settings={}), settings)
+        return platform_of(inline, default_name="inline")
+    except (DescriptionError, UsageError) as error:
+        problems = [_at_the_scenario(described, problem) for problem in error.diagnostics()]
+        raise DescriptionError(tuple(problems)) from None
+
+
+def _at_the_scenario(described: _Described, problem: Diagnostic) -> Diagnostic:
     # What is wrong in place has its line already; what is elsewhere is said of the platform.
-    if problem.file == document.file and problem.line is not None:
+    if problem.file == described.file and problem.line is not None:
         return replace(problem, path=f"platform.{problem.path}" if problem.path else "platform")
     where = f"{printable(problem.path)} " if problem.path else ""
-    return document.problem(
-        _PLATFORM, where + problem.summary, detail=problem.detail, hint=problem.hint
+    line, column = described.at
+    return replace(
+        problem,
+        summary=where + problem.summary,
+        file=described.file,
+        line=line,
+        column=column,
+        path="platform",
     )
 
 
@@ -192,10 +245,14 @@ def _relative(platform: str, path: str) -> str:
     return os.path.join(os.path.dirname(path), platform) if is_file else resolve(platform)
 
 
-@cache
-def _described(path: str, settings: tuple[str, ...]) -> Platform:
+@lru_cache(maxsize=16)
+def _read_once(path: str, settings: tuple[str, ...]) -> Platform:
     # A thousand scenarios on one platform read it once.
     return load_file(path, settings)
+
+
+def _steps(document: Source, model: ScenarioModel, kernel: str) -> tuple[Step, ...]:
+    return tuple(_step(document, step, i, kernel) for i, step in enumerate(model.steps))
 
 
 def _step(document: Source, model: StepModel, i: int, kernel: str) -> Step:
@@ -209,7 +266,7 @@ def _step(document: Source, model: StepModel, i: int, kernel: str) -> Step:
     return Step(label, line, operations, tuple(expected.values()))
 
 
-def _operations(name: str, model: StepModel) -> tuple[tuple[Operation, ...], str]:
+def _operations(name: str, model: StepModel) -> tuple[Iterable[Operation], str]:
     value: Any = getattr(model, name)
     match name:
         case "init":
@@ -217,8 +274,7 @@ def _operations(name: str, model: StepModel) -> tuple[tuple[Operation, ...], str
         case "boot":
             return ({"op": "boot", "kernel": None if value == "same" else value},), "boot"
         case "cpu_online" | "cpu_offline":
-            each = tuple({"op": name, "cpu": cpu} for cpu in value)
-            return each, f"{name} {format_cpulist(value)}"
+            return OfEachCpu(name, value), f"{name} {value}"
         case "memory_online":
             start, end = value
             operation: Operation = {"op": name, "start": start, "end": end}

@@ -31,10 +31,13 @@ from tdxctl.platform.source import WrittenFloat
 from tdxctl.scenario.description import SCHEMA, Bound
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Wanted
-from tdxctl.units import parse_cpulist, parse_range, parse_size, printable
+from tdxctl.units import Cpulist, parse_range, parse_runs, parse_size, printable
 
 MAX_STEPS = 1000
-MAX_MATRIX = 1000
+#: Of a matrix and the kernels together.
+MAX_CASES = 1000
+#: Of more than one value each there can be no more than nine.
+MAX_AXES = 16
 STATUSES = (
     *("UNKNOWN", "NONE", "INITIALIZED", "SHUTDOWN"),
     *("UNINITIALIZED", "ERROR", "NOT_INITIALIZED"),
@@ -107,11 +110,11 @@ def _returned(value: int | str) -> int:
     return 0 if value in (0, "0") else -Errno.parse(value)
 
 
-def _cpus(value: object) -> list[int]:
+def _cpus(value: object) -> Cpulist:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_CPUS:
-        return [value]
-    cpus = parse_cpulist(parse_text(value), limit=MAX_CPUS)
-    if not cpus:
+        value = str(value)
+    cpus = parse_runs(parse_text(value), limit=MAX_CPUS)
+    if not len(cpus):
         raise ValueError("must name at least one CPU")
     return cpus
 
@@ -188,8 +191,8 @@ class StepModel(Model):
     init: Annotated[int | None, count(1, 1000)] = None
     enable: Annotated[bool | None, FLAG] = None
     boot: Annotated[str | None, Checked(_boot, _KERNEL_SCHEMA)] = None
-    cpu_online: Annotated[list[int] | None, Checked(_cpus, {"type": ["integer", "string"]})] = None
-    cpu_offline: Annotated[list[int] | None, Checked(_cpus, {"type": ["integer", "string"]})] = None
+    cpu_online: Annotated[Cpulist | None, Checked(_cpus, {"type": ["integer", "string"]})] = None
+    cpu_offline: Annotated[Cpulist | None, Checked(_cpus, {"type": ["integer", "string"]})] = None
     memory_online: Annotated[tuple[int, int] | None, Checked(_range, {"type": "string"})] = None
     module: Annotated[str | None, one_of("load", "unload", "shutdown")] = None
     update: UpdateModel | None = None

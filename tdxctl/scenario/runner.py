@@ -11,6 +11,7 @@ from tdxctl.errors import TdxctlError
 from tdxctl.events import OpResult, Seamcall
 from tdxctl.machine import Machine
 from tdxctl.operations import perform
+from tdxctl.platform.description import Platform
 from tdxctl.scenario.description import (
     FAILED,
     PASSED,
@@ -28,9 +29,13 @@ from tdxctl.seam.status import Wanted, status_name
 
 
 def run_case(case: Case) -> Outcome:
-    """Boot the case's machine, perform its steps, compare."""
+    """Boot the case's machine, perform its steps, compare.
+
+    Raises DescriptionError where its platform is wrong, which is no outcome.
+    """
+    platform = case.platform()
     try:
-        differences = tuple(_run(case))
+        differences = tuple(_run(case, platform))
     except TdxctlError as error:
         return _outcome(case, (), error.message)
     return _outcome(case, differences, None)
@@ -45,8 +50,8 @@ def _outcome(case: Case, differences: tuple[Difference, ...], error: str | None)
     return Outcome(case.file, case.line, case.name, case.kernel, outcome, differences, reason)
 
 
-def _run(case: Case) -> Iterator[Difference]:
-    machine = Machine.boot(case.platform, case.kernel)
+def _run(case: Case, platform: Platform) -> Iterator[Difference]:
+    machine = Machine.boot(platform, case.kernel)
     for number, step in enumerate(case.steps):
         result = machine.boot_result
         done: list[OpResult] = []
@@ -56,7 +61,7 @@ def _run(case: Case) -> Iterator[Difference]:
             elif number or operation["kernel"] not in (None, case.kernel):
                 # As the first step it is the boot that has just happened.
                 kernel = operation["kernel"] or machine.kernel_id.id
-                machine = Machine.boot(case.platform, str(kernel))
+                machine = Machine.boot(platform, str(kernel))
                 result = machine.boot_result
         if done:
             result = _as_one(done)
