@@ -9,8 +9,8 @@ BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 PYTEST := -m pytest -n 2 --quiet
 
-.PHONY: help setup demo test lint fmt type check lock newest floor pythons bench stress fuzz \
-	mutants dist clean
+.PHONY: help setup demo test lint fmt type check lock newest floor pythons bench stress damages \
+	fuzz mutants dist clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
@@ -69,8 +69,11 @@ pythons: setup  ## the suite on every Python that is promised and found; mypy on
 bench: setup  ## start-up and scaling, as ratios, from an installed wheel
 	$(BIN)/python -m tests.bench
 
-stress: setup  ## many processes and killed ones on stored machines, for some minutes
+stress: setup  ## 1,000 processes at once and 1,000 killed ones on stored machines, for some minutes
 	$(BIN)/python -m tests.stress
+
+damages: setup  ## 5,000 damaged stores: the same answer or exit 5
+	$(BIN)/python -m tests.damages
 
 fuzz: setup  ## readers of files fed with damaged input; FUZZ_SECONDS each, atheris where it is
 	-$(BIN)/python $(PIP) --group fuzz

@@ -212,3 +212,5 @@ def naming(path: str, wait: float) -> Iterator[None]:
             raise damaged(path, printable(str(error))) from error
         what, hint = cause
         raise BrokenStoreError(f"the store '{printable(path)}' {what}", hint=hint) from error
+    except UnicodeDecodeError as error:  # of SQLite's own words, with what it found in them
+        raise damaged(path, "what is in it is no text") from error

@@ -13,8 +13,7 @@ from tests.state import processes
 
 def test_eight_processes_get_one_initialization_and_equal_answers() -> None:
     lab.boot(Asked("small", small()))
-    running = [processes.start_init("small", "--format", "json") for _ in range(8)]
-    assert processes.answers(running) == [(0, 0, "INITIALIZED")] * 8
+    assert processes.all_at_once(8, "small") == [(0, 0, "INITIALIZED")] * 8
     assert processes.initializations("small") == 1
 
 
@@ -30,4 +29,7 @@ def test_processes_that_come_first_make_the_store_together() -> None:
 
 def test_a_killed_process_leaves_the_store_whole(state: Path) -> None:
     """Expect every machine in the state before or after a call, and the next call to work."""
-    assert processes.kill_at_random_moments(20, seed=1, state=state) > 0
+    killed = processes.kill_at_random_moments(20, seed=1, state=state)
+    assert killed.processes == 20
+    assert killed.inside > 0
+    assert killed.committed > 0
