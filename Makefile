@@ -10,7 +10,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 PYTEST := -m pytest -n 2 --quiet
 
 .PHONY: help setup demo test lint fmt type check lock newest floor pythons bench stress damages \
-	fuzz mutants dist clean
+	bombs hostile fuzz mutants dist clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
@@ -74,6 +74,12 @@ stress: setup  ## 1,000 processes at once and 1,000 killed ones on stored machin
 
 damages: setup  ## 5,000 damaged stores: the same answer or exit 5
 	$(BIN)/python -m tests.damages
+
+bombs: setup  ## inputs that ask for much, read in time and memory that are linear in their size
+	$(BIN)/python -m tests.bombs
+
+hostile: setup  ## text that would be more than text, in every place where text can stand
+	$(BIN)/python -m tests.hostile
 
 fuzz: setup  ## readers of files fed with damaged input; FUZZ_SECONDS each, atheris where it is
 	-$(BIN)/python $(PIP) --group fuzz

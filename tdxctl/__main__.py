@@ -214,12 +214,14 @@ def _report(diagnostics: tuple[Diagnostic, ...], code: int, argv: list[str]) -> 
     if _wants_json(argv):
         import json
 
+        from tdxctl.commands.output import print_json
+
         entry = {
             "schema": "tdxctl.error/1",
             "exit": code,
             "diagnostics": [diagnostic.to_dict() for diagnostic in diagnostics],
         }
-        sys.stdout.write(json.dumps(entry) + "\n")
+        print_json(json.dumps(entry))
 
 
 def _wants_json(argv: list[str]) -> bool:

@@ -21,22 +21,23 @@ class Diagnostic:
     severity: str = "error"
 
     def render(self) -> str:
-        """`file:line:column: path: what is wrong (got ...)`, the hint on a line of its own."""
-        place = [printable(self.file)] if self.file is not None else []
+        """`file:line:column: path: what is wrong (got ...)`, the hint on a line of its own.
+
+        Whatever its parts hold, it is one line, or two with a hint.
+        """
+        place = [self.file] if self.file is not None else []
         if self.line is not None:
             place += [str(self.line), str(self.column)]
         where = ":".join(place)
         parts = [where] if where else []
         if self.path:
-            parts.append(printable(self.path))
+            parts.append(self.path)
         if self.severity != "error":
             parts.append(self.severity)
         text = ": ".join([*parts, self.summary])
         if self.detail:
             text += f" ({self.detail})"
-        if self.hint:
-            text += f"\n  hint: {self.hint}"
-        return text
+        return printable(text) + (f"\n  hint: {printable(self.hint)}" if self.hint else "")
 
     def to_dict(self) -> dict[str, object]:
         """The diagnostic as an entry of tdxctl.error/1."""
@@ -71,9 +72,19 @@ class TdxctlError(Exception):
 
 
 class UsageError(TdxctlError):
-    """The command line, or a name that does not exist."""
+    """The command line, or a name that does not exist; problems, where it has several."""
 
     exit_code = 2
+
+    def __init__(
+        self, message: str, hint: str | None = None, problems: tuple[Diagnostic, ...] = ()
+    ) -> None:
+        super().__init__(message, hint)
+        self.problems = problems
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """The problems, or the message alone."""
+        return self.problems or super().diagnostics()
 
 
 class DescriptionError(TdxctlError):

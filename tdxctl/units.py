@@ -31,6 +31,8 @@ _SUFFIXES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _HEX = re.compile(r"0[xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*", re.ASCII)
 _DECIMAL = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 _SUFFIXED = re.compile(r"(0|[1-9][0-9]*)(KiB|MiB|GiB|TiB)", re.ASCII)
+# What GitHub and Azure take for a command, up to the character that is shown as an escape.
+_COMMAND = re.compile(r"^ *::|##(?=[a-z]*\[)")
 # Longer than any 64-bit number in any notation; keeps int() away from absurd input.
 _LONGEST_NUMBER = 40
 #: A word that is longer than any that is known is compared by its beginning.
@@ -216,8 +218,16 @@ def printable(text: str) -> str:
     """text as one line that cannot move, colour or forge output.
 
     Everything that is not printable (control characters, escape sequences, newlines,
-    bidirectional overrides, lone surrogates) is shown as a backslash escape.
+    bidirectional overrides, lone surrogates) is shown as a backslash escape, and so is a
+    character of what CI systems would obey: `::` where a line begins, `##[` and `##vso[` anywhere.
     """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    if "::" in text or "##" in text:
+        text = _COMMAND.sub(lambda match: f"{match[0][:-1]}\\x{ord(match[0][-1]):02x}", text)
+    return text
+
+
+def printable_lines(text: str) -> str:
+    """text of several lines, each of them printable."""
+    return "\n".join(map(printable, text.split("\n")))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands.choice import OneOf
-from tdxctl.commands.output import print_text
+from tdxctl.commands.output import print_document
 
 
 @click.command("completion")
@@ -29,5 +29,5 @@ def command(shell: str) -> int:
     assert completion is not None
     made = completion(cli, {}, "tdxctl", COMPLETE_VARIABLE)
     # Not source(): for bash that starts one, to look at its version.
-    print_text((made.source_template % made.source_vars()).strip("\n"))
+    print_document((made.source_template % made.source_vars()).strip("\n"))
     return 0

@@ -7,7 +7,7 @@ import click
 
 from tdxctl.commands import complete
 from tdxctl.commands.options import format_option
-from tdxctl.commands.output import print_text, terminal_width
+from tdxctl.commands.output import print_json, print_text, terminal_width
 
 
 @click.command("diagnose")
@@ -32,7 +32,7 @@ def command(file: str, short: bool, verbose: bool, output_format: str) -> int:
 
     found = diagnose(read_log(read_file(file, MAX_LOG_SIZE), shown(file)))
     if output_format == "json":
-        print_text(diagnosis.to_json(found))
+        print_json(diagnosis.to_json(found))
     else:
         width = terminal_width()
         print_text(diagnosis.to_text(found, short=short, verbose=verbose, width=width))

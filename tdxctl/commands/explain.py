@@ -7,7 +7,7 @@ import click
 
 from tdxctl.commands import complete
 from tdxctl.commands.options import format_option
-from tdxctl.commands.output import print_text
+from tdxctl.commands.output import print_as
 
 
 @click.command("explain", context_settings={"ignore_unknown_options": True})
@@ -29,5 +29,5 @@ def command(what: tuple[str, ...], output_format: str) -> int:
 
     found = [look_up(word) for word in words(what)]
     render = answers.to_json if output_format == "json" else answers.to_text
-    print_text(render(found))
+    print_as(output_format, render(found))
     return 0 if all(answer.known for answer in found) else 1

@@ -6,7 +6,7 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands.options import format_option
-from tdxctl.commands.output import print_text
+from tdxctl.commands.output import print_json, print_text
 
 
 @click.command("kernels")
@@ -27,7 +27,7 @@ def command(output_format: str) -> int:
 
     if output_format == "json":
         entries = [asdict(kernel) for kernel in KERNELS]
-        print_text(json.dumps({"schema": "tdxctl.kernels/1", "kernels": entries}, indent=2))
+        print_json(json.dumps({"schema": "tdxctl.kernels/1", "kernels": entries}, indent=2))
         return 0
     blocks = [
         f"{kernel.id}: {kernel.title} ({kernel.date})\n"

@@ -7,7 +7,7 @@ import click
 
 from tdxctl.commands import complete
 from tdxctl.commands.options import format_option
-from tdxctl.commands.output import print_text
+from tdxctl.commands.output import print_json, print_text
 
 
 @click.command("machines")
@@ -30,12 +30,12 @@ def command(name: str | None, output_format: str) -> int:
     from tdxctl.report import text_status
 
     if name is not None:
-        print_text(json.dumps(machine_json(name), indent=2))
+        print_json(json.dumps(machine_json(name), indent=2))
         return 0
     with store.reading() as rows:
         known = [json.loads(row.status) for row in rows.machines()] if rows is not None else []
     if output_format == "json":
-        print_text(json.dumps({"schema": "tdxctl.machines/1", "machines": known}, indent=2))
+        print_json(json.dumps({"schema": "tdxctl.machines/1", "machines": known}, indent=2))
     else:
         print_text("\n".join(text_status.machine_lines(known)))
     return 0

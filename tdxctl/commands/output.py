@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import sys
 
+from tdxctl.units import printable_lines
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,12 +27,12 @@ def write_init(report: InitReport, output_format: str) -> None:
         case "json":
             from tdxctl.report import json_init
 
-            print_text(json_init.render(report))
+            print_json(json_init.render(report))
         case "jsonl":
             from tdxctl.report import jsonl
 
             summary = report.summary
-            print_text(jsonl.render(summary.machine, summary.kernel, report.events))
+            print_json(jsonl.render(summary.machine, summary.kernel, report.events))
         case "dmesg":
             from tdxctl.events import log_of
             from tdxctl.report import dmesg
@@ -55,7 +57,7 @@ def write_map(picture: MemoryMap, output_format: str) -> None:
     if output_format == "svg":
         from tdxctl.report.memory_map import svg
 
-        print_text(svg.render(picture))
+        print_document(svg.render(picture))
         return
     from shutil import get_terminal_size
 
@@ -74,7 +76,7 @@ def write_operations(machine: str, results: list[tuple[str, OpResult]], output_f
 
         from tdxctl.report.operations import to_dict
 
-        print_text(json.dumps(to_dict(machine, results), indent=2))
+        print_json(json.dumps(to_dict(machine, results), indent=2))
         return
     for label, result in results:
         errno = errno_name(result.returned)
@@ -94,7 +96,7 @@ def write_status(status: dict[str, Any], output_format: str) -> None:
     if output_format == "json":
         import json
 
-        print_text(json.dumps(status, indent=2))
+        print_json(json.dumps(status, indent=2))
     elif sys.stdout.isatty():
         from tdxctl.report import terminal_status
 
@@ -118,7 +120,11 @@ def write_outcomes(outcomes: list[Outcome], output_format: str, others: tuple[st
             names += f" and {more} more"
         are = "is no scenario" if len(others) == 1 else "are no scenarios"
         sys.stderr.write(f"{counted(len(others), 'other file')} {are}: {names}\n")
-    print_text(_outcomes_renderer(output_format)(outcomes))
+    text = _outcomes_renderer(output_format)(outcomes)
+    if output_format in ("junit", "ktap", "github"):
+        print_document(text)
+    else:
+        print_as(output_format, text)
     if output_format == "github":
         import os
 
@@ -155,9 +161,29 @@ def _outcomes_renderer(output_format: str) -> Callable[[list[Outcome]], str]:
 
 
 def print_text(text: str) -> None:
-    """Text and a newline on standard output; nothing for the empty text."""
+    """Text for a person and a newline on standard output; nothing for the empty text.
+
+    Whatever was said by a file or a user, no line of it moves a cursor or gives an order to a
+    CI system.
+    """
+    print_document(printable_lines(text))
+
+
+def print_json(text: str) -> None:
+    """JSON and a newline on standard output."""
+    # "##[" is a command to GitHub and Azure anywhere in a line; in JSON it stands in strings only.
+    print_document(text.replace("##", "#\\u0023"))
+
+
+def print_document(text: str) -> None:
+    """As it stands: text of a format that has its own ways of holding what others said."""
     if text:
         sys.stdout.write(text + "\n")
+
+
+def print_as(output_format: str, text: str) -> None:
+    """JSON for the formats json and jsonl, text for a person for every other."""
+    (print_json if output_format in ("json", "jsonl") else print_text)(text)
 
 
 def terminal_width() -> int | None:

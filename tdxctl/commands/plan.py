@@ -7,7 +7,7 @@ import click
 
 from tdxctl.commands import complete
 from tdxctl.commands.options import format_option, one_platform_option, set_option
-from tdxctl.commands.output import print_text
+from tdxctl.commands.output import print_as
 
 
 @click.command("plan")
@@ -47,5 +47,5 @@ def command(
 
     before, after = planned(platform, kernels, settings, add_memory, hole)
     render = plans.to_json if output_format == "json" else plans.to_text
-    print_text(render(before, after))
+    print_as(output_format, render(before, after))
     return 0 if all(plan.initializes for plan in (after or before).kernels) else 1

@@ -6,7 +6,7 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands.choice import OneOf
-from tdxctl.commands.output import print_text
+from tdxctl.commands.output import print_json
 
 _NAMES = ("platform", "scenario", "init", "status", "plan", "test", "diagnosis", "error")
 
@@ -27,13 +27,13 @@ def command(name: str) -> int:
         case "platform":
             from tdxctl.platform.schema import platform_schema
 
-            print_text(platform_schema())
+            print_json(platform_schema())
         case "scenario":
             from tdxctl.scenario.load import json_schema
 
-            print_text(json_schema())
+            print_json(json_schema())
         case _:
             from tdxctl.report.schemas import output_schema
 
-            print_text(output_schema(name))
+            print_json(output_schema(name))
     return 0

@@ -7,7 +7,7 @@ import click
 
 from tdxctl.commands import complete
 from tdxctl.commands.options import format_option, set_option
-from tdxctl.commands.output import print_text
+from tdxctl.commands.output import print_as
 
 
 @click.command("seamcall")
@@ -50,5 +50,5 @@ def command(
 
     name, answered = called(script, platform, machine, settings)
     render = seamcalls.to_json if output_format == "json" else seamcalls.to_text
-    print_text(render(name, answered))
+    print_as(output_format, render(name, answered))
     return 0 if all(done.as_wanted for done in answered) else 1

@@ -6,7 +6,7 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands.options import format_option, machine_option
-from tdxctl.commands.output import print_text
+from tdxctl.commands.output import print_json, print_text
 
 
 @click.command("trace")
@@ -32,5 +32,5 @@ def command(machine: str | None, output_format: str) -> int:
         print_text("\n".join(map(trace.line, hardware)))
     else:
         head = {"ev": "tdxctl.events/1", "machine": row.name, "kernel": row.kernel}
-        print_text("\n".join(json.dumps(entry) for entry in [head, *hardware]))
+        print_json("\n".join(json.dumps(entry) for entry in [head, *hardware]))
     return 0

@@ -7,7 +7,7 @@ import click
 
 from tdxctl.commands import complete
 from tdxctl.commands.options import format_option
-from tdxctl.commands.output import print_text
+from tdxctl.commands.output import print_json, print_text
 
 
 @click.command("validate")
@@ -36,7 +36,7 @@ def command(files: tuple[str, ...], output_format: str) -> int:
     if output_format == "json":
         import json
 
-        print_text(
+        print_json(
             json.dumps(
                 {
                     "schema": "tdxctl.validate/1",

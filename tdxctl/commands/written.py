@@ -8,7 +8,7 @@ import stat
 import sys
 import tempfile
 
-from tdxctl.commands.output import print_text
+from tdxctl.commands.output import print_document
 from tdxctl.units import printable
 
 
@@ -19,7 +19,7 @@ def write_document(text: str, path: str) -> None:
     where writing fails. Raises OSError.
     """
     if path == "-":
-        print_text(text)
+        print_document(text)
         return
     try:
         mode = os.stat(path).st_mode

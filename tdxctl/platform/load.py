@@ -90,11 +90,10 @@ def runtime_fault(pairs: tuple[str, ...]) -> RuntimeFault:
         model = TypeAdapter[Any](FaultModel).validate_python(document.data)
         fault = fault_of(model)
     except ValidationError as error:
-        problems = [*document.problems, *model_problems(document, error, _SHAPE)]
-        hint = next((problem.hint for problem in problems if problem.hint), None)
+        found = in_order((*document.problems, *model_problems(document, error, _SHAPE)))
         # On a command line a value is where its key is.
-        shown = [replace(problem, file=None, hint=None).render() for problem in problems]
-        raise UsageError("\n".join(shown), hint=hint) from None
+        problems = tuple(replace(one, file=None, line=None, column=None) for one in found)
+        raise UsageError("\n".join(one.render() for one in problems), problems=problems) from None
     if not isinstance(fault, RuntimeFault):
         raise UsageError(
             "a running machine's boot is over: boot and msr faults cannot be set",

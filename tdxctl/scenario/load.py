@@ -134,7 +134,7 @@ def _matrix_problems(document: Source, data: dict[str, Any]) -> Iterator[Diagnos
 
 def _cases(document: Source, model: ScenarioModel, path: str) -> Iterator[Case]:
     known_as = cache(partial(_known_kernel, document))
-    name = model.name or PurePath(path).stem
+    name = model.name or printable(PurePath(path).stem)
     matrix = dict(model.matrix)
     kernels = [kernel_text(k) for k in matrix.pop("kernel")] if "kernel" in matrix else model.kernel
     waived, line = model.expect_failure, document.value_marks.get((), (1, 1))[0]

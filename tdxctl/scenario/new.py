@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from tdxctl.errnos import errno_name
 from tdxctl.events import OpResult, Seamcall
@@ -46,7 +47,11 @@ def _set(settings: tuple[str, ...]) -> list[str]:
     entries = (
         (key, read((text or '""').encode(), None, is_json=False).data) for key, _, text in pairs
     )
-    return ["set:", *(f"  {key}: {json.dumps(value)}" for key, value in entries)]
+    return ["set:", *(f"  {_key(key)}: {json.dumps(value)}" for key, value in entries)]
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch("[A-Za-z_][A-Za-z0-9_.]*", key, re.ASCII) else json.dumps(key)
 
 
 def _expectations(machine: Machine, result: OpResult) -> list[str]:

@@ -38,7 +38,7 @@ FAILED odd[x="<b>&'#\\x1b[31m\\x00"] (a.yaml)
   a.yaml:9: init: log
     - a line with '100 %, <x>'
     + one
-    + ::error::two\\x0b]]>
+    + :\\x3aerror::two\\x0b]]>
 
 WAIVED later (dir/b,c:d.yaml): known | `bug` #12
 UNEXPECTEDLY PASSED mended (dir/b,c:d.yaml): was expected to fail: known\\nbug
@@ -57,7 +57,7 @@ file="a.yaml" line="1">
       <failure message="init: status: expected INITIALIZED, got SHUTDOWN" type="expectation">\
 a.yaml:7: init: status: expected INITIALIZED, got SHUTDOWN
 a.yaml:9: init: log: expected a line with '100 %, &lt;x&gt;', got one
-::error::two\\x0b]]&gt;</failure>
+:\\x3aerror::two\\x0b]]&gt;</failure>
     </testcase>
   </testsuite>
   <testsuite name="dir/b,c:d.yaml" tests="3" failures="2" errors="0" skipped="1">
@@ -85,7 +85,7 @@ KTAP version 1
   ok 1 well
   # a.yaml:7: init: status: expected INITIALIZED, got SHUTDOWN
   # a.yaml:9: init: log: expected a line with '100 %, <x>', got one
-  # ::error::two\\x0b]]>
+  # :\\x3aerror::two\\x0b]]>
   not ok 2 odd[x="<b>&'_\\x1b[31m\\x00"]
 not ok 1 a.yaml
   KTAP version 1
@@ -102,7 +102,7 @@ GITHUB = """\
 ::error file=a.yaml,line=7,title=odd[x="<b>&'#\\x1b[31m\\x00"]%3A failed::init: status: expected \
 INITIALIZED, got SHUTDOWN
 ::error file=a.yaml,line=9,title=odd[x="<b>&'#\\x1b[31m\\x00"]%3A failed::init: log: expected a \
-line with '100 %25, <x>', got one%0A::error::two\\x0b]]>
+line with '100 %25, <x>', got one%0A:\\x3aerror::two\\x0b]]>
 ::error file=dir/b%2Cc%3Ad.yaml,line=2,title=mended%3A unexpectedly passed::was expected to fail: \
 known%0Abug
 ::error file=dir/b%2Cc%3Ad.yaml,line=2,title=crash%3A failed::it would oops, not modelled
@@ -179,7 +179,7 @@ def test_ktap_is_what_its_reader_expects() -> None:
     first, second = parse_ktap(document)
     assert (first.ok, first.name, len(first.children)) == (False, "a.yaml", 2)
     assert [child.ok for child in first.children] == [True, False]
-    assert first.children[1].diagnostics[2] == "::error::two\\x0b]]>"
+    assert first.children[1].diagnostics[2] == ":\\x3aerror::two\\x0b]]>"
     assert second.children[0].directive == "XFAIL known | `bug` #12"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from tdxctl.report.results.summary import counts, in_a_line, why
 from tdxctl.scenario.description import PASSED, Outcome
-from tdxctl.units import counted, printable
+from tdxctl.units import counted, printable, printable_lines
 
 # GitHub shows no more of a kind for a step.
 _MAX_ANNOTATIONS = 10
@@ -69,8 +69,7 @@ def _capped(lines: list[str], kind: str) -> list[str]:
 
 def _command(kind: str, file: str, line: int, title: str, message: str) -> str:
     properties = f"file={_property(file)},line={line},title={_property(title)}"
-    shown = "\n".join(printable(text) for text in message.split("\n"))
-    return f"::{kind} {properties}::{_data(shown)}"
+    return f"::{kind} {properties}::{_data(printable_lines(message))}"
 
 
 def _data(text: str) -> str:

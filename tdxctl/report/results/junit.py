@@ -7,14 +7,11 @@ skipped, with its reason.
 
 from __future__ import annotations
 
-import re
 from xml.etree import ElementTree as ET
 
 from tdxctl.report.results.summary import by_file, counts, in_a_line, why
 from tdxctl.scenario.description import FAILED, UNEXPECTED, WAIVED, Outcome
-
-# XML 1.0 has no way to write these, not even escaped.
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from tdxctl.units import printable, printable_lines
 
 
 def render(outcomes: list[Outcome]) -> str:
@@ -52,7 +49,7 @@ def _case(outcome: Outcome) -> ET.Element:
         ET.SubElement(case, "skipped", {"message": _clean(reason or "")})
     elif outcome.is_bad:
         texts = [
-            f"{outcome.file}:{difference.line}: {in_a_line(difference)}"
+            f"{printable(outcome.file)}:{difference.line}: {in_a_line(difference)}"
             for difference in outcome.differences
         ]
         texts += [reason] if reason else []
@@ -64,5 +61,5 @@ def _case(outcome: Outcome) -> ET.Element:
 
 
 def _clean(text: str) -> str:
-    # A character that XML cannot hold is shown as what it is.
-    return _ILLEGAL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    # No character that XML cannot hold, and nothing that whoever shows it would obey.
+    return printable_lines(text)

@@ -35,7 +35,7 @@ def _result(number: int, outcome: Outcome) -> list[str]:
     lines = []
     if outcome.is_bad:
         for difference in outcome.differences:
-            place = f"{outcome.file}:{difference.line}: "
+            place = f"{_text(outcome.file)}:{difference.line}: "
             texts = (place + in_a_line(difference)).split("\n")
             lines += [f"# {_text(text)}" for text in texts]
         reason = why(outcome)
