@@ -216,7 +216,8 @@ ROOMS: dict[str, set[str]] = {
     "platform.changes": {"platform.cmrs", "platform.description"} | LEAVES,
     "capture": {"capture", "messages", "platform.description", "seam.cpu_models", "seam.versions"}
     | LEAVES,
-    "diagnose": {"diagnose", "capture", "explain", "machine", "platform.description", "events"}
+    "diagnose": {"diagnose", "capture", "explain", "machine", "messages", "platform.description"}
+    | {"events"}
     | LEAVES
     | SEAM_TABLES,
     "plan": {"machine", "assembly", "host.kernels", "platform.description", "events"} | LEAVES,

@@ -15,29 +15,38 @@ from tdxctl.diagnose.progress import (
     passed,
 )
 from tdxctl.explain.checks import BY_ID
-from tdxctl.explain.loglines import line_of
+from tdxctl.messages import kvm as kvm_messages
+from tdxctl.messages import runtime
+from tdxctl.messages.boot import NO_S3
 
 
 def kvm(evidence: Evidence) -> Outcome:
     """What kvm_intel says."""
-    said = [seen for i in _OF_KVM if (seen := evidence.last(i)) is not None]
+    said = [seen for message in _OF_KVM if (seen := evidence.last(message)) is not None]
     if not said:
         return NOT_SHOWN
     # The last word counts; what KVM said before the module was initialized was mended.
     last = max(said, key=lambda seen: seen.line.number)
-    if last is evidence.last("kvm-supported"):
+    if last.message is kvm_messages.KVM_SUPPORTED:
         return passed(last.line, "KVM says so")
     end = done(evidence)
     if end is not None and last.line.number < end.number:
         return NOT_SHOWN
-    if last is evidence.last("tdp-mmu"):
+    if last.message is kvm_messages.TDP_MMU_OFF:
         # Real hosts print it hours later, when a TD is made: the module is as it was.
         return Outcome(WARN, "KVM's TDP MMU is off", last.line, causes=BY_ID["kvm"].causes)
     return failed("kvm", last.line, "KVM goes on without TDX")
 
 
 # What KVM says of TDX.
-_OF_KVM = ("kvm-supported", "kvm-failed", "kvm-refused", "tdp-mmu")
+_OF_KVM = (
+    kvm_messages.KVM_SUPPORTED,
+    kvm_messages.KVM_FAILED,
+    kvm_messages.KVM_TOO_MANY_CPUS,
+    kvm_messages.KVM_REFUSED,
+    kvm_messages.KVM_PARAMETER_WRONG,
+    kvm_messages.TDP_MMU_OFF,
+)
 
 
 def td_runtime(evidence: Evidence) -> Outcome:
@@ -49,7 +58,7 @@ def td_runtime(evidence: Evidence) -> Outcome:
         if call.is_of_a_td or late:
             found = call_failed("td-runtime", call)
             return Outcome(WARN, found.detail, found.line, found.status, found.causes)
-    if (seen := evidence.last("kvm-warning")) is not None:
+    if (seen := evidence.last(kvm_messages.KVM_WARNING)) is not None:
         causes = BY_ID["td-runtime"].causes
         return Outcome(WARN, "KVM warned while a TD ran", seen.line, causes=causes)
     return Outcome(PASS, "no error at run time is shown")
@@ -57,7 +66,7 @@ def td_runtime(evidence: Evidence) -> Outcome:
 
 def kexec(evidence: Evidence) -> Outcome:
     """Whether kexec was refused."""
-    if (seen := evidence.last("kexec")) is not None:
+    if (seen := evidence.last(runtime.KEXEC_REFUSED)) is not None:
         return Outcome(WARN, "refused", seen.line, causes=BY_ID["kexec"].causes)
     return Outcome(PASS, "no refusal is shown")
 
@@ -69,7 +78,7 @@ def harmless(evidence: Evidence) -> Outcome:
             return passed(
                 call.line, f"leaf {call.leaf} is one for debugging: production modules lack it"
             )
-    for line_id in ("debugconfig", "symbol-version", "s3"):
-        if (seen := evidence.first(line_id)) is not None:
-            return passed(seen.line, line_of(line_id).meaning.removeprefix("Harmless: "))
+    seen = evidence.first(runtime.DEBUG_UNSUPPORTED, kvm_messages.SYMBOL_VERSION, NO_S3)
+    if seen is not None:
+        return passed(seen.line, seen.message.meaning.removeprefix("Harmless: "))
     return Outcome(PASS, "none is shown")

@@ -6,7 +6,6 @@ from __future__ import annotations
 from tdxctl.diagnose.evidence import Evidence, Seen
 from tdxctl.diagnose.outcome import Outcome
 from tdxctl.diagnose.progress import (
-    AFTER_INFO,
     NOT_SHOWN,
     PASS,
     SKIP,
@@ -21,6 +20,8 @@ from tdxctl.diagnose.progress import (
     stands,
 )
 from tdxctl.diagnose.releases import by_kvm, unless_never_made
+from tdxctl.messages import boot, bring_up, kvm, machine
+from tdxctl.messages.message import Message, Stage
 from tdxctl.seam.cpu_models import has_seam
 from tdxctl.units import counted
 
@@ -29,16 +30,16 @@ _MIN_KEYIDS = 2
 
 def host(evidence: Evidence) -> Outcome:
     """Whether the log is a host's at all."""
-    if (seen := evidence.first("guest")) is not None:
+    if (seen := evidence.first(machine.GUEST, machine.GUEST_FEATURES)) is not None:
         return failed("host", seen.line, "it is the log of a kernel inside a TD")
     return Outcome(PASS, "no line of a guest's kernel")
 
 
 def cpu(evidence: Evidence) -> Outcome:
     """Whether the CPU's generation has TDX."""
-    if (seen := evidence.first("version", "initialized", "pamt")) is not None:
+    if (seen := evidence.reached(Stage.ENUMERATED)) is not None:
         return passed(seen.line, "it has TDX")
-    if (seen := evidence.first("keyids")) is not None:
+    if (seen := evidence.first(boot.KEYIDS)) is not None:
         # "SKU without TDX": seen with KeyIDs and no module.
         return passed(seen.line, "it has KeyIDs for TDX: a generation with TDX")
     if evidence.cpu is None or evidence.cpu_line is None:
@@ -55,100 +56,71 @@ def cpu(evidence: Evidence) -> Outcome:
 
 def tme(evidence: Evidence) -> Outcome:
     """Whether the BIOS enabled memory encryption."""
-    for line_id, on in (("report-tme", "1"), ("mktme", "enabled"), ("tme", "enabled")):
-        if (seen := evidence.last(line_id)) is None:
-            continue
-        if seen.groups[0] == on:
-            return passed(seen.line, "enabled by the BIOS")
-        return failed("tme", seen.line, "not enabled by the BIOS")
-    return NOT_SHOWN
+    if (seen := evidence.last(machine.REPORT_TME)) is not None:
+        on = seen.number("enabled") == 1
+    elif (seen := evidence.last(machine.MKTME, machine.TME)) is not None:
+        on = seen.fields["state"] == "enabled"
+    else:
+        return NOT_SHOWN
+    if on:
+        return passed(seen.line, "enabled by the BIOS")
+    return failed("tme", seen.line, "not enabled by the BIOS")
 
 
 def seamrr(evidence: Evidence) -> Outcome:
     """Whether SEAMRR is enabled."""
-    if (seen := evidence.last("report-seamrr")) is not None:
-        if seen.groups[0] == "1":
+    if (seen := evidence.last(machine.REPORT_SEAMRR)) is not None:
+        if seen.number("enabled") == 1:
             return passed(seen.line, "SEAMRR is enabled")
         return failed("seamrr", seen.line, "SEAMRR is not enabled: MSR 0x1401, bit 11 is clear")
-    if (seen := evidence.last("seamrr-enabled")) is not None:
+    if (seen := evidence.last(boot.SEAMRR_ENABLED)) is not None:
         return passed(seen.line, "SEAMRR is enabled")
     return NOT_SHOWN
 
 
 def keyids(evidence: Evidence) -> Outcome:
     """How many KeyIDs the BIOS gave TDX."""
-    if (seen := stands(evidence, "one-keyid")) is not None:
+    if (seen := stands(evidence, boot.ONE_KEYID)) is not None:
         return failed("keyids", seen.line, "too few KeyIDs: the module's own and none for guests")
-    if (seen := evidence.last("keyids")) is not None:
-        start, end = (int(group or 0) for group in seen.groups)
+    if (seen := evidence.last(boot.KEYIDS)) is not None:
+        start, end = seen.number("start"), seen.number("end")
         if end - start < _MIN_KEYIDS:
             shown = counted(max(end - start, 0), "KeyID")
             return failed("keyids", seen.line, f"{shown} for TDX, 2 are needed")
         guests = counted(end - start - 1, "KeyID")
         detail = f"KeyID {start} is the module's, {guests} are for guests"
         return passed(seen.line, detail)
-    if (seen := evidence.last("report-keyids")) is not None:
+    if (seen := evidence.last(machine.REPORT_KEYIDS)) is not None:
         # "a report prints `20` meaning 0x20 = 32"
-        number = int(seen.groups[0] or "0", 16)
+        number = seen.number("keyids")
         if number < _MIN_KEYIDS:
             shown = counted(number, "KeyID")
             return failed("keyids", seen.line, f"{shown} for TDX, 2 are needed")
         return passed(seen.line, f"{number} KeyIDs (printed in hex), {number - 1} for guests")
-    if (seen := stands(evidence, "not-supported")) is not None:
+    if (seen := stands(evidence, boot.NOT_SUPPORTED)) is not None:
         return failed("keyids", seen.line, "the kernel found no TDX at boot")
-    if (seen := evidence.last("enabled-by-bios", "s3")) is not None:
+    if (seen := evidence.last(boot.ENABLED_BY_BIOS, boot.NO_S3)) is not None:
         return passed(seen.line, "TDX is enabled")
     return NOT_SHOWN
 
 
 def sgx(evidence: Evidence) -> Outcome:
     """Whether MCHECK passed, which needs SGX."""
-    if (seen := evidence.last("report-sgx")) is None:
+    if (seen := evidence.last(machine.REPORT_MCHECK)) is None:
         return NOT_SHOWN
-    status = int(seen.groups[0] or "0", 16)
+    status = seen.number("status")
     if status == 0:
         return passed(seen.line, "passed")
     return failed("sgx", seen.line, f"MCHECK failed with {status:#x}")
 
 
-# Lines that only a kernel with TDX host support prints.
-_OF_A_TDX_KERNEL = (
-    "keyids",
-    "one-keyid",
-    "hibernation",
-    "notifier",
-    "x2apic",
-    "memory-list",
-    "not-supported",
-    "feature-missing",
-    "s3",
-    "enabled-by-bios",
-    "seamrr-enabled",
-    "not-enabled-by-bios",
-    "offline-cpus",
-    "not-loaded",
-    "version",
-    "initialized",
-    "init-failed",
-    "shut-down",
-    "pamt",
-    "cmr",
-    "reserved-areas",
-    "tdmrs",
-    "kvm-refused",
-    "tdp-mmu",
-    "kvm-supported",
-    "kvm-failed",
-)
-
-
 def kernel_support(evidence: Evidence) -> Outcome:
     """Whether the running kernel knows TDX."""
-    if (seen := evidence.first(*_OF_A_TDX_KERNEL)) is not None:
+    if (seen := evidence.earliest(lambda message: message.is_of_tdx_host)) is not None:
         return passed(seen.line, "it prints lines on TDX")
     if evidence.seamcalls:
         return passed(evidence.seamcalls[0].line, "it makes SEAMCALLs")
-    if (seen := evidence.first("report-cpuinfo")) is not None:
+    if (seen := evidence.first(machine.REPORT_NO_TDX)) is not None:
         return failed(
             "kernel-support",
             seen.line,
@@ -164,13 +136,17 @@ def kernel_support(evidence: Evidence) -> Outcome:
     return NOT_SHOWN
 
 
-def stops(line_id: str, check: str, detail: str) -> Rule:
-    """A check that fails on a line of its own, and holds once the bring-up got past it."""
+def stops(message: Message, detail: str) -> Rule:
+    """A check that fails on a line of its own, and holds once the bring-up got past it.
+
+    detail: what is said then, with the message's fields.
+    """
+    check = message.check
+    assert check is not None, "a message that stops a bring-up has a check"
 
     def rule(evidence: Evidence) -> Outcome:
-        if (seen := stands(evidence, line_id)) is not None:
-            named = detail.format(*(group or "" for group in seen.groups))
-            return failed(check, seen.line, named)
+        if (seen := stands(evidence, message)) is not None:
+            return failed(check, seen.line, detail.format_map(seen.fields))
         if (line := past_boot(evidence)) is not None:
             return unless_never_made(evidence, check, passed(line, "the bring-up got past it"))
         return NOT_SHOWN
@@ -183,17 +159,18 @@ def kvm_conditions(evidence: Evidence) -> Outcome:
     asks = by_kvm(evidence)
     if asks is False:
         return Outcome(SKIP, "this kernel initializes the module before KVM is asked")
-    if (seen := evidence.last("kvm-refused", "tdp-mmu")) is None:
+    refusals = (kvm.KVM_REFUSED, kvm.KVM_PARAMETER_WRONG, kvm.TDP_MMU_OFF)
+    if (seen := evidence.last(*refusals)) is None:
         return attempted(evidence, "KVM went on") if asks else NOT_SHOWN
     if (ended := done(evidence)) is not None:
         return passed(ended, "they held at the time")
-    what = next((group for group in seen.groups if group), "the TDP MMU")
+    what = next(iter(seen.fields.values()), "the TDP MMU")
     return failed("kvm-conditions", seen.line, f"{what} is required, and is off")
 
 
 def cpus_online(evidence: Evidence) -> Outcome:
     """v5's check of offline CPUs."""
-    if (seen := stands(evidence, "offline-cpus")) is not None:
+    if (seen := stands(evidence, bring_up.OFFLINE_CPUS)) is not None:
         return failed("cpus-online", seen.line, "v5 does not initialize the module then")
     past = attempted(evidence, "the initialization got past it")
     return unless_never_made(evidence, "cpus-online", past)
@@ -205,7 +182,7 @@ def init_attempt(evidence: Evidence) -> Outcome:
     if outcome.verdict is PASS:
         return outcome
     # "`BIOS enabled: private KeyID range [32, 64)` and then nothing at all"
-    silent = evidence.last("s3", "keyids", "enabled-by-bios")
+    silent = evidence.last(boot.NO_S3, boot.KEYIDS, boot.ENABLED_BY_BIOS)
     if silent is None or evidence.log.elided or _ends_too_early(evidence, silent):
         return outcome
     detail = "the BIOS enabled TDX, and then the kernel says nothing at all"
@@ -230,8 +207,8 @@ def _ends_too_early(evidence: Evidence, silent: Seen) -> bool:
 
 def seam_enabled(evidence: Evidence) -> Outcome:
     """Whether SEAMCALLs get through."""
-    if (seen := stands(evidence, "not-enabled-by-bios")) is not None:
+    if (seen := stands(evidence, bring_up.NOT_ENABLED_BY_BIOS)) is not None:
         return failed("seam-enabled", seen.line, "the CPU refuses SEAMCALLs (#GP)")
-    seen = evidence.first("not-loaded", "version", *AFTER_INFO)
-    line = seen.line if seen else first_call(evidence) or done(evidence)
+    seen = evidence.first(bring_up.MODULE_NOT_LOADED) or evidence.reached(Stage.ENUMERATED)
+    line = seen.line if seen else first_call(evidence)
     return NOT_SHOWN if line is None else passed(line, "a SEAMCALL got through")

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from tdxctl.capture.bootlog import BootLog, LogLine
-from tdxctl.explain.loglines import find_line
+from tdxctl.messages.bring_up import SEAMCALL_FAILED, SEAMCALL_OUTPUT
+from tdxctl.messages.message import Message, Release, Stage
+from tdxctl.messages.reading import Found, read
 from tdxctl.seam.leaves import Leaf
 from tdxctl.units import U64_MASK
 
@@ -50,10 +53,15 @@ _UPDATE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A line of the log, and what its pattern found in it."""
+    """A line of the log, the message that it is, and the message's fields."""
 
     line: LogLine
-    groups: tuple[str | None, ...]
+    message: Message
+    fields: dict[str, int | str]
+
+    def number(self, name: str) -> int:
+        """A field that is a number."""
+        return int(self.fields[name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +92,18 @@ class FailedSeamcall:
 
 @dataclass(slots=True)
 class Evidence:
-    """The lines of a log on TDX, by their ids, in the order of the log.
+    """The lines of a log on TDX, by the ids of their messages, in the order of the log.
 
-    kernel: the running kernel's number. cpu: family and model of CPU 0. command_line: of the
-    kernel, as often as the log has it, each with its line. reaches_tdx: the log goes on beyond
+    release: the oldest that its words can be of. wordings_of: whose words it has that no release
+    prints. kernel: the running kernel's number. cpu: family and model of CPU 0. command_line: of
+    the kernel, as often as the log has it, each with its line. reaches_tdx: the log goes on beyond
     where a kernel finds TDX. others: lines on other things. ends: the last timestamp, in seconds.
     """
 
     log: BootLog
     lines: dict[str, list[Seen]] = field(default_factory=dict)
+    release: Release | None = None
+    wordings_of: set[str] = field(default_factory=set)
     seamcalls: list[FailedSeamcall] = field(default_factory=list)
     kernel: str | None = None
     kernel_line: LogLine | None = None
@@ -103,13 +114,27 @@ class Evidence:
     others: int = 0
     ends: float = 0.0
 
-    def first(self, *ids: str) -> Seen | None:
-        """The first line of one of these kinds, in the order of the kinds."""
-        return next((self.lines[i][0] for i in ids if self.lines.get(i)), None)
+    def first(self, *messages: Message) -> Seen | None:
+        """The first line of the first of these messages that the log has."""
+        return next((self.lines[m.id][0] for m in messages if m.id in self.lines), None)
 
-    def last(self, *ids: str) -> Seen | None:
-        """The last line of one of these kinds, in the order of the kinds."""
-        return next((self.lines[i][-1] for i in ids if self.lines.get(i)), None)
+    def last(self, *messages: Message) -> Seen | None:
+        """The last line of the first of these messages that the log has."""
+        return next((self.lines[m.id][-1] for m in messages if m.id in self.lines), None)
+
+    def earliest(self, test: Callable[[Message], bool]) -> Seen | None:
+        """The first line of the log whose message passes test."""
+        first = (seen[0] for seen in self.lines.values() if test(seen[0].message))
+        return min(first, key=lambda seen: seen.line.number, default=None)
+
+    def reached(self, stage: Stage) -> Seen | None:
+        """The first line of the log that is printed in stage or later."""
+        return self.earliest(lambda message: message.stage >= stage)
+
+    def latest(self, stage: Stage) -> Seen | None:
+        """The last line of the log that is printed in stage."""
+        last = (seen[-1] for seen in self.lines.values() if seen[0].message.stage is stage)
+        return max(last, key=lambda seen: seen.line.number, default=None)
 
     def failed(self, *leaves: Leaf) -> FailedSeamcall | None:
         """The first SEAMCALL of one of these leaves that failed."""
@@ -132,12 +157,13 @@ def gather(log: BootLog) -> Evidence:
             if len(evidence.command_lines) < _KEPT:
                 evidence.command_lines.append((line, match[1]))
             continue
-        found = find_line(line.text)
-        if wrapped and line.seconds is None and found is None:
+        found = read(line.text)
+        for one in found:
+            _note_release(evidence, one)
+            _note(evidence, Seen(line, one.message, one.fields))
+        if wrapped and line.seconds is None and not found:
             _join(evidence, line)
-        elif found:
-            _note(evidence, found[0].id, Seen(line, found[1].groups()))
-        else:
+        elif not found:
             _of_the_machine(evidence, line)
         wrapped = False
     return evidence
@@ -161,28 +187,29 @@ def _of_the_machine(evidence: Evidence, line: LogLine) -> None:
         evidence.cpu_line = line
 
 
-def _note(evidence: Evidence, line_id: str, seen: Seen) -> None:
-    call = _seamcall(line_id, seen)
-    if call is not None:
+def _note_release(evidence: Evidence, found: Found) -> None:
+    evidence.wordings_of.add(found.template.of)
+    if found.release is not None:
+        evidence.release = max(found.release, evidence.release or found.release)
+
+
+def _note(evidence: Evidence, seen: Seen) -> None:
+    if seen.message is SEAMCALL_FAILED:
         if len(evidence.seamcalls) < _KEPT:
-            evidence.seamcalls.append(call)
-    elif line_id == "seamcall-output":
+            evidence.seamcalls.append(_seamcall(seen))
+    elif seen.message is SEAMCALL_OUTPUT:
         _add_field(evidence, seen)
-    elif len(kept := evidence.lines.setdefault(line_id, [])) < _KEPT:
+    elif len(kept := evidence.lines.setdefault(seen.message.id, [])) < _KEPT:
         kept.append(seen)
     else:
         kept[-1] = seen
 
 
-def _seamcall(line_id: str, seen: Seen) -> FailedSeamcall | None:
-    match line_id, seen.groups:
-        case "seamcall-failed" | "seamcall-failed-v5", (str(leaf), str(status)):
-            return FailedSeamcall(seen.line, int(leaf, 16), int(status, 16))
-        case "seamcall-failed-decimal", (cpu, str(leaf), str(status)):
-            number = None if cpu is None else int(cpu)
-            return FailedSeamcall(seen.line, int(leaf) & U64_MASK, int(status, 16), number)
-        case _:
-            return None
+def _seamcall(seen: Seen) -> FailedSeamcall:
+    # A leaf in decimal may be of any width.
+    leaf, status = seen.number("leaf") & U64_MASK, seen.number("status")
+    cpu = seen.number("cpu") if "cpu" in seen.fields else None
+    return FailedSeamcall(seen.line, leaf, status, cpu)
 
 
 def _add_field(evidence: Evidence, seen: Seen) -> None:
@@ -190,5 +217,4 @@ def _add_field(evidence: Evidence, seen: Seen) -> None:
     last = evidence.seamcalls[-1] if evidence.seamcalls else None
     if last is None or last.leaf != Leaf.TDH_SYS_RD or last.field_id is not None:
         return
-    rdx = int(seen.groups[0] or "0", 16)
-    evidence.seamcalls[-1] = FailedSeamcall(last.line, last.leaf, last.status, last.cpu, rdx)
+    evidence.seamcalls[-1] = replace(last, field_id=seen.number("rdx"))

@@ -10,29 +10,12 @@ from tdxctl.diagnose.evidence import Evidence
 from tdxctl.diagnose.outcome import Outcome, Verdict
 from tdxctl.diagnose.releases import by_kvm
 from tdxctl.explain.checks import BY_ID
+from tdxctl.messages.boot import KEYIDS
+from tdxctl.messages.message import Stage
 from tdxctl.units import printable
 
 _WANTED = "kvm_intel.tdx"
 _LONGEST_WORD = 64
-# Lines that come only once somebody asked for TDX.
-_ASKED = (
-    "not-enabled-by-bios",
-    "not-loaded",
-    "version",
-    "initialized",
-    "init-failed",
-    "pamt",
-    "shut-down",
-    "offline-cpus",
-    "rbp",
-    "cmr",
-    "reserved-areas",
-    "tdmrs",
-    "kvm-supported",
-    "kvm-failed",
-    "kvm-refused",
-    "tdp-mmu",
-)
 # Words as the kernel parts them: spaces inside quotes belong to the word.
 _WORD = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
 # `tdx` of something like kvm_intel, whatever stands between; or tdx alone.
@@ -43,7 +26,7 @@ def command_line(evidence: Evidence) -> Outcome:
     """Whether KVM was asked for TDX. Of the command line only the word in question is shown."""
     if not evidence.command_lines:
         return Outcome(Verdict.UNKNOWN, "the log does not show the command line")
-    if evidence.seamcalls or evidence.first(*_ASKED):
+    if evidence.seamcalls or evidence.reached(Stage.ASKED):
         return Outcome(Verdict.PASS, "TDX was asked for", _shown(evidence.command_lines[0][0]))
     if by_kvm(evidence) is False:
         line = _shown(evidence.command_lines[0][0])
@@ -66,7 +49,7 @@ def _judge(evidence: Evidence, line: LogLine, text: str) -> Outcome:
         if _LIKE_WANTED.fullmatch(name.lower()) or _is_near(name):
             detail = f"{printable(name)} is misspelt: it is {_WANTED}=1"
             return _wrong(evidence, detail, line, word)
-    if evidence.first("keyids") is None:
+    if evidence.first(KEYIDS) is None:
         return Outcome(Verdict.UNKNOWN, "the log shows no TDX that KVM could be asked for")
     if text.rstrip().endswith(("...", "\u2026")):
         return Outcome(Verdict.UNKNOWN, "the log shows a part of the command line only")
@@ -98,7 +81,7 @@ def _is_near(name: str) -> bool:
 
 def _wrong(evidence: Evidence, detail: str, line: LogLine, word: str | None) -> Outcome:
     # A failure where the BIOS enabled TDX; elsewhere it stands in nobody's way yet.
-    verdict = Verdict.WARN if evidence.first("keyids") is None else Verdict.FAIL
+    verdict = Verdict.WARN if evidence.first(KEYIDS) is None else Verdict.FAIL
     return Outcome(verdict, detail, _shown(line, word), causes=BY_ID["command-line"].causes)
 
 

@@ -11,6 +11,7 @@ from tdxctl.diagnose.outcome import Outcome, Prediction, Verdict
 from tdxctl.diagnose.steps import pamt_kib
 from tdxctl.errors import TdxctlError
 from tdxctl.explain.failures import explain_failure
+from tdxctl.messages import bring_up
 from tdxctl.platform.description import (
     Checks,
     CpuFeatures,
@@ -47,10 +48,11 @@ _DIFFERENCES = {
 
 def predict(evidence: Evidence) -> Prediction | None:
     """What tdxctl's kernel allocates on this memory; None where the log shows too little."""
-    printed = evidence.last("pamt")
+    printed = evidence.last(bring_up.PAMT_ALLOCATED)
     # v5 says only that it shut the module down, whatever stopped it but a SEAMCALL.
-    silent = evidence.last("shut-down") if not evidence.seamcalls else None
-    if printed is None and silent is None and evidence.last("reserved-areas") is None:
+    silent = evidence.last(bring_up.MODULE_SHUT_DOWN) if not evidence.seamcalls else None
+    exhausted = evidence.last(bring_up.RESERVED_AREAS_EXHAUSTED)
+    if printed is None and silent is None and exhausted is None:
         return None
     try:
         found = read_dmesg(evidence.log)
@@ -109,7 +111,7 @@ def judge(prediction: Prediction | None) -> Outcome:
 
 
 def _kib(evidence: Evidence) -> int | None:
-    printed = evidence.last("pamt")
+    printed = evidence.last(bring_up.PAMT_ALLOCATED)
     return None if printed is None else pamt_kib(printed)
 
 
@@ -123,12 +125,13 @@ def _basis(found: Findings) -> str | None:
 
 def _kernel(evidence: Evidence) -> str:
     # The generation that printed the log. A kernel that prints CMRs walks them for holes.
-    if evidence.first("dynamic-pamt"):
+    if evidence.first(bring_up.DYNAMIC_PAMT):
         return "2026-06"
-    printed = evidence.last("pamt")
-    if evidence.first("shut-down") or (printed is not None and printed.groups[1] == "pages"):
+    printed = evidence.last(bring_up.PAMT_ALLOCATED)
+    in_pages = printed is not None and "pages" in printed.fields
+    if in_pages or evidence.first(bring_up.MODULE_SHUT_DOWN):
         return "v5"
-    return "cmr-walk" if evidence.first("cmr") and printed is not None else "6.8"
+    return "cmr-walk" if evidence.first(bring_up.CMR) and printed is not None else "6.8"
 
 
 def _platform(captured: Captured, kernel: str) -> Platform:

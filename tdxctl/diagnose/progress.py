@@ -11,6 +11,9 @@ from tdxctl.diagnose.outcome import Outcome, Status, Verdict
 from tdxctl.explain.causes import KnownCause
 from tdxctl.explain.checks import BY_ID
 from tdxctl.explain.statuses import explain_status
+from tdxctl.messages.boot import NO_S3
+from tdxctl.messages.bring_up import MODULE_NOT_LOADED, NOT_ENABLED_BY_BIOS
+from tdxctl.messages.message import Message, Stage
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.seam.status import status_details, status_name
 
@@ -22,14 +25,6 @@ SKIP, UNKNOWN = Verdict.SKIP, Verdict.UNKNOWN
 
 
 NOT_SHOWN = Outcome(UNKNOWN, "the log does not show it")
-
-
-# Lines that are printed only once the steps before them are done, the latest first. "The
-# success line" of the PAMT comes when all of memory is initialized.
-_DONE = ("initialized", "pamt", "kvm-supported")
-
-
-AFTER_INFO = ("cmr", "not-convertible", "reserved-areas", "tdmrs", "tdmrs-near", "no-node")
 
 
 def decode(call: FailedSeamcall) -> Status:
@@ -58,7 +53,8 @@ def failed(check: str, line: LogLine, detail: str) -> Outcome:
 
 def done(evidence: Evidence) -> LogLine | None:
     """A line that says that the whole bring-up is done."""
-    if (seen := evidence.last(*_DONE)) is not None:
+    seen = evidence.latest(Stage.DONE) or evidence.latest(Stage.RUNTIME)
+    if seen is not None:
         return seen.line
     # "only an initialized one takes it": a TD's SEAMCALL that failed otherwise than for that.
     not_ready = {"TDX_SYS_NOT_READY", "TDX_SYS_SHUTDOWN", "VMFAILINVALID"}
@@ -68,21 +64,21 @@ def done(evidence: Evidence) -> LogLine | None:
     return None
 
 
-def stands(evidence: Evidence, *ids: str) -> Seen | None:
-    """The last line of one of these kinds, unless the bring-up was done after it.
+def stands(evidence: Evidence, *messages: Message) -> Seen | None:
+    """The last line of one of these messages, unless the bring-up was done after it.
 
     What failed may be tried again: a CPU is brought online, a module loaded.
     """
-    seen, end = evidence.last(*ids), done(evidence)
+    seen, end = evidence.last(*messages), done(evidence)
     return None if seen is None or (end and end.number > seen.line.number) else seen
 
 
 def past_boot(evidence: Evidence) -> LogLine | None:
     """A line that comes only once the kernel's checks at boot are done."""
-    seen = evidence.first("s3", "not-enabled-by-bios", "not-loaded", "version", *AFTER_INFO)
-    if seen is not None:
-        return seen.line
-    return evidence.seamcalls[0].line if evidence.seamcalls else done(evidence)
+    # Of what is printed when TDX was asked for, KVM's lines tell of KVM only.
+    seen = evidence.first(NO_S3, NOT_ENABLED_BY_BIOS, MODULE_NOT_LOADED)
+    seen = seen or evidence.reached(Stage.ENUMERATED)
+    return first_call(evidence) if seen is None else seen.line
 
 
 def first_call(evidence: Evidence) -> LogLine | None:
@@ -94,19 +90,9 @@ def attempted(evidence: Evidence, detail: str) -> Outcome:
     """Whether a line shows that an initialization was tried."""
     if evidence.seamcalls:
         return passed(evidence.seamcalls[0].line, detail)
-    seen = evidence.first(
-        "not-enabled-by-bios",
-        "not-loaded",
-        "version",
-        *AFTER_INFO,
-        "rbp",
-        "bad-cmrs",
-        "pamt",
-        "initialized",
-        "init-failed",
-        "shut-down",
-        "offline-cpus",
-        "kvm-failed",
+    seen = evidence.earliest(
+        # Where a condition of KVM's own does not hold it was asked, and goes no further.
+        lambda message: message.stage >= Stage.ASKED and message.check != "kvm-conditions"
     )
     return NOT_SHOWN if seen is None else passed(seen.line, detail)
 

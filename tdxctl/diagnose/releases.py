@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from tdxctl.diagnose.evidence import Evidence
 from tdxctl.diagnose.outcome import Outcome, Verdict
+from tdxctl.messages.boot import SEAMRR_ENABLED, SERIES_V6
+from tdxctl.messages.bring_up import MODULE_SHUT_DOWN
+from tdxctl.messages.message import V5, Release
 
-#: What a log tells of its kernel: the series v5 or v6, or a release; as much as is shown.
-V5, V6 = (5,), (6,)
-Release = tuple[int, ...]
+#: The series of late 2022, posted while 6.1 was made; a log tells of it, of v5, or of a release.
+V6: Release = (6, 1)
 
 # The releases from which on the kernel itself looks, without an end.
 _FROM: dict[str, Release] = {
@@ -34,20 +36,14 @@ _NEVER = Outcome(Verdict.SKIP, "no check of the kernel that printed this log")
 
 def release_of(evidence: Evidence) -> Release | None:
     """The least that the log's kernel can be: V5, V6, or major and minor; None is not shown."""
-    texts = [seen.line.text for kind in evidence.lines.values() for seen in kind]
-    texts += [call.line.text for call in evidence.seamcalls]
     numbered = _number(evidence)
     if numbered is not None and numbered >= (6, 8):
         return numbered
-    if any("TDX-Module init" in text or "virt/tdx: Module version" in text for text in texts):
-        return AT_BOOT
-    if any("virt/tdx: " in text for text in texts):
-        return (6, 8)
-    if evidence.first("seamrr-enabled", "shut-down") is not None:
+    if evidence.release is not None and evidence.release >= (6, 8):
+        return evidence.release
+    if evidence.first(SEAMRR_ENABLED, MODULE_SHUT_DOWN) is not None:
         return V5
-    if any("TDX enabled by BIOS. TDX private KeyID range" in text for text in texts):
-        return V6
-    return V6 if evidence.first("x2apic", "memory-list") is not None else None
+    return V6 if SERIES_V6 in evidence.wordings_of else None
 
 
 def _number(evidence: Evidence) -> Release | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from tdxctl.diagnose import after, before, steps
 from tdxctl.diagnose.parameters import command_line
-from tdxctl.diagnose.progress import AFTER_INFO, Rule
+from tdxctl.diagnose.progress import Rule
+from tdxctl.messages import boot, bring_up
+from tdxctl.messages.message import Stage
 
 RULES: dict[str, Rule] = {
     "host": before.host,
@@ -15,28 +17,28 @@ RULES: dict[str, Rule] = {
     "keyids": before.keyids,
     "sgx": before.sgx,
     "kernel-support": before.kernel_support,
-    "hibernation": before.stops("hibernation", "hibernation", "hibernation is possible"),
-    "x2apic": before.stops("x2apic", "x2apic", "x2APIC is off"),
-    "cpu-features": before.stops("feature-missing", "cpu-features", "{} is missing"),
-    "memory-notifier": before.stops("notifier", "memory-notifier", "it failed with errno {}"),
-    "usable-memory": before.stops("memory-list", "usable-memory", "it failed"),
+    "hibernation": before.stops(boot.HIBERNATION_ENABLED, "hibernation is possible"),
+    "x2apic": before.stops(boot.X2APIC_OFF, "x2APIC is off"),
+    "cpu-features": before.stops(boot.FEATURE_MISSING, "{feature} is missing"),
+    "memory-notifier": before.stops(boot.NOTIFIER_FAILED, "it failed with errno {errno}"),
+    "usable-memory": before.stops(boot.MEMORY_LIST_FAILED, "it failed"),
     "command-line": command_line,
     "kvm-conditions": before.kvm_conditions,
     "cpus-online": before.cpus_online,
     "init-attempt": before.init_attempt,
     "seam-enabled": before.seam_enabled,
     "module-loaded": steps.module_loaded,
-    "sys-init": steps.step("sys-init", steps.LEAVES["sys-init"], "version", *AFTER_INFO),
-    "lp-init": steps.step("lp-init", steps.LEAVES["lp-init"], "version", *AFTER_INFO),
-    "system-info": steps.step("system-info", steps.LEAVES["system-info"], *AFTER_INFO),
+    "sys-init": steps.step("sys-init", Stage.ENUMERATED),
+    "lp-init": steps.step("lp-init", Stage.ENUMERATED),
+    "system-info": steps.step("system-info", Stage.CONFIGURED, bring_up.CMR),
     "module-features": steps.module_features,
     "cmrs": steps.cmrs,
     "tdmrs": steps.tdmrs,
     "reserved-areas": steps.reserved_areas,
     "pamt": steps.pamt,
-    "sys-config": steps.step("sys-config", steps.LEAVES["sys-config"]),
-    "key-config": steps.step("key-config", steps.LEAVES["key-config"]),
-    "tdmr-init": steps.step("tdmr-init", steps.LEAVES["tdmr-init"]),
+    "sys-config": steps.step("sys-config", Stage.DONE),
+    "key-config": steps.step("key-config", Stage.DONE),
+    "tdmr-init": steps.step("tdmr-init", Stage.DONE),
     "initialized": steps.initialized,
     "kvm": after.kvm,
     "td-runtime": after.td_runtime,

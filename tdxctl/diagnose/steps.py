@@ -8,7 +8,6 @@ from dataclasses import replace
 from tdxctl.diagnose.evidence import Evidence, Seen
 from tdxctl.diagnose.outcome import Outcome
 from tdxctl.diagnose.progress import (
-    AFTER_INFO,
     NOT_SHOWN,
     WARN,
     Rule,
@@ -19,19 +18,21 @@ from tdxctl.diagnose.progress import (
     passed,
     stands,
 )
-from tdxctl.diagnose.releases import V5, V6, release_of, unless_never_made
+from tdxctl.diagnose.releases import V6, release_of, unless_never_made
 from tdxctl.errnos import Errno
 from tdxctl.explain.causes import KnownCause
 from tdxctl.explain.checks import BY_ID
+from tdxctl.messages import bring_up
+from tdxctl.messages.message import V5, Message, Stage
 from tdxctl.seam.leaves import Leaf
 
 
 def module_loaded(evidence: Evidence) -> Outcome:
     """Whether a module answered."""
-    if (seen := stands(evidence, "not-loaded")) is not None:
+    if (seen := stands(evidence, bring_up.MODULE_NOT_LOADED)) is not None:
         return failed("module-loaded", seen.line, "no module answered TDH.SYS.INIT")
-    seen = evidence.first("version", *AFTER_INFO)
-    line = seen.line if seen else first_call(evidence) or done(evidence)
+    seen = evidence.reached(Stage.ENUMERATED)
+    line = seen.line if seen else first_call(evidence)
     return NOT_SHOWN if line is None else passed(line, "a module answered")
 
 
@@ -52,19 +53,22 @@ _AFTER = {
 }
 
 
-LEAVES = dict(_ORDER)
+_LEAVES = dict(_ORDER)
 
 
-def step(check: str, leaves: tuple[Leaf, ...], *later: str) -> Rule:
-    """The check of a step that is one of leaves: passed once a later line is there."""
+def step(check: str, later: Stage, *messages: Message) -> Rule:
+    """The check of a step of some leaves.
+
+    It holds once a line of a later stage is there, or of one of messages.
+    """
+    leaves = _LEAVES[check]
 
     def rule(evidence: Evidence) -> Outcome:
         if (end := done(evidence)) is not None:
             return passed(end, "done")
         if (call := evidence.failed(*leaves)) is not None:
             return call_failed(check, call)
-        seen = evidence.first(*later) if later else None
-        if seen is not None:
+        if (seen := evidence.first(*messages) or evidence.reached(later)) is not None:
             return passed(seen.line, "the initialization got past it")
         after = next((c for c in evidence.seamcalls if c.leaf in _AFTER[check]), None)
         return NOT_SHOWN if after is None else passed(after.line, "a later step was reached")
@@ -74,16 +78,18 @@ def step(check: str, leaves: tuple[Leaf, ...], *later: str) -> Rule:
 
 def module_features(evidence: Evidence) -> Outcome:
     """Whether the module has what the kernel asks of it."""
-    if (seen := stands(evidence, "rbp")) is not None:
+    if (seen := stands(evidence, bring_up.NO_RBP_MOD)) is not None:
         return failed("module-features", seen.line, "the module lacks NO_RBP_MOD")
-    return unless_never_made(evidence, "module-features", _got_past(evidence, *AFTER_INFO[1:]))
+    past = _got_past(evidence, evidence.reached(Stage.CONFIGURED))
+    return unless_never_made(evidence, "module-features", past)
 
 
-def _got_past(evidence: Evidence, *later: str) -> Outcome:
+def _got_past(evidence: Evidence, later: Seen | None) -> Outcome:
+    # later: a line that comes after what is checked.
     if (line := done(evidence)) is not None:
         return passed(line, "done")
-    if later and (seen := evidence.first(*later)) is not None:
-        return passed(seen.line, "the initialization got past it")
+    if later is not None:
+        return passed(later.line, "the initialization got past it")
     late = _AFTER["system-info"]
     call = next((c for c in evidence.seamcalls if c.leaf in late), None)
     return NOT_SHOWN if call is None else passed(call.line, "a later step was reached")
@@ -91,16 +97,16 @@ def _got_past(evidence: Evidence, *later: str) -> Outcome:
 
 def cmrs(evidence: Evidence) -> Outcome:
     """Whether the CMRs are sane and hold the memory."""
-    if (seen := stands(evidence, "bad-cmrs")) is not None:
+    if (seen := stands(evidence, *bring_up.BAD_CMRS)) is not None:
         return failed("cmrs", seen.line, "the firmware's list of CMRs is wrong")
-    if (seen := stands(evidence, "not-convertible")) is not None:
+    if (seen := stands(evidence, bring_up.NOT_CONVERTIBLE)) is not None:
         return failed("cmrs", seen.line, "memory of the kernel's lies outside the CMRs")
-    if (seen := evidence.first("cmr")) is not None:
-        number = len(evidence.lines["cmr"])
+    if (seen := evidence.first(bring_up.CMR)) is not None:
+        number = len(evidence.lines[bring_up.CMR.id])
         return passed(seen.line, f"{number} CMRs are printed")
     # "6.8 and later never read CMRs": there it is the module that looks, in TDH.SYS.CONFIG.
     if release_of(evidence) in (V5, V6):
-        return _got_past(evidence, "reserved-areas", "tdmrs")
+        return _got_past(evidence, evidence.reached(Stage.CONFIGURED))
     if (line := done(evidence)) is not None:
         return passed(line, "the module accepted the memory")
     call = next((c for c in evidence.seamcalls if c.leaf in _AFTER["sys-config"]), None)
@@ -109,49 +115,50 @@ def cmrs(evidence: Evidence) -> Outcome:
 
 def tdmrs(evidence: Evidence) -> Outcome:
     """Whether the TDMRs were enough."""
-    if (seen := stands(evidence, "tdmrs")) is not None:
+    if (seen := stands(evidence, bring_up.TDMRS_EXHAUSTED)) is not None:
         return failed("tdmrs", seen.line, "memory needs more TDMRs than the module has")
-    if (seen := evidence.last("tdmrs-near")) is not None:
-        used, limit = seen.groups
+    if (seen := evidence.last(bring_up.TDMRS_NEAR_LIMIT)) is not None:
+        used, limit = seen.number("used"), seen.number("limit")
         return Outcome(WARN, f"{used} of {limit} TDMRs are used", seen.line)
-    return _got_past(evidence, "reserved-areas", "no-node")
+    later = evidence.first(bring_up.RESERVED_AREAS_EXHAUSTED, bring_up.NO_LOCAL_NODE)
+    return _got_past(evidence, later)
 
 
 def reserved_areas(evidence: Evidence) -> Outcome:
     """Whether the reserved areas were enough."""
-    if (seen := stands(evidence, "reserved-areas")) is not None:
-        start, end = seen.groups
+    if (seen := stands(evidence, bring_up.RESERVED_AREAS_EXHAUSTED)) is not None:
+        start, end = seen.number("start"), seen.number("end")
         return failed(
-            "reserved-areas", seen.line, f"TDMR [0x{start}, 0x{end}) has more holes than areas"
+            "reserved-areas", seen.line, f"TDMR [{start:#x}, {end:#x}) has more holes than areas"
         )
-    return _got_past(evidence)
+    return _got_past(evidence, None)
 
 
 def pamt(evidence: Evidence) -> Outcome:
     """What the PAMTs cost, or that they could not be had."""
-    if (seen := evidence.last("pamt")) is not None:
+    if (seen := evidence.last(bring_up.PAMT_ALLOCATED)) is not None:
         kib = pamt_kib(seen)
         detail = f"{kib} KiB ({kib / (1 << 20):.2f} GiB)"
-        if evidence.first("dynamic-pamt"):
+        if evidence.first(bring_up.DYNAMIC_PAMT):
             detail += ", the static part of Dynamic PAMT"
         return passed(seen.line, detail)
-    ended = stands(evidence, "init-failed")
+    ended = stands(evidence, bring_up.INITIALIZATION_FAILED)
     if ended is not None and _errno(ended) is Errno.ENOMEM:
         return failed("pamt", ended.line, "an allocation failed (-ENOMEM)")
-    if (seen := evidence.last("no-node")) is not None:
+    if (seen := evidence.last(bring_up.NO_LOCAL_NODE)) is not None:
         return Outcome(WARN, "a PAMT lies on another node than its memory", seen.line)
-    return _got_past(evidence)
+    return _got_past(evidence, None)
 
 
 def pamt_kib(seen: Seen) -> int:
     """KiB of a PAMT line, whatever its unit."""
-    number, unit = int(seen.groups[0] or 0), seen.groups[1]
-    return number * 4 if unit == "pages" else number
+    return seen.number("pages") * 4 if "pages" in seen.fields else seen.number("kib")
 
 
 def _errno(seen: Seen) -> Errno | None:
-    number = next((int(group) for group in seen.groups if group), 0)
-    return Errno(abs(number)) if abs(number) in set(Errno) else None
+    # v5's words have none.
+    number = abs(seen.number("errno")) if "errno" in seen.fields else 0
+    return Errno(number) if number in set(Errno) else None
 
 
 _SEAMCALL = KnownCause(
@@ -174,7 +181,7 @@ _CAUSES: dict[Errno | None, tuple[KnownCause, ...]] = {
 
 def initialized(evidence: Evidence) -> Outcome:
     """Whether the initialization was done, or how it ended."""
-    ended = evidence.last("init-failed", "shut-down")
+    ended = evidence.last(bring_up.INITIALIZATION_FAILED, bring_up.MODULE_SHUT_DOWN)
     end = done(evidence)
     update = next((call for call in evidence.seamcalls if call.is_of_an_update), None)
     if update is not None and (end is None or update.line.number > end.number):
@@ -186,11 +193,11 @@ def initialized(evidence: Evidence) -> Outcome:
         )
         return replace(outcome, detail=detail, causes=(words,) if words else outcome.causes)
     if ended is not None and (end is None or ended.line.number > end.number):
-        errno = _errno(ended) if ended.groups else None
+        errno = _errno(ended)
         name = f" with -{errno.name}" if errno is not None else ""
         outcome = failed("initialized", ended.line, f"the initialization failed{name}")
         return replace(outcome, causes=_CAUSES.get(errno, outcome.causes))
-    if (seen := evidence.last("initialized")) is not None:
+    if (seen := evidence.last(bring_up.MODULE_INITIALIZED)) is not None:
         return passed(seen.line, "initialized")
     if end is not None:
         return passed(end, "this line comes when the initialization is done, or later")

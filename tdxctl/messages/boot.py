@@ -14,7 +14,8 @@ from tdxctl.messages.message import (
     Template,
 )
 
-_V6 = "series v6 and v7, late 2022"
+#: Whose words no release has.
+SERIES_V6 = "series v6, v7"
 _BOOT = Stage.BOOT
 
 SEAMRR_ENABLED = Message(
@@ -34,7 +35,9 @@ KEYIDS = Message(
         Template("TDX private KeyID range: [{start:d}, {end:d}).", V5),
         Template("BIOS enabled: private KeyID range [{start:d}, {end:d})", (6, 8)),
         Template("BIOS enabled: private KeyID range: [{start:d}, {end:d})", of="tdx.rst of 6.8"),
-        Template("TDX enabled by BIOS. TDX private KeyID range: [{start:d}, {end:d})", of=_V6),
+        Template(
+            "TDX enabled by BIOS. TDX private KeyID range: [{start:d}, {end:d})", of=SERIES_V6
+        ),
     ),
     "The BIOS set KeyIDs aside for TDX: the first is the module's own, the others are for guests.",
     "keyids",
@@ -62,7 +65,7 @@ ONE_KEYID = Message(
     ERR,
     (
         Template("initialization failed: too few private KeyIDs available.", (6, 8)),
-        Template("Disable TDX as there's only one TDX private KeyID available.", of=_V6),
+        Template("Disable TDX as there's only one TDX private KeyID available.", of=SERIES_V6),
     ),
     "One KeyID is the module's own; with no other there is none for a guest.",
     "keyids",
@@ -91,7 +94,7 @@ X2APIC_OFF = Message(
     "x2apic",
     _BOOT,
     INFO,
-    (Template("Disable TDX as X2APIC is not enabled.", of=_V6),),
+    (Template("Disable TDX as X2APIC is not enabled.", of=SERIES_V6),),
     "TDX needs CPUs in x2APIC mode.",
     "x2apic",
 )
@@ -99,7 +102,7 @@ MEMORY_LIST_FAILED = Message(
     "memory-list",
     _BOOT,
     ERR,
-    (Template("Build TDX-usable memory regions failed. Disable TDX.", of=_V6),),
+    (Template("Build TDX-usable memory regions failed. Disable TDX.", of=SERIES_V6),),
     "The list of memory for TDX could not be built.",
     "usable-memory",
 )

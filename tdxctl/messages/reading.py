@@ -14,7 +14,7 @@ from string import Formatter
 from typing import NamedTuple
 
 from tdxctl.messages.catalogue import MESSAGES
-from tdxctl.messages.message import PREFIXES, TDX_HOST, Message, Source, Template
+from tdxctl.messages.message import PREFIXES, TDX_HOST, Message, Release, Source, Template
 
 # What people and tools put before a message that they quote.
 _START = r"^[\s>|`]*"
@@ -37,6 +37,19 @@ class Found(NamedTuple):
     fields: dict[str, int | str]
     start: int
     end: int
+    prefix: str
+
+    @property
+    def release(self) -> Release | None:
+        """The oldest release that can have printed it; None where that cannot be told.
+
+        Only the newest prefix of tdx.c tells: trees of no release have the older one with any
+        words.
+        """
+        since, newest = PREFIXES[Source.TDX][-1]
+        if self.prefix != newest or Source.TDX not in self.message.sources:
+            return None
+        return max(since, self.template.since or since)
 
 
 class _Wording:
@@ -73,7 +86,9 @@ class _Wording:
             texts[-1] = texts[-1].replace(_TEXT, _LAST_WORD)
         prefixes = _alternatives(self.message.sources)
         before, optional = (_START, "") if self.message.generic else ("", "?")
-        return re.compile(f"{before}(?P<_>(?:{prefixes}){optional}{''.join(texts)})", re.ASCII)
+        return re.compile(
+            f"{before}(?P<_>(?P<prefix_>{prefixes}){optional}{''.join(texts)})", re.ASCII
+        )
 
     def found(self, text: str) -> Found | None:
         """What of text is this wording."""
@@ -85,7 +100,14 @@ class _Wording:
             if name is not None:
                 _, base = _KINDS[conversion]
                 fields[name] = match[name] if base is None else int(match[name], base)
-        return Found(self.message, self.template, fields, match.start("_"), match.end())
+        return Found(
+            self.message,
+            self.template,
+            fields,
+            match.start("_"),
+            match.end(),
+            match["prefix_"] or "",
+        )
 
 
 def read(text: str) -> tuple[Found, ...]:

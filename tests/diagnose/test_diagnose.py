@@ -162,7 +162,7 @@ FAILURES = [
         "virt/tdx: initialization failed: register_memory_notifier() failed (-12)\n",
         "not started",
         "memory-notifier",
-        "it failed with errno 12",
+        "it failed with errno -12",
         "it does not fail on a healthy kernel",
         id="memory-notifier",
     ),

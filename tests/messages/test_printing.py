@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from string import Formatter
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tdxctl import Machine, Platform
+from tdxctl.errors import NotModelledError
 from tdxctl.events import LogLine
 from tdxctl.host.kernel import Kernel
 from tdxctl.host.kernels import KERNELS, kernel_class
@@ -298,7 +300,8 @@ def test_what_a_kernel_prints_on_shipped_platforms_is_read_back(kernel: str, cal
     """Expect each line to be one message and no other, with the fields it was printed with."""
     for name in shipped.names():
         machine = Machine.boot(Platform.load(shipped.path_of(name)), kernel=kernel)
-        machine.tdx_init()
+        with suppress(NotModelledError):  # where v5 oopses
+            machine.tdx_init()
         assert _read_back(machine.dmesg) == calls, name
         # A line without a newline runs into the next, where a console shows it so.
         run_on = "".join(line.text + "\n" * line.newline for line in machine.dmesg)
