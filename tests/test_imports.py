@@ -212,7 +212,7 @@ ROOMS: dict[str, set[str]] = {
     | SEAM_TABLES,
     "assembly": {"platform.description", "hardware", "seam", "host", "events"},
     "machine": {"assembly", "platform.description", "hardware", "seam", "host", "events"} | LEAVES,
-    "explain": {"explain", "events"} | LEAVES | SEAM_TABLES,
+    "explain": {"explain", "messages", "events"} | LEAVES | SEAM_TABLES,
     "platform.changes": {"platform.cmrs", "platform.description"} | LEAVES,
     "capture": {"capture", "messages", "platform.description", "seam.cpu_models", "seam.versions"}
     | LEAVES,

@@ -108,7 +108,7 @@ def sgx(evidence: Evidence) -> Outcome:
     """Whether MCHECK passed, which needs SGX."""
     if (seen := evidence.last(machine.REPORT_MCHECK)) is None:
         return NOT_SHOWN
-    status = seen.number("status")
+    status = seen.number("mcheck")
     if status == 0:
         return passed(seen.line, "passed")
     return failed("sgx", seen.line, f"MCHECK failed with {status:#x}")

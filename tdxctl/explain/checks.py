@@ -21,6 +21,7 @@ from tdxctl.explain.causes import (
     WRONG_KERNEL,
     KnownCause,
 )
+from tdxctl.messages import boot, bring_up, kvm, machine, runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ CHECKS = (
     Check(
         "tme",
         "memory encryption is enabled",
-        "x86/tme, x86/mktme; MK_TME_ENABLED of a system report",
+        f"{machine.TME.shown}; {machine.MKTME.shown}; "
+        f"{machine.REPORT_TME.shown} of a system report",
         "cpu",
         NOT_ENABLED,
         (BIOS, SKU),
@@ -69,7 +71,7 @@ CHECKS = (
     Check(
         "seamrr",
         "SEAMRR is enabled",
-        "SEAMRR enabled (v5); SEAM_RR of a system report",
+        f"{boot.SEAMRR_ENABLED.shown} (v5); {machine.REPORT_SEAMRR.shown} of a system report",
         "tme",
         NOT_ENABLED,
         (BIOS, DIMMS, SKU),
@@ -77,7 +79,7 @@ CHECKS = (
     Check(
         "keyids",
         "the BIOS gave TDX its KeyIDs",
-        "the private KeyID range; NUM_TDX_PRIV_KEYS of a system report",
+        f"the private KeyID range; {machine.REPORT_KEYIDS.shown} of a system report",
         "seamrr",
         NOT_ENABLED,
         (
@@ -93,7 +95,7 @@ CHECKS = (
     Check(
         "sgx",
         "SGX and the check of memory passed",
-        "SGX_AND_MCHECK_STATUS of a system report",
+        f"{machine.REPORT_MCHECK.shown} of a system report",
         "keyids",
         NOT_ENABLED,
         (SGX, BIOS),
@@ -115,7 +117,7 @@ CHECKS = (
     Check(
         "hibernation",
         "hibernation is off",
-        "initialization failed: Hibernation support is enabled",
+        boot.HIBERNATION_ENABLED.shown,
         "kernel-support",
         NOT_STARTED,
         (HIBERNATION,),
@@ -123,7 +125,7 @@ CHECKS = (
     Check(
         "x2apic",
         "the CPUs are in x2APIC mode",
-        "Disable TDX as X2APIC is not enabled",
+        boot.X2APIC_OFF.shown,
         "hibernation",
         NOT_STARTED,
         (KnownCause("x2APIC is off in the BIOS", "enable x2APIC in the BIOS, no nox2apic"),),
@@ -131,7 +133,7 @@ CHECKS = (
     Check(
         "cpu-features",
         "the CPU features that TDX needs are there",
-        "XSAVE, MOVDIR64B, Self-snoop is required for TDX",
+        f"{boot.FEATURE_MISSING.shown}: XSAVE, MOVDIR64B, Self-snoop",
         "x2apic",
         NOT_STARTED,
         (
@@ -142,7 +144,7 @@ CHECKS = (
     Check(
         "memory-notifier",
         "the kernel watches memory coming online",
-        "register_memory_notifier() failed",
+        boot.NOTIFIER_FAILED.shown,
         "cpu-features",
         NOT_STARTED,
         (KnownCause("it does not fail on a healthy kernel", "report it"),),
@@ -150,7 +152,7 @@ CHECKS = (
     Check(
         "usable-memory",
         "the list of memory for TDX was built",
-        "Build TDX-usable memory regions failed",
+        boot.MEMORY_LIST_FAILED.shown,
         "memory-notifier",
         NOT_STARTED,
         (KnownCause("no memory was left for the list", "report it"),),
@@ -166,7 +168,8 @@ CHECKS = (
     Check(
         "kvm-conditions",
         "KVM's own conditions for TDX hold",
-        "kvm_intel: ... is required for TDX, TDX requires TDP MMU",
+        f"KVM's lines: {kvm.KVM_REFUSED.shown}; {kvm.KVM_PARAMETER_WRONG.shown}; "
+        f"{kvm.TDP_MMU_OFF.shown}",
         "command-line",
         NOT_STARTED,
         (
@@ -181,7 +184,7 @@ CHECKS = (
     Check(
         "cpus-online",
         "all CPUs of the MADT are online",
-        "v5: Unable to initialize the TDX module when there's offline CPU(s)",
+        f"v5: {bring_up.OFFLINE_CPUS.shown}",
         "kvm-conditions",
         NOT_STARTED,
         (
@@ -213,7 +216,7 @@ CHECKS = (
     Check(
         "seam-enabled",
         "SEAMCALLs reach the module",
-        "not enabled by BIOS",
+        bring_up.NOT_ENABLED_BY_BIOS.shown,
         "init-attempt",
         NOT_ENABLED,
         (SGX, BIOS),
@@ -221,7 +224,7 @@ CHECKS = (
     Check(
         "module-loaded",
         "a TDX module is loaded",
-        "module not loaded",
+        bring_up.MODULE_NOT_LOADED.shown,
         "seam-enabled",
         FAILED,
         (
@@ -260,7 +263,7 @@ CHECKS = (
     Check(
         "module-features",
         "the module has the features that the kernel needs",
-        "NO_RBP_MOD",
+        bring_up.NO_RBP_MOD.shown,
         "system-info",
         FAILED,
         (MISMATCH,),
@@ -283,7 +286,7 @@ CHECKS = (
     Check(
         "tdmrs",
         "the module's TDMRs are enough",
-        "TDMRs exhausted",
+        bring_up.TDMRS_EXHAUSTED.shown,
         "cmrs",
         FAILED,
         (KnownCause("memory is in too many pieces", "node interleaving off; fewer memory ranges"),),
@@ -291,7 +294,7 @@ CHECKS = (
     Check(
         "reserved-areas",
         "the reserved areas of every TDMR are enough",
-        "reserved areas exhausted",
+        bring_up.RESERVED_AREAS_EXHAUSTED.shown,
         "tdmrs",
         FAILED,
         (
@@ -306,7 +309,7 @@ CHECKS = (
     Check(
         "pamt",
         "the PAMTs were allocated",
-        "... allocated for PAMT; errno -12",
+        f"{bring_up.PAMT_ALLOCATED.shown}; errno -12",
         "reserved-areas",
         FAILED,
         (
@@ -369,7 +372,7 @@ CHECKS = (
     Check(
         "initialized",
         "the module is initialized",
-        "module initialized, in all its wordings; the errno of a failure",
+        f"{bring_up.MODULE_INITIALIZED.shown}, in all its wordings; the errno of a failure",
         "tdmr-init",
         FAILED,
         (MISMATCH, OLD_BIOS),
@@ -404,7 +407,7 @@ CHECKS = (
     Check(
         "kexec",
         "kexec is possible",
-        "Not allowed on platform with tdx_pw_mce bug",
+        runtime.KEXEC_REFUSED.shown,
         "initialized",
         RUNNING,
         (

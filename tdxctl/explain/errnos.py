@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from tdxctl.errnos import Errno
 from tdxctl.explain.words import Words
+from tdxctl.messages.boot import ENABLED_BY_BIOS
+from tdxctl.messages.bring_up import MODULE_NOT_LOADED
 
 _LOG = "read the kernel's log for the line before it"
 
@@ -41,7 +43,7 @@ ERRNOS: dict[Errno, Words] = {
     ),
     Errno.ENODEV: Words(
         "TDX is not enabled by the BIOS, or no module is loaded.",
-        "see the kernel's log: 'TDX enabled by BIOS', 'module not loaded'",
+        f"see the kernel's log: '{ENABLED_BY_BIOS.shown}', '{MODULE_NOT_LOADED.shown}'",
     ),
     Errno.EINVAL: Words(
         "v5: a CPU is offline or a MADT slot is not enabled, and a retry is allowed; too few "

@@ -10,8 +10,9 @@ from tdxctl.explain.checks import BY_ID as CHECKS_BY_ID
 from tdxctl.explain.checks import Check
 from tdxctl.explain.errnos import ERRNOS
 from tdxctl.explain.leaves import LEAVES, returned_by
-from tdxctl.explain.loglines import KnownLine, find_line
 from tdxctl.explain.statuses import STATUSES
+from tdxctl.messages.bring_up import INITIALIZATION_FAILED
+from tdxctl.messages.reading import Found, read
 from tdxctl.records import record
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Status, base_status, status_details
@@ -70,8 +71,8 @@ def look_up(asked: str) -> Answer:
     text = asked.strip().rstrip(".,;:")
     if text.lower() in CHECKS_BY_ID:
         return _check(asked, CHECKS_BY_ID[text.lower()])
-    if " " in text and (found := find_line(text)) is not None:
-        return _log_line(asked, *found)
+    if " " in text and (found := read(text)):
+        return _log_line(asked, found[0])
     number = _number(text)
     if number is not None:
         return _of_number(asked, number)
@@ -219,24 +220,23 @@ def _check(asked: str, check: Check) -> Answer:
     return Answer(asked, "check", check.id, tuple(lines))
 
 
-def _log_line(asked: str, known: KnownLine, match: re.Match[str]) -> Answer:
+def _log_line(asked: str, found: Found) -> Answer:
     # Codes in it are explained too.
-    lines = [("means", known.meaning)]
-    if known.id == "init-failed":
-        number = next(abs(int(group)) for group in match.groups() if group)
-        if number in set(Errno):
-            errno = _errno(asked, Errno(number))
-            lines += [("returned", f"-{errno.name}"), *errno.lines[1:]]
-    if known.check is not None and not known.meaning.startswith("Harmless"):
-        lines.append(("check", f"{known.check}; `tdxctl explain {known.check}` has causes"))
-    for number in (int(text, 16) for text in re.findall(r"\b0x([0-9a-f]{16})\b", match[0])):
-        if number > _LARGEST_LEAF and base_status(number) is not None:
-            status = _status(asked, number, exact=True)
-            lines += [("status", f"{status.name}, {number:#x}")]
-            lines += [(label, text) for label, text in status.lines if label in _OF_A_STATUS]
-        elif number in Leaf.__members__.values():
-            lines.append(("leaf", Leaf(number).title))
-    return Answer(asked, "log-line", known.id, tuple(lines))
+    message, fields = found.message, found.fields
+    lines = [("means", message.meaning)]
+    if message is INITIALIZATION_FAILED and (errno := abs(int(fields["errno"]))) in set(Errno):
+        answer = _errno(asked, Errno(errno))
+        lines += [("returned", f"-{answer.name}"), *answer.lines[1:]]
+    if message.check is not None and not message.is_harmless:
+        lines.append(("check", f"{message.check}; `tdxctl explain {message.check}` has causes"))
+    leaf, status = int(fields.get("leaf", 0)), int(fields.get("status", 0))
+    if leaf in Leaf.__members__.values():
+        lines.append(("leaf", Leaf(leaf).title))
+    if status and base_status(status) is not None:
+        answer = _status(asked, status, exact=True)
+        lines.append(("status", f"{answer.name}, {status:#x}"))
+        lines += [(label, text) for label, text in answer.lines if label in _OF_A_STATUS]
+    return Answer(asked, "log-line", message.id, tuple(lines))
 
 
 _OF_A_STATUS = ("details", "means", "to do")

@@ -94,7 +94,7 @@ REPORT_MCHECK = Message(
     "report-sgx",
     Stage.BOOT,
     INFO,
-    (Template("SGX_AND_MCHECK_STATUS: {status:x}", of=_OF_A_REPORT),),
+    (Template("SGX_AND_MCHECK_STATUS: {mcheck:x}", of=_OF_A_REPORT),),
     "A system report: 0 says that SGX and the check of memory passed.",
     "sgx",
     sources=_REPORT,

@@ -6,6 +6,7 @@ A kernel prints with it, and `messages.reading` reads it back by a pattern made 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Enum, IntEnum
 from typing import NamedTuple
@@ -115,6 +116,13 @@ class Message(NamedTuple):
     check: str | None = None
     sources: tuple[Source, ...] = (Source.TDX,)
     generic: bool = False
+
+    @property
+    def shown(self) -> str:
+        """Its words for a person, the newest ones: a field is `...`, the full stop is left out."""
+        printed = [template for template in self.templates if template.since is not None]
+        template = printed[-1] if printed else self.templates[0]
+        return re.sub(r"\{[^}]*\}", "...", template.text.removesuffix("."))
 
     @property
     def is_harmless(self) -> bool:

@@ -226,6 +226,13 @@ def test_a_level_is_the_wordings() -> None:
     assert bring_up.MODULE_NOT_LOADED.printed((6, 8), None, {}).level == "err"
 
 
+def test_a_message_is_shown_in_its_newest_words() -> None:
+    assert bring_up.MODULE_INITIALIZED.shown == "TDX-Module initialized"
+    assert boot.KEYIDS.shown == "BIOS enabled: private KeyID range [..., ...)"
+    assert kvm.KVM_PARAMETER_WRONG.shown == "tdx requires ..."
+    assert boot.X2APIC_OFF.shown == "Disable TDX as X2APIC is not enabled"
+
+
 def test_messages_are_told_apart_by_their_ids() -> None:
     assert len(MESSAGES) > 70
     assert len({message.id for message in MESSAGES}) == len(MESSAGES)
