@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,14 +52,15 @@ def all_at_once(count: int, machine: str) -> list[tuple[int, int, str]]:
 
 
 def answers(processes: list[subprocess.Popen[str]]) -> list[tuple[int, int, str]]:
-    """(exit code, returned, status) of each `init --format json`; errors show their text."""
-    found = []
-    for process in processes:
-        stdout, stderr = process.communicate(timeout=900)
-        assert stderr == "", stderr
-        report = json.loads(stdout)
-        found.append((process.returncode, report["returned"], report["status"]))
-    return found
+    """(exit code, returned, status) of each `init --format json`; none may say an error."""
+    said = [process.communicate(timeout=1800) for process in processes]
+    errors = Counter(stderr for _, stderr in said if stderr)
+    assert not errors, errors
+    reports = [json.loads(stdout) for stdout, _ in said]
+    return [
+        (process.returncode, report["returned"], report["status"])
+        for process, report in zip(processes, reports, strict=True)
+    ]
 
 
 def initializations(machine: str) -> int:
