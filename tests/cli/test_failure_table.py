@@ -70,8 +70,13 @@ SPLIT = '[{"base": 1048576, "size": 1072693248}, {"base": 1073741824, "size": 10
 ROWS: dict[str, tuple[list[str], dict[str, Outcome]]] = {
     "no SEAMRR": (
         ["firmware.seamrr=absent"],
-        {"v5": Outcome(ENODEV, "UNKNOWN"), **WELL},
+        {"v5": Outcome(ENODEV, "UNKNOWN"), **before_enable("EOPNOTSUPP", None)},
     ),
+    "SEAMRR not enabled": (
+        ["firmware.seamrr=disabled"],
+        {"v5": Outcome(ENODEV, "UNKNOWN"), **before_enable("EOPNOTSUPP", None)},
+    ),
+    "a CPU without TDX": (["cpus.model=skylake-x"], before_enable("EACCES", None)),
     "no MTRR bit": (
         ["cpus.features.mtrr=false"],
         {"v5": Outcome(ENODEV, "UNKNOWN"), **WELL},
