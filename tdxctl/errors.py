@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from tdxctl.records import record
+from msgspec import Struct
+
 from tdxctl.units import printable
 
 
-@record
-class Diagnostic:
+class Diagnostic(Struct, frozen=True):
     """One thing that is wrong: what, where, what was found instead, what to try."""
 
     summary: str

@@ -8,14 +8,13 @@ register values, statuses and addresses as `0x` strings; counts, CPUs, leaves an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from enum import Enum
 
-from tdxctl.records import record
+from msgspec import Struct
+from msgspec.structs import replace
 
 
-@record
-class LogLine:
+class LogLine(Struct, frozen=True):
     """A line of the kernel's log, prefix included, without a timestamp.
 
     level is info, warn, err, or WARN for a WARN_ON backtrace (its text is the condition and
@@ -42,8 +41,7 @@ _BUFFER_ARGUMENTS: dict[int, dict[str, str | None]] = {
 }
 
 
-@record
-class Seamcall:
+class Seamcall(Struct, frozen=True):
     """n equal SEAMCALLs in a row: leaf, logical CPU, input registers, RAX on return."""
 
     leaf: int
@@ -74,8 +72,7 @@ class Seamcall:
         return _with_count(entry, self.n)
 
 
-@record
-class DirectSeamcall:
+class DirectSeamcall(Struct, frozen=True):
     """n SEAMCALLs that no kernel made: registers RAX, RCX, RDX, R8 to R11 before and after.
 
     sys_state is the module's after them, None where no module answers.
@@ -99,8 +96,7 @@ class DirectSeamcall:
         return _with_count(entry, self.n)
 
 
-@record
-class MemoryData:
+class MemoryData(Struct, frozen=True):
     """Physical memory at address at, written to or read: data."""
 
     at: int
@@ -114,8 +110,7 @@ class MemoryData:
         return _with_count({"ev": ev, "at": hex(self.at), "data": self.data.hex()}, self.n)
 
 
-@record
-class AllocContigPages:
+class AllocContigPages(Struct, frozen=True):
     """alloc_contig_pages(nr_pages, nid): base in bytes, None and got_nid -1 where it failed."""
 
     nr_pages: int
@@ -136,8 +131,7 @@ class AllocContigPages:
         return _with_count(entry, self.n)
 
 
-@record
-class FreeContigRange:
+class FreeContigRange(Struct, frozen=True):
     """free_contig_range(base, nr_pages): base in bytes."""
 
     base: int
@@ -154,8 +148,7 @@ class FreeContigRange:
         return _with_count(entry, self.n)
 
 
-@record
-class WbinvdOnAllCpus:
+class WbinvdOnAllCpus(Struct, frozen=True):
     """wbinvd_on_all_cpus()."""
 
     n: int = 1
@@ -165,8 +158,7 @@ class WbinvdOnAllCpus:
         return _with_count({"ev": "wbinvd_on_all_cpus"}, self.n)
 
 
-@record
-class NodeMemory:
+class NodeMemory(Struct, frozen=True):
     """The memory of a NUMA node in bytes: size as described, usable as the kernel counts it."""
 
     node: int
@@ -191,8 +183,7 @@ class Holds(Enum):
     PAMT = "pamt"
 
 
-@record
-class ReservedArea:
+class ReservedArea(Struct, frozen=True):
     """[start, end) in bytes, for which the kernel wanted a reserved area of a TDMR.
 
     pamt_of: the TDMR whose PAMT it is a part of, None where it holds something else. reserved:
@@ -206,8 +197,7 @@ class ReservedArea:
     reserved: bool
 
 
-@record
-class MemoryUse:
+class MemoryUse(Struct, frozen=True):
     """What construct_tdmrs() made of memory.
 
     areas: of each TDMR in turn, in the order the kernel met them; none where it did not come to
@@ -237,8 +227,7 @@ class MemoryUse:
         }
 
 
-@record
-class StepEvent:
+class StepEvent(Struct, frozen=True):
     """A step of the bring-up begins (outcome None) or ends (passed, failed).
 
     memory: at the end of the step that covers it with TDMRs, what became of it.
@@ -254,8 +243,7 @@ class StepEvent:
         return entry if self.memory is None else entry | {"memory": self.memory.to_dict()}
 
 
-@record
-class StatusEvent:
+class StatusEvent(Struct, frozen=True):
     """The kernel's TDX status is set to status."""
 
     status: str
@@ -265,8 +253,7 @@ class StatusEvent:
         return {"ev": "status", "status": self.status}
 
 
-@record
-class Wbinvd:
+class Wbinvd(Struct, frozen=True):
     """WBINVD on one logical CPU."""
 
     cpu: int
@@ -277,8 +264,7 @@ class Wbinvd:
         return _with_count({"ev": "wbinvd", "cpu": self.cpu}, self.n)
 
 
-@record
-class Movdir64b:
+class Movdir64b(Struct, frozen=True):
     """A page range reset with stores of 64 bytes each: how many stores."""
 
     stores: int
@@ -336,8 +322,7 @@ def _equal(a: TraceEvent, b: TraceEvent) -> bool:
     return type(a) is type(b) and a == replace(b, n=a.n)
 
 
-@record
-class SubStep:
+class SubStep(Struct, frozen=True):
     """A part of a step: outcome is passed, failed or skipped."""
 
     name: str
@@ -346,8 +331,7 @@ class SubStep:
     detail: str | None = None
 
 
-@record
-class StepResult:
+class StepResult(Struct, frozen=True):
     """A step of tdx_init: number 1 to 6, None for what stands before and after the six.
 
     leaf is the name of the step's SEAMCALL, seamcalls how many calls were made in it.
@@ -363,8 +347,7 @@ class StepResult:
     substeps: tuple[SubStep, ...] = ()
 
 
-@record
-class Failure:
+class Failure(Struct, frozen=True):
     """Why tdx_init returned an error: the step, the cause and, where one failed, the SEAMCALL.
 
     cause is an id that `explain` has the words for; facts are the numbers those words need.
@@ -381,16 +364,14 @@ class Failure:
     facts: tuple[tuple[str, int | str], ...] = ()
 
 
-@record
-class PamtRow:
+class PamtRow(Struct, frozen=True):
     """The PAMT of one page size of one TDMR: physical base and size in bytes."""
 
     base: int
     size: int
 
 
-@record
-class TdmrRow:
+class TdmrRow(Struct, frozen=True):
     """A TDMR as the kernel last built it; base and size in bytes.
 
     node is the NUMA node its PAMT was asked from. reserved holds (offset, size) pairs,
@@ -410,8 +391,7 @@ class TdmrRow:
     areas: tuple[ReservedArea, ...] | None
 
 
-@record
-class PamtSummary:
+class PamtSummary(Struct, frozen=True):
     """What the PAMTs cost: bytes in all, and (node, bytes) by the node they were got from."""
 
     total: int
@@ -428,8 +408,7 @@ class PamtSummary:
         return self.total >> 10
 
 
-@record
-class OpResult:
+class OpResult(Struct, frozen=True):
     """What an operation did: returned is 0 or a negative errno, status the state after it.
 
     Of init: callers is what each caller was returned, in the order in which they got the
@@ -456,8 +435,7 @@ class OpResult:
         return trace_of(self.events)
 
 
-@record
-class CallResult:
+class CallResult(Struct, frozen=True):
     """What one caller of tdx_init() got; steps are empty where it made no check and no call."""
 
     returned: int
@@ -465,8 +443,7 @@ class CallResult:
     failure: Failure | None
 
 
-@record
-class MachineSummary:
+class MachineSummary(Struct, frozen=True):
     """What reports say about the machine itself. Memory in bytes.
 
     calls is the number of tdx_init() calls since boot, last the result of the last init;
@@ -515,8 +492,7 @@ class MachineSummary:
         return (wanted.index(max(wanted)), max(wanted)) if any(wanted) else None
 
 
-@record
-class InitReport:
+class InitReport(Struct, frozen=True):
     """One `tdxctl init`: the call's result on the machine, and everything a renderer shows.
 
     call is the number of the (last) call since boot. events are those of the command: the

@@ -11,6 +11,8 @@ import json
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from msgspec import Struct
+
 from tdxctl import __version__, store
 from tdxctl.errors import BrokenStoreError, StateError
 from tdxctl.events import InitReport, OpResult
@@ -19,7 +21,6 @@ from tdxctl.machine import Machine
 from tdxctl.operations import Operation, perform
 from tdxctl.platform.description import Platform
 from tdxctl.progress import shown
-from tdxctl.records import record
 from tdxctl.report import json_status
 from tdxctl.store import Compiled, MachineRow, OperationRow, Store, no_such_machine
 from tdxctl.units import printable
@@ -29,8 +30,7 @@ T = TypeVar("T")
 MAX_OPERATIONS = 1000
 
 
-@record
-class Asked:
+class Asked(Struct, frozen=True):
     """What a command asks for: a machine by name, a platform, a kernel; None is not asked.
 
     compiled: the platform as the store keeps it for the next time.

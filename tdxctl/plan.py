@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from tdxctl.assembly import build_mm
 from tdxctl.errors import NotModelledError
 from tdxctl.events import Failure, Journal, NodeMemory, PamtSummary, Seamcall, TdmrRow
 from tdxctl.host.kernels import KernelId
 from tdxctl.machine import Machine
 from tdxctl.platform.description import Platform
-from tdxctl.records import record
 from tdxctl.units import SZ_4K
 
 _TIB = 1 << 40
@@ -22,8 +23,7 @@ _PAGE_PAIR = 2 * SZ_4K
 _SECONDS_PER_TIB = (2.4, 4.4)
 
 
-@record
-class KernelPlan:
+class KernelPlan(Struct, frozen=True):
     """What one kernel would do. Sizes in bytes.
 
     returned, status: of its tdx_init(). failure: what stops it first; not_modelled says why there
@@ -58,8 +58,7 @@ class KernelPlan:
         return None if self.tightest is None else max(self.max_reserved - self.tightest[1], 0)
 
 
-@record
-class PlatformPlan:
+class PlatformPlan(Struct, frozen=True):
     """A platform under each kernel asked for.
 
     nodes: the memory that each of them finds when it boots.

@@ -6,6 +6,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from tdxctl.events import DirectSeamcall, MemoryData, OpResult
 from tdxctl.operations import Operation, set_fault
 from tdxctl.platform.calls import (
@@ -17,7 +19,6 @@ from tdxctl.platform.calls import (
     TableEntry,
     WriteEntry,
 )
-from tdxctl.records import record
 from tdxctl.units import round_up
 
 # Below 1 MiB, which no kernel gives to the TDX module: the array of pointers to TDMR_INFO
@@ -28,8 +29,7 @@ _ALIGNMENT = 512
 _ERROR = 1 << 63
 
 
-@record
-class Done:
+class Done(Struct, frozen=True):
     """An entry, and the event of its operation; None where it made none."""
 
     entry: Entry

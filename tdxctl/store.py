@@ -14,9 +14,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+from msgspec import Struct
+
 from tdxctl import database
 from tdxctl.errors import StateError, UsageError
-from tdxctl.records import record
 from tdxctl.state import (
     SLICE,
     check_folder,
@@ -44,24 +45,21 @@ _MACHINES = (
 )
 
 
-@record
-class Compiled:
+class Compiled(Struct, frozen=True):
     """A compiled description; text is None where the store has it already."""
 
     key: str
     text: str | None
 
 
-@record
-class OperationRow:
+class OperationRow(Struct, frozen=True):
     """An operation and its outcome, both as JSON text."""
 
     operation: str
     outcome: str
 
 
-@record
-class MachineRow:
+class MachineRow(Struct, frozen=True):
     """A stored machine without its operations.
 
     description and status are JSON text. kernel is a release, changes are those carried on top of
@@ -81,8 +79,7 @@ class MachineRow:
     status: str = ""
 
 
-@record
-class _Head:
+class _Head(Struct, frozen=True):
     # Where a machine's chain of operations begins, how many there are, and the last one's seal.
     origin: int
     operations: int

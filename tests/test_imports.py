@@ -38,7 +38,8 @@ DEAR = {
 }
 # `__main__` keeps pydantic from importlib.metadata.
 THEIRS = DEAR - {"asyncio", "importlib.metadata", "multiprocessing", "sqlite3", "unittest", "xml"}
-CLICK = {"click"}
+# The command line, and the records of messages: msgspec takes typing_extensions where it is.
+CLICK = {"click", "msgspec", "typing_extensions"}
 PYDANTIC = {
     "annotated_types",
     "pydantic",
@@ -92,8 +93,7 @@ ALLOWED_KNOWN = {
 # Commands that answer before anything happens: tdxctl's own modules, to the last one.
 OWN = {
     ("--version",): {"tdxctl", "tdxctl.__main__"},
-    ("--help",): {"tdxctl", "tdxctl.__main__", "tdxctl.cli", "tdxctl.errors", "tdxctl.records"}
-    | {"tdxctl.units"},
+    ("--help",): {"tdxctl", "tdxctl.__main__", "tdxctl.cli", "tdxctl.errors", "tdxctl.units"},
 }
 
 _PROBE = """
@@ -173,7 +173,7 @@ def test_importing_the_package_imports_nothing() -> None:
 
 # Room -> what it may import of tdxctl. A room is a folder or a module; `seam tables` are the
 # modules of seam/ that hold enums and tables only.
-LEAVES = {"errors", "errnos", "records", "units"}
+LEAVES = {"errors", "errnos", "units"}
 SEAM_TABLES = {
     "seam.cpu_models",
     "seam.msrs",
@@ -187,24 +187,23 @@ SEAM_TABLES = {
 ROOMS: dict[str, set[str]] = {
     "units": set(),
     "errnos": set(),
-    "records": set(),
     "progress": set(),
-    "errors": {"records", "units"},
-    "events": {"records", "units"},
+    "errors": {"units"},
+    "events": {"units"},
     "messages": {"messages", "errors", "units"},
     "platform.description": LEAVES,
-    "platform.calls": {"platform.description", "seam.status", "records"},
+    "platform.calls": {"platform.description", "seam.status"},
     "platform": {"platform"} | LEAVES | SEAM_TABLES,
     "seam.leaves": {"units"},
     "seam.cpu_models": set(),
     "seam.msrs": set(),
-    "seam.platform_tables": {"seam.msrs", "seam.versions", "records"},
+    "seam.platform_tables": {"seam.msrs", "seam.versions"},
     "seam.status": {"units"},
-    "seam.versions": {"records", "units"},
+    "seam.versions": {"units"},
     "seam.cpuid_config": {"seam.versions"},
     "seam.metadata": {"seam.versions"},
-    "seam": {"seam", "hardware.memory", "errors", "records", "units"},
-    "layout": {"layout", "records", "units"},
+    "seam": {"seam", "hardware.memory", "errors", "units"},
+    "layout": {"layout", "units"},
     "hardware.memory": {"units"},
     "hardware": {"hardware", "platform.description", "errors", "units"},
     "host": {"host", "seam.port", "seam.tdmr_info", "layout", "messages", "events"}
@@ -227,12 +226,12 @@ ROOMS: dict[str, set[str]] = {
     | SEAM_TABLES,
     "state": {"progress", "errors", "units"},
     "database": {"state", "errors", "units"},
-    "store": {"database", "state", "errors", "records", "units"},
+    "store": {"database", "state", "errors", "units"},
     "operations": {"machine", "platform.description", "seam.port", "host.seamldr"}
     | {"events", "errors"},
     "lab": {"store", "machine", "operations", "platform.description", "host.kernels", "events"}
-    | {"report", "progress", "errors", "records", "units"},
-    "script": {"operations", "platform.calls", "events", "records", "units"},
+    | {"report", "progress", "errors", "units"},
+    "script": {"operations", "platform.calls", "events", "units"},
     "report": {"report", "events", "script", "plan", "explain", "host.kernels", "diagnose.outcome"}
     | {"platform.description", "platform.calls", "scenario.description"}
     | LEAVES

@@ -21,7 +21,8 @@ def command(output_format: str) -> int:
     An id, a title and a date; the alias mainline is the newest.
     """
     import json
-    from dataclasses import asdict
+
+    from msgspec.structs import asdict
 
     from tdxctl.host.kernels import KERNELS
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tdxctl.commands.described import described
 from tdxctl.commands.shown import stored_machine

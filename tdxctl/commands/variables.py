@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 import click
+from msgspec.structs import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

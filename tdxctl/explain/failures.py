@@ -7,17 +7,17 @@ test holds the table complete.
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from tdxctl.events import Failure, Holds
 from tdxctl.explain.states import V5_FINAL
 from tdxctl.explain.statuses import explain_status
 from tdxctl.explain.words import BIOS_ORDER
-from tdxctl.records import record
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.seam.status import status_details, status_name
 
 
-@record
-class Cause:
+class Cause(Struct, frozen=True):
     """reason: what happened. meaning: what that means. hint: what to do."""
 
     reason: str
@@ -238,8 +238,7 @@ _HOLES_BETWEEN_CMRS = Cause(
 )
 
 
-@record
-class Explanation:
+class Explanation(Struct, frozen=True):
     """A failure in words."""
 
     reason: str

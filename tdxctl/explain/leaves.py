@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from tdxctl.records import record
+from msgspec import Struct
+
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Status
 
 _S = Status
 
 
-@record
-class LeafWords:
+class LeafWords(Struct, frozen=True):
     """purpose: what the leaf does and when the kernel calls it. returns: its own statuses."""
 
     purpose: str

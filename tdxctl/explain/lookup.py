@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import re
 
+from msgspec import Struct
+
 from tdxctl.errnos import Errno
 from tdxctl.explain.checks import BY_ID as CHECKS_BY_ID
 from tdxctl.explain.checks import Check
@@ -13,7 +15,6 @@ from tdxctl.explain.leaves import LEAVES, returned_by
 from tdxctl.explain.statuses import STATUSES
 from tdxctl.messages.bring_up import INITIALIZATION_FAILED
 from tdxctl.messages.reading import Found, read
-from tdxctl.records import record
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Status, base_status, status_details
 from tdxctl.units import U32_MASK, U64_MASK
@@ -45,8 +46,7 @@ _OF_P_SEAMLDR = 0x80000000
 _LARGEST_LEAF = 0xFFFF
 
 
-@record
-class Answer:
+class Answer(Struct, frozen=True):
     """What something is: kind, name, lines.
 
     kind: status, errno, leaf, metadata-field, check, log-line, unknown.

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tdxctl.records import record
+from msgspec import Struct
 
 #: What to set in a BIOS, in the order in which options appear there.
 BIOS_ORDER = (
@@ -12,8 +12,7 @@ BIOS_ORDER = (
 )
 
 
-@record
-class Words:
+class Words(Struct, frozen=True):
     """meaning: a sentence or two. hint: what to do."""
 
     meaning: str

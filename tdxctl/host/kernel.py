@@ -6,6 +6,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from tdxctl.errnos import Errno
 from tdxctl.errors import UsageError
 from tdxctl.events import CallResult, Failure, Journal, LogLine, Seamcall, StatusEvent
@@ -14,7 +16,6 @@ from tdxctl.host.protocols import CpuTopology, Msrs
 from tdxctl.host.steps import SIX_STEPS, SUBSTEPS, Step, StepRecorder
 from tdxctl.host.tdmr import TdmrArray
 from tdxctl.messages.message import Message, Release, Source
-from tdxctl.records import record
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import PhysicalMemory, Registers, SeamcallPort
 from tdxctl.seam.status import Status
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from tdxctl.host.seamldr import UpdateImage
 
 
-@record
-class Hardware:
+class Hardware(Struct, frozen=True):
     """The machine a kernel is booted on, and how the kernel was built and started.
 
     hibernation: it is possible (no `nohibernate`). notifier_errno: what registering the memory

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from tdxctl.errors import UsageError
-from tdxctl.records import record
 from tdxctl.units import did_you_mean, printable
 
 TYPE_CHECKING = False
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
 DEFAULT_KERNEL = "v5"
 
 
-@record
-class KernelId:
+class KernelId(Struct, frozen=True):
     """An id for machines to read, a title and a date for people.
 
     changes: against the one before. validated_by: what shows that it is right.

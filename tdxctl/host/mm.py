@@ -11,10 +11,10 @@ from collections import Counter
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from tdxctl.events import AllocContigPages, FreeContigRange, Journal, NodeMemory
 from tdxctl.layout.cover import usable_pages
-from tdxctl.records import record
 from tdxctl.units import PAGE_SHIFT, SZ_1M, SZ_4G, SZ_4K, SZ_16M, round_up
 
 Int64s = npt.NDArray[np.int64]
@@ -30,8 +30,7 @@ _ZONES = (
 _KERNEL_AREA = SZ_16M
 
 
-@record
-class AllocationFault:
+class AllocationFault(Struct, frozen=True):
     """Allocations call .. call+times-1 of one kind (`pamt`, `kernel`) fail."""
 
     allocation: str

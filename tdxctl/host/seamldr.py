@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import struct
 
+from msgspec import Struct
+
 from tdxctl.errnos import Errno
 from tdxctl.host.steps import KernelErrno
-from tdxctl.records import record
 from tdxctl.units import SZ_4K
 
 HEADER_SIZE = SZ_4K
@@ -21,8 +22,7 @@ _SCENARIO_UPDATE = 1
 _PARAMS = struct.Struct(f"<IIQ104xQ{_MAX_MODULE_PAGES}Q")
 
 
-@record
-class UpdateImage:
+class UpdateImage(Struct, frozen=True):
     """What is given to the upload device: the header, as much of it as there is, and the size."""
 
     header: bytes

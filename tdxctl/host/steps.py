@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from tdxctl.errnos import Errno
 from tdxctl.events import Failure, Journal, MemoryUse, StepEvent, StepResult, SubStep
-from tdxctl.records import record
 from tdxctl.seam.leaves import Leaf
 
 
-@record
-class Step:
+class Step(Struct, frozen=True):
     """A step of the architecture: number 1 to 6, None beside the six."""
 
     number: int | None

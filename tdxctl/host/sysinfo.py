@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from tdxctl.records import record
+from msgspec import Struct
 
 
-@record
-class TdmrSysInfo:
+class TdmrSysInfo(Struct, frozen=True):
     """struct tdx_sys_info_tdmr; features0 where the kernel reads it, sizes in bytes."""
 
     max_tdmrs: int

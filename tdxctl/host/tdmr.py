@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from tdxctl.events import PamtRow, ReservedArea, TdmrRow
 from tdxctl.layout.holes import Areas
-from tdxctl.records import record
 from tdxctl.seam.tdmr_info import TDMR_INFO_ALIGNMENT, tdmr_info
 from tdxctl.units import PAGE_SHIFT, U64_MASK, round_up
 
@@ -25,8 +25,7 @@ def tdmr_stride(max_reserved: int) -> int:
     return round_up(_STRUCT_SIZE + _AREA_SIZE * max_reserved, TDMR_INFO_ALIGNMENT)
 
 
-@record
-class PamtChunk:
+class PamtChunk(Struct, frozen=True):
     """A TDMR's PAMT as it was allocated: base in bytes, node it came from."""
 
     base: int

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tdxctl.errnos import Errno
 from tdxctl.events import Failure, Journal, StepEvent, Wbinvd

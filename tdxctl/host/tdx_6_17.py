@@ -7,7 +7,7 @@ linux-host, profile 6.17.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tdxctl.errnos import Errno
 from tdxctl.events import Wbinvd

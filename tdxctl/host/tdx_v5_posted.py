@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from tdxctl.errnos import Errno
 from tdxctl.errors import NotModelledError
@@ -24,7 +25,6 @@ from tdxctl.host.steps import KernelErrno
 from tdxctl.layout.pamt import PAGE_SHIFTS, pamt_size_32bit
 from tdxctl.messages import boot, bring_up
 from tdxctl.messages.message import V5, Message
-from tdxctl.records import record
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import Registers
 from tdxctl.seam.status import Status, base_status
@@ -65,8 +65,7 @@ _WITH_OUTPUT = frozenset(
 )
 
 
-@record
-class TdSysInfo:
+class TdSysInfo(Struct, frozen=True):
     """The fields of TDSYSINFO_STRUCT that v5 reads."""
 
     vendor_id: int

@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-
-from tdxctl.records import record
+from msgspec import Struct
 
 Int64s = npt.NDArray[np.int64]
 Intps = npt.NDArray[np.intp]
 
 
-@record
-class Areas:
+class Areas(Struct, frozen=True):
     """Areas of many TDMRs, ordered by TDMR.
 
     tdmr: which TDMR each belongs to, shape (k,), ascending. offset: relative to that TDMR's

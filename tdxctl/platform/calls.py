@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from tdxctl.platform.description import RuntimeFault
-from tdxctl.records import record
 from tdxctl.seam.status import Wanted
 
 
-@record
-class CallEntry:
+class CallEntry(Struct, frozen=True):
     """One SEAMCALL, or TDH.SYS.TDMR.INIT again and again while RDX < until.
 
     rax holds leaf and version. tdmrs: names of tables; their addresses are written to an array
@@ -30,8 +30,7 @@ class CallEntry:
     expect: Wanted | None = None
 
 
-@record
-class TableEntry:
+class TableEntry(Struct, frozen=True):
     """A TDMR_INFO by name: (base, size) of each part in bytes, reserved as (offset, size).
 
     at: where in physical memory it is written, None where tdxctl chooses.
@@ -48,8 +47,7 @@ class TableEntry:
     reserved: tuple[tuple[int, int], ...]
 
 
-@record
-class WriteEntry:
+class WriteEntry(Struct, frozen=True):
     """data is stored at physical address at."""
 
     line: int
@@ -57,8 +55,7 @@ class WriteEntry:
     data: bytes
 
 
-@record
-class ReadEntry:
+class ReadEntry(Struct, frozen=True):
     """length bytes at physical address at are shown."""
 
     line: int
@@ -66,8 +63,7 @@ class ReadEntry:
     length: int
 
 
-@record
-class FaultEntry:
+class FaultEntry(Struct, frozen=True):
     """A fault is scripted; None clears them all."""
 
     line: int
@@ -77,8 +73,7 @@ class FaultEntry:
 Entry = CallEntry | TableEntry | WriteEntry | ReadEntry | FaultEntry
 
 
-@record
-class Script:
+class Script(Struct, frozen=True):
     """file as it is shown in messages."""
 
     file: str

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tdxctl.errors import UsageError
 from tdxctl.platform.cmrs import auto_seamrr

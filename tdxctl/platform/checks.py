@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator
 from itertools import pairwise
 from typing import Any
 
+from msgspec import Struct
+
 from tdxctl.platform.cmrs import MAX_RUNS_ABOVE_4G, auto_seamrr, runs_above_4g
 from tdxctl.platform.description import MAX_CPUS, MAX_RANGES
 from tdxctl.platform.fields import (
@@ -25,7 +27,6 @@ from tdxctl.platform.fields import (
     parse_online,
 )
 from tdxctl.platform.source import UNREADABLE, Path
-from tdxctl.records import record
 from tdxctl.seam.msrs import MSRS
 from tdxctl.units import MAX_PHYSICAL_ADDRESS, format_cpulist
 
@@ -36,8 +37,7 @@ _SAID_ELSEWHERE = {
 }
 
 
-@record
-class Problem:
+class Problem(Struct, frozen=True):
     """What is wrong at path; value is what stands there, where that helps."""
 
     path: Path

@@ -20,7 +20,7 @@ _COMPILED_VERSION = 2
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # What a description is read and checked by: the folders and modules that load.py imports from.
 _FOLDERS = ("platform", "seam", os.path.join("seam", "data"))
-_MODULES = ("errnos.py", "errors.py", "records.py", "units.py")
+_MODULES = ("errnos.py", "errors.py", "units.py")
 
 
 def key_of(text: DescriptionText, settings: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from tdxctl.records import record
+from msgspec import Struct
 
 SCHEMA = "tdxctl.platform/1"
 
@@ -42,8 +42,7 @@ class Checks(StrEnum):
     LAX = "lax"
 
 
-@record
-class CpuFeatures:
+class CpuFeatures(Struct, frozen=True):
     """CPU features the bring-up looks at."""
 
     mtrr: bool = True
@@ -54,8 +53,7 @@ class CpuFeatures:
     no_seamret_invd_vmcs: bool = True
 
 
-@record
-class MadtEntry:
+class MadtEntry(Struct, frozen=True):
     """A local APIC structure of the MADT."""
 
     apic_id: int
@@ -63,8 +61,7 @@ class MadtEntry:
     enabled: bool
 
 
-@record
-class CpuidValue:
+class CpuidValue(Struct, frozen=True):
     """What CPUID reports in a register; a cpu of None is every logical CPU."""
 
     leaf: int
@@ -74,16 +71,14 @@ class CpuidValue:
     cpu: int | None = None
 
 
-@record
-class SeamopsValue:
+class SeamopsValue(Struct, frozen=True):
     """The SEAMOPS capabilities; a cpu of None is every logical CPU."""
 
     value: int
     cpu: int | None = None
 
 
-@record
-class MsrValue:
+class MsrValue(Struct, frozen=True):
     """What an MSR holds; a cpu of None is every logical CPU."""
 
     msr: int
@@ -91,8 +86,7 @@ class MsrValue:
     cpu: int | None = None
 
 
-@record
-class Cpus:
+class Cpus(Struct, frozen=True):
     """madt in table order; online holds logical CPUs, ascending.
 
     cpuid, seamops: values that differ from those of the baseline CPU, which passes every check.
@@ -108,8 +102,7 @@ class Cpus:
     seamops: tuple[SeamopsValue, ...] = ()
 
 
-@record
-class MemoryRange:
+class MemoryRange(Struct, frozen=True):
     """A memblock.memory region [start, end) in bytes, as described: not yet cut to pages."""
 
     start: int
@@ -117,8 +110,7 @@ class MemoryRange:
     node: int
 
 
-@record
-class Memory:
+class Memory(Struct, frozen=True):
     """reserved: [start, end) pairs. cmrs: (base, size) pairs, order and empty entries kept."""
 
     ranges: tuple[MemoryRange, ...]
@@ -126,8 +118,7 @@ class Memory:
     cmrs: tuple[tuple[int, int], ...]
 
 
-@record
-class Firmware:
+class Firmware(Struct, frozen=True):
     """The TDX-relevant part of what firmware set up.
 
     msrs: values that differ from those of the baseline, which passes every check.
@@ -144,8 +135,7 @@ class Firmware:
     tdx_without_integrity: bool = False
 
 
-@record
-class Module:
+class Module(Struct, frozen=True):
     """The TDX module image; pamt_entry_size is bytes for (4K, 2M, 1G) pages."""
 
     loaded: bool
@@ -163,15 +153,13 @@ class Module:
     checks: Checks
 
 
-@record
-class KernelConfig:
+class KernelConfig(Struct, frozen=True):
     """How the booted kernel was built and started."""
 
     hibernation: bool = False
 
 
-@record
-class SeamcallFault:
+class SeamcallFault(Struct, frozen=True):
     """Calls call .. call+times-1 of leaf (on cpu, if one is named) return status."""
 
     leaf: int
@@ -181,8 +169,7 @@ class SeamcallFault:
     times: int = 1
 
 
-@record
-class AllocationFault:
+class AllocationFault(Struct, frozen=True):
     """Allocations call .. call+times-1 fail; what is `pamt` or `kernel`."""
 
     allocation: str
@@ -190,23 +177,20 @@ class AllocationFault:
     times: int = 1
 
 
-@record
-class BootFault:
+class BootFault(Struct, frozen=True):
     """A boot-time registration (memory_notifier) fails with errno, a positive number."""
 
     boot: str
     errno: int
 
 
-@record
-class MsrReadFault:
+class MsrReadFault(Struct, frozen=True):
     """RDMSR of msr raises #GP."""
 
     msr: int
 
 
-@record
-class PconfigFault:
+class PconfigFault(Struct, frozen=True):
     """The module's PCONFIGs call .. call+times-1 complete with code."""
 
     code: int
@@ -214,37 +198,32 @@ class PconfigFault:
     times: int = 1
 
 
-@record
-class RdrandFault:
+class RdrandFault(Struct, frozen=True):
     """RDRANDs call .. call+times-1 of the module and of P-SEAMLDR have no entropy."""
 
     call: int = 1
     times: int = 1
 
 
-@record
-class GlobalLock:
+class GlobalLock(Struct, frozen=True):
     """Another CPU holds the module's global lock: mode is exclusive or shared."""
 
     mode: str
 
 
-@record
-class TdmrLock:
+class TdmrLock(Struct, frozen=True):
     """Another CPU holds the lock of the TDMR with that index."""
 
     tdmr: int
 
 
-@record
-class BusyCpu:
+class BusyCpu(Struct, frozen=True):
     """A CPU that is inside the module."""
 
     cpu: int
 
 
-@record
-class HaltedModule:
+class HaltedModule(Struct, frozen=True):
     """The module shut itself down on a fatal error."""
 
 
@@ -254,8 +233,7 @@ RuntimeFault = SeamcallFault | AllocationFault | ModuleFault
 Fault = RuntimeFault | BootFault | MsrReadFault
 
 
-@record
-class Platform:
+class Platform(Struct, frozen=True):
     """A described machine."""
 
     name: str

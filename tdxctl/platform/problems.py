@@ -6,19 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from msgspec import Struct
 from pydantic import ValidationError
 
 from tdxctl.errors import Diagnostic
 from tdxctl.platform.fields import BRANCH_MARK
 from tdxctl.platform.source import UNREADABLE, Path, Source, dotted
-from tdxctl.records import record
 from tdxctl.units import printable
 
 _AUTO_OR_LIST = ("memory", "cmrs")
 
 
-@record
-class Shape:
+class Shape(Struct, frozen=True):
     """What hints are made from.
 
     schema: the model's JSON Schema, which knows the keys. branches: the keys that tell the kinds

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tdxctl.errors import DescriptionError
 from tdxctl.platform.json_reader import JsonReader

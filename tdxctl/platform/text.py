@@ -6,16 +6,16 @@ from __future__ import annotations
 import os
 import sys
 
+from msgspec import Struct
+
 from tdxctl.errors import UsageError
-from tdxctl.records import record
 from tdxctl.units import did_you_mean, printable
 
 MAX_FILE_SIZE = 8 << 20
 _STDIN = "-"
 
 
-@record
-class DescriptionText:
+class DescriptionText(Struct, frozen=True):
     """data, at most a byte more than a file may have; shown names the file in messages.
 
     default_name: the machine's name where the description has none. is_json: JSON, not YAML.

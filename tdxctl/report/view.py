@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from tdxctl.errnos import errno_name
 from tdxctl.events import InitReport, MachineSummary, StepResult, TdmrRow, log_of
 from tdxctl.explain.failures import describe_status, explain_failure
 from tdxctl.explain.states import explain_state
-from tdxctl.records import record
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.units import approximate_size, counted, format_size, printable
 
 
-@record
-class StepLine:
+class StepLine(Struct, frozen=True):
     """A line of the steps: number (or empty), title, outcome, and what is to be said of it."""
 
     number: str
@@ -23,8 +23,7 @@ class StepLine:
     indent: int = 0
 
 
-@record
-class Table:
+class Table(Struct, frozen=True):
     """A table; numbers are right-aligned in the columns named in right."""
 
     title: str
@@ -33,8 +32,7 @@ class Table:
     right: frozenset[int]
 
 
-@record
-class InitView:
+class InitView(Struct, frozen=True):
     """Everything shown, in order. problem: (label, text) pairs of a failure."""
 
     heading: tuple[str, ...]

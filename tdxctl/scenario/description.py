@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from msgspec import Struct
+
 from tdxctl.operations import Operation
 from tdxctl.platform.description import Platform
-from tdxctl.records import record
 from tdxctl.units import Cpulist
 
 SCHEMA = "tdxctl.scenario/1"
@@ -17,8 +18,7 @@ PASSED, FAILED, WAIVED, UNEXPECTED = "passed", "failed", "waived", "unexpectedly
 BAD = frozenset({FAILED, UNEXPECTED})
 
 
-@record
-class Bound:
+class Bound(Struct, frozen=True):
     """A number exactly, or from at_least to at_most; None is no bound."""
 
     at_least: int | None
@@ -30,8 +30,7 @@ class Bound:
         return (low is None or low <= value) and (high is None or value <= high)
 
 
-@record
-class Expected:
+class Expected(Struct, frozen=True):
     """One expectation: key as in the file (`calls.TDH.SYS.RD`), value as the runner compares it."""
 
     key: str
@@ -39,8 +38,7 @@ class Expected:
     line: int
 
 
-@record
-class OfEachCpu:
+class OfEachCpu(Struct, frozen=True):
     """The same operation on one CPU after the other; there may be thousands in a line."""
 
     op: str
@@ -50,8 +48,7 @@ class OfEachCpu:
         return ({"op": self.op, "cpu": cpu} for cpu in self.cpus)
 
 
-@record
-class Step:
+class Step(Struct, frozen=True):
     """operations are performed in order; the first that fails, or the last, is expected of."""
 
     label: str
@@ -60,8 +57,7 @@ class Step:
     expected: tuple[Expected, ...]
 
 
-@record
-class Case:
+class Case(Struct, frozen=True):
     """One run: a platform, a kernel, steps. waived: why it may fail, None where it may not.
 
     platform: reads it, where it is booted: a small file can ask for a thousand large ones. Raises
@@ -78,8 +74,7 @@ class Case:
     waived: str | None
 
 
-@record
-class Difference:
+class Difference(Struct, frozen=True):
     """An expectation that did not hold."""
 
     line: int
@@ -89,8 +84,7 @@ class Difference:
     got: str
 
 
-@record
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of a case. reason: of a waiver, or why no answer could be had."""
 
     file: str

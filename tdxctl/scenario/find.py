@@ -7,9 +7,10 @@ import os
 import re
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from tdxctl.errors import UsageError
 from tdxctl.platform.text import MAX_FILE_SIZE, hint_for_missing
-from tdxctl.records import record
 from tdxctl.units import printable
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -24,8 +25,7 @@ _LIKE_ONE = re.compile(
 )
 
 
-@record
-class Found:
+class Found(Struct, frozen=True):
     """Paths of scenarios, and of YAML and JSON files in folders that are plainly something else.
 
     Both sorted, each once.

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import cache, lru_cache, partial
 from itertools import product
 from pathlib import PurePath
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from tdxctl.errors import DescriptionError, Diagnostic, UsageError
@@ -28,7 +30,6 @@ from tdxctl.platform.settings import with_settings
 from tdxctl.platform.shipped import resolve
 from tdxctl.platform.source import Mark, Path, Source, got, in_order, shortened
 from tdxctl.platform.text import read_bytes
-from tdxctl.records import record
 from tdxctl.scenario.description import SCHEMA, Case, Expected, OfEachCpu, Step
 from tdxctl.scenario.find import SUFFIXES
 from tdxctl.scenario.model import (
@@ -182,8 +183,7 @@ def _setting(key: str, value: object) -> str:
     return f"{key}={json.dumps(value)}"
 
 
-@record
-class _Described:
+class _Described(Struct, frozen=True):
     """What a scenario says its platform is: what names it, or the description in place.
 
     at: where the scenario says so.
@@ -216,7 +216,9 @@ def _platform(described: _Described, settings: tuple[str, ...]) -> Platform:
         if described.named is not None:
             return _read_once(_relative(described.named, described.file), settings)
         data = copy.deepcopy(described.inline.data)
-        inline = with_settings(replace(described.inline, data=data, settings={}), settings)
+        inline = with_settings(
+            dataclasses.replace(described.inline, data=data, settings={}), settings
+        )
         return platform_of(inline, default_name="inline")
     except (DescriptionError, UsageError) as error:
         problems = [_at_the_scenario(described, problem) for problem in error.diagnostics()]

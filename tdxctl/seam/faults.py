@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tdxctl.records import record
+from msgspec import Struct
 
 
-@record
-class Fault:
+class Fault(Struct, frozen=True):
     """Calls call .. call+times-1 of leaf return status and do not reach the module.
 
     With cpu set only that CPU's calls are counted. Calls are counted from 1.

@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tdxctl.records import record
+from msgspec import Struct
+
 from tdxctl.seam.msrs import CPUID_REGISTERS
 from tdxctl.seam.versions import Behaviour
 
@@ -22,8 +23,7 @@ MSR_TME_ACTIVATE = 0x982
 Values = tuple[int, int, int, int]
 
 
-@record
-class CpuidRow:
+class CpuidRow(Struct, frozen=True):
     """A row of the CPUID table, in check order; registers as (eax, ebx, ecx, edx).
 
     subleaf is None where it does not apply. init: what SYS.INIT wants, (mask, value) pairs,
@@ -37,8 +37,7 @@ class CpuidRow:
     same: tuple[int | None, ...]
 
 
-@record
-class MsrRule:
+class MsrRule(Struct, frozen=True):
     """(MSR & must_be_1) == must_be_1 and (MSR & must_be_0) == 0, and a bound on a field."""
 
     msr: int
@@ -53,8 +52,7 @@ class MsrRule:
     maximum: int | None
 
 
-@record
-class CpuidBit:
+class CpuidBit(Struct, frozen=True):
     """A bit of a CPUID register; register is an index into CPUID_REGISTERS."""
 
     leaf: int
@@ -63,8 +61,7 @@ class CpuidBit:
     bit: int
 
 
-@record
-class Tables:
+class Tables(Struct, frozen=True):
     """What one module version checks, in its order."""
 
     baseline_msr: dict[int, int]

@@ -9,11 +9,12 @@ modelled.
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 from enum import Enum, auto
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from tdxctl.errors import NotModelledError
-from tdxctl.records import record
 from tdxctl.seam.handoff import HEADER_SIZE
 from tdxctl.seam.leaves import Leaf, leaf_title
 from tdxctl.seam.module import TdxModule
@@ -47,8 +48,7 @@ class Flaw(Enum):
     RELOCATION = auto()
 
 
-@record
-class ModuleImage:
+class ModuleImage(Struct, frozen=True):
     """A module image as its signature structure has it.
 
     module_hv, no_downgrade: as of ModulePlatform, None is what the version has built in. updates:
@@ -70,8 +70,7 @@ class ModuleImage:
         return self.info.built_in_hv if self.module_hv is None else self.module_hv
 
 
-@record
-class SeamldrVersion:
+class SeamldrVersion(Struct, frozen=True):
     """What INFO says of P-SEAMLDR itself; the defaults are illustrative."""
 
     version: int = 0

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from tdxctl.records import record
+from msgspec import Struct
+
 from tdxctl.seam.conditions import Conditions
 from tdxctl.seam.environment import Environment
 from tdxctl.seam.handoff import Handoff, PamtMemory
@@ -54,8 +55,7 @@ class SysState(IntEnum):
     SYS_SHUTDOWN = 4
 
 
-@record
-class ModuleInfo:
+class ModuleInfo(Struct, frozen=True):
     """What the module image is and reports; pamt_entry_sizes is bytes for (4K, 2M, 1G)."""
 
     version: ModuleVersion
@@ -90,8 +90,7 @@ class ModuleInfo:
         )
 
 
-@record
-class ModulePlatform:
+class ModulePlatform(Struct, frozen=True):
     """What the module finds on the platform, as MCHECK hands it over.
 
     lps, packages: how many logical processors and packages MCHECK counted. cmrs: (base, size)

@@ -7,7 +7,8 @@ import struct
 from functools import cache
 from itertools import pairwise
 
-from tdxctl.records import record
+from msgspec import Struct
+
 from tdxctl.seam.metadata import FIELDS
 from tdxctl.seam.port import Registers
 from tdxctl.seam.state import MAX_CMRS, ModuleState
@@ -21,8 +22,7 @@ _MUST_BE_ZERO = 0xFF << 24 | 0x7 << 47 | 1 << 55 | 1 << 62 | 0xF << 34 | 0x1FF <
 _CONTEXT_BITS = 0x7 << 52
 
 
-@record
-class Field:
+class Field(Struct, frozen=True):
     """A field or an array of them: canonical id of the first element, values of all."""
 
     id: int

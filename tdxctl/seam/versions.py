@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from tdxctl.records import record
+from msgspec import Struct
 
 
 class Behaviour(StrEnum):
@@ -22,8 +22,7 @@ class Behaviour(StrEnum):
     V1_5_25 = "1.5.25"
 
 
-@record
-class Sample:
+class Sample(Struct, frozen=True):
     """What a module version reports unless a description says otherwise."""
 
     build_date: int
@@ -57,8 +56,7 @@ FEATURES0 = {
 }
 
 
-@record
-class ModuleVersion:
+class ModuleVersion(Struct, frozen=True):
     """major.minor.update, and whose behaviour that is."""
 
     major: int

@@ -7,10 +7,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tdxctl import store
 from tdxctl.cli import COMMANDS

@@ -7,9 +7,9 @@ Expectations are section 6 of the specification, in its words; nothing here was 
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tdxctl.errors import NotModelledError
 from tdxctl.seam import ModulePlatform, Registers, TdxModule

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tdxctl.errors import NotModelledError
 from tdxctl.seam import ModulePlatform, Registers, TdxModule

@@ -10,11 +10,11 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tdxctl import __version__, database, lab, store
 from tdxctl.errors import StateError, UsageError
