@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from tdxctl.events import Journal
 from tdxctl.hardware.cpus import CpuSet
@@ -14,15 +14,8 @@ from tdxctl.hardware.firmware import FirmwareRegisters
 from tdxctl.hardware.memory import SparseMemory
 from tdxctl.host import mm as linux_mm
 from tdxctl.host.kernel import Hardware
-from tdxctl.platform.description import (
-    AllocationFault,
-    BootFault,
-    Checks,
-    Module,
-    MsrReadFault,
-    Platform,
-    SeamcallFault,
-)
+from tdxctl.platform.description import Checks, Module, Platform
+from tdxctl.platform.faults import AllocationFault, BootFault, MsrReadFault, SeamcallFault
 from tdxctl.seam.conditions import Conditions
 from tdxctl.seam.cpu_models import has_seam
 from tdxctl.seam.environment import Environment
@@ -48,7 +41,7 @@ def module_info(module: Module) -> ModuleInfo:
         vendor_id=module.vendor_id,
         max_tdmrs=module.max_tdmrs,
         max_reserved_per_tdmr=module.max_reserved_per_tdmr,
-        pamt_entry_sizes=module.pamt_entry_size,
+        pamt_entry_sizes=astuple(module.pamt_entry_size),
         pamt_page_bitmap_entry_bits=module.pamt_page_bitmap_entry_bits,
         sysinfo_cmr_entries=module.sysinfo_cmr_entries,
         strict=module.checks is Checks.STRICT,
@@ -89,8 +82,8 @@ def build_module(
             keyid_bits=firmware.keyid_bits,
             mktme_keyids=firmware.mktme_keyids,
             tdx_keyids=firmware.tdx_keyids,
-            cmrs=platform.memory.cmrs,
-            seamrr=(firmware.seamrr_base, firmware.seamrr_size),
+            cmrs=[astuple(cmr) for cmr in platform.memory.cmrs],
+            seamrr=astuple(firmware.seamrr_range),
             x2apic_ids=cpus.apic_ids,
             package_ids=cpus.package_ids,
         ),
@@ -108,7 +101,7 @@ def seamcall_exceptions(platform: Platform) -> Callable[[int], Status | None]:
     SEAMRR is not enabled. A CPU that is not known here is taken to have it.
     """
     cpus = platform.cpus
-    if has_seam(cpus.family, cpus.model) is False or not cpus.features.vmx:
+    if has_seam(cpus.model.family, cpus.model.model) is False or not cpus.features.vmx:
         return lambda _: Status.UD
     registers = FirmwareRegisters(platform.firmware)
     return lambda cpu: None if registers.seamrr_is_enabled(cpu) else Status.GP
@@ -123,7 +116,7 @@ def build_hardware(
     mm: linux_mm.Mm,
 ) -> Hardware:
     """What a kernel is booted on, and how it was built and started."""
-    faulting = frozenset(f.msr for f in platform.faults if isinstance(f, MsrReadFault))
+    faulting = frozenset(f.msr for f in platform.faults if isinstance(f, MsrReadFault) and f.fault)
     return Hardware(
         cpus=cpus,
         msrs=FirmwareRegisters(platform.firmware, faulting=faulting),
@@ -153,8 +146,8 @@ def build_mm(platform: Platform, journal: Journal) -> linux_mm.Mm:
         _int64s(r.start for r in ranges),
         _int64s(r.end for r in ranges),
         _int64s(r.node for r in ranges),
-        reserved=platform.memory.reserved,
-        kernel_avoid=(firmware.seamrr_base, firmware.seamrr_size),
+        reserved=tuple((r.start, r.end) for r in platform.memory.reserved),
+        kernel_avoid=astuple(firmware.seamrr_range),
         faults=tuple(
             allocation_fault(f) for f in platform.faults if isinstance(f, AllocationFault)
         ),

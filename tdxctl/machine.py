@@ -39,18 +39,19 @@ from tdxctl.hardware.firmware import MsrFault
 from tdxctl.hardware.memory import SparseMemory
 from tdxctl.host.kernel import Kernel
 from tdxctl.host.kernels import DEFAULT_KERNEL, find_kernel, kernel_class
-from tdxctl.platform.description import (
+from tdxctl.platform.description import Platform
+from tdxctl.platform.faults import (
     AllocationFault,
     BusyCpu,
     GlobalLock,
     HaltedModule,
     ModuleFault,
     PconfigFault,
-    Platform,
     RdrandFault,
     RuntimeFault,
     SeamcallFault,
     TdmrLock,
+    cpus_of,
 )
 from tdxctl.seam import conditions as seam
 from tdxctl.seam.faults import FaultScript
@@ -238,8 +239,8 @@ class Machine:
 
         Raises UsageError for a CPU that the machine does not have.
         """
-        if isinstance(fault, SeamcallFault | BusyCpu) and fault.cpu is not None:
-            self._require_cpu(fault.cpu)
+        for cpu in cpus_of(fault):
+            self._require_cpu(cpu)
         return self._locked("fault_set", lambda: self._set_fault(fault))
 
     def clear_faults(self) -> OpResult:
@@ -445,15 +446,15 @@ class Machine:
         conditions = self._conditions
         match fault:
             case PconfigFault():
-                conditions.pconfig_faults.append((fault.code, fault.call, fault.times))
+                conditions.pconfig_faults.append((fault.pconfig, fault.call, fault.times))
             case RdrandFault():
                 conditions.rdrand_faults.append((fault.call, fault.times))
             case GlobalLock():
-                conditions.global_lock = seam.GlobalLock(fault.mode)
+                conditions.global_lock = seam.GlobalLock(fault.global_lock)
             case TdmrLock():
-                conditions.locked_tdmrs.add(fault.tdmr)
+                conditions.locked_tdmrs.add(fault.tdmr_lock)
             case BusyCpu():
-                conditions.busy_lps.add(fault.cpu)
+                conditions.busy_lps.add(fault.busy_cpu)
             case HaltedModule():
                 if self._seamcall.module is not None:
                     self._seamcall.module.halt()

@@ -6,7 +6,8 @@ from __future__ import annotations
 from tdxctl.errors import StateError
 from tdxctl.events import OpResult
 from tdxctl.machine import Machine
-from tdxctl.platform.description import RuntimeFault, fault_from_dict, fault_to_dict
+from tdxctl.platform.canonical import built_one_of, plain
+from tdxctl.platform.faults import RuntimeFault
 from tdxctl.seam.port import Registers
 
 TYPE_CHECKING = False
@@ -38,7 +39,7 @@ def perform(machine: Machine, operation: Operation) -> OpResult:
         case {"op": "memory_online", "start": int(start), "end": int(end)}:
             return machine.memory_online(start, end)
         case {"op": "fault_set", "fault": dict(fault)}:
-            return machine.set_fault(_fault(fault))
+            return machine.set_fault(built_one_of(RuntimeFault, fault, canonical=True))
         case {"op": "module_update", "force": bool(force), **more}:
             image = _image(more["image"]) if "image" in more else None
             version = str(more["version"]) if "version" in more else None
@@ -77,12 +78,6 @@ def _image(image: object) -> UpdateImage:
             raise StateError("an update image that this tdxctl does not know")
 
 
-def _fault(fault: dict[str, object]) -> RuntimeFault:
-    restored = fault_from_dict(fault)
-    assert isinstance(restored, RuntimeFault)
-    return restored
-
-
 def set_fault(fault: RuntimeFault) -> Operation:
     """The operation that scripts fault."""
-    return {"op": "fault_set", "fault": fault_to_dict(fault)}
+    return {"op": "fault_set", "fault": plain(fault)}

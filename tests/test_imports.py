@@ -184,6 +184,14 @@ SEAM_TABLES = {
     "seam.cpuid_config",
     "seam.metadata",
 }
+# What a platform is, and what that is declared with: nothing that reads a text.
+DESCRIPTION = {
+    "platform.description",
+    "platform.faults",
+    "platform.canonical",
+    "platform.limits",
+}
+DECLARATION = {"platform.cmrs", "platform.fields", "platform.keys", "platform.source"} | DESCRIPTION
 ROOMS: dict[str, set[str]] = {
     "units": set(),
     "errnos": set(),
@@ -191,8 +199,15 @@ ROOMS: dict[str, set[str]] = {
     "errors": {"units"},
     "events": {"units"},
     "messages": {"messages", "errors", "units"},
-    "platform.description": LEAVES,
-    "platform.calls": {"platform.description", "seam.status"},
+    "platform.limits": set(),
+    "platform.cmrs": {"units"},
+    "platform.source": {"errors", "units"},
+    "platform.description": DECLARATION | LEAVES | SEAM_TABLES,
+    "platform.faults": DECLARATION | LEAVES | SEAM_TABLES,
+    "platform.canonical": DECLARATION | LEAVES | SEAM_TABLES,
+    "platform.keys": DECLARATION | LEAVES | SEAM_TABLES,
+    "platform.fields": DECLARATION | LEAVES | SEAM_TABLES,
+    "platform.calls": {*DESCRIPTION, "seam.status"},
     "platform": {"platform"} | LEAVES | SEAM_TABLES,
     "seam.leaves": {"units"},
     "seam.cpu_models": set(),
@@ -205,21 +220,20 @@ ROOMS: dict[str, set[str]] = {
     "seam": {"seam", "hardware.memory", "errors", "units"},
     "layout": {"layout", "units"},
     "hardware.memory": {"units"},
-    "hardware": {"hardware", "platform.description", "errors", "units"},
+    "hardware": {"hardware", *DESCRIPTION, "errors", "units"},
     "host": {"host", "seam.port", "seam.tdmr_info", "layout", "messages", "events"}
     | LEAVES
     | SEAM_TABLES,
-    "assembly": {"platform.description", "hardware", "seam", "host", "events"},
-    "machine": {"assembly", "platform.description", "hardware", "seam", "host", "events"} | LEAVES,
+    "assembly": {*DESCRIPTION, "hardware", "seam", "host", "events"},
+    "machine": {"assembly", *DESCRIPTION, "hardware", "seam", "host", "events"} | LEAVES,
     "explain": {"explain", "messages", "events"} | LEAVES | SEAM_TABLES,
-    "platform.changes": {"platform.cmrs", "platform.description"} | LEAVES,
-    "capture": {"capture", "messages", "platform.description", "seam.cpu_models", "seam.versions"}
-    | LEAVES,
-    "diagnose": {"diagnose", "capture", "explain", "machine", "messages", "platform.description"}
+    "platform.changes": {"platform.cmrs", *DESCRIPTION} | LEAVES,
+    "capture": {"capture", "messages", *DESCRIPTION, "seam.cpu_models", "seam.versions"} | LEAVES,
+    "diagnose": {"diagnose", "capture", "explain", "machine", "messages", *DESCRIPTION}
     | {"events"}
     | LEAVES
     | SEAM_TABLES,
-    "plan": {"machine", "assembly", "host.kernels", "platform.description", "events"} | LEAVES,
+    "plan": {"machine", "assembly", "host.kernels", *DESCRIPTION, "events"} | LEAVES,
     "scenario": {"scenario", "machine", "operations", "platform", "host.kernels", "host.steps"}
     | {"events", "progress"}
     | LEAVES
@@ -227,13 +241,12 @@ ROOMS: dict[str, set[str]] = {
     "state": {"progress", "errors", "units"},
     "database": {"state", "errors", "units"},
     "store": {"database", "state", "errors", "units"},
-    "operations": {"machine", "platform.description", "seam.port", "host.seamldr"}
-    | {"events", "errors"},
-    "lab": {"store", "machine", "operations", "platform.description", "host.kernels", "events"}
+    "operations": {"machine", *DESCRIPTION, "seam.port", "host.seamldr"} | {"events", "errors"},
+    "lab": {"store", "machine", "operations", *DESCRIPTION, "host.kernels", "events"}
     | {"report", "progress", "errors", "units"},
     "script": {"operations", "platform.calls", "events", "units"},
     "report": {"report", "events", "script", "plan", "explain", "host.kernels", "diagnose.outcome"}
-    | {"platform.description", "platform.calls", "scenario.description"}
+    | {*DESCRIPTION, "platform.calls", "scenario.description"}
     | LEAVES
     | SEAM_TABLES,
 }

@@ -15,7 +15,7 @@ from enum import IntEnum
 from tdxctl.capture.acpi import AcpiTable
 from tdxctl.capture.findings import Findings, LocalApic
 from tdxctl.errors import FirmwareDataError
-from tdxctl.platform.description import MAX_CPUS
+from tdxctl.platform.limits import MAX_CPUS
 
 _FIRST_ENTRY = 44  # the header, the local APICs' address, flags
 _ENABLED, _ONLINE_CAPABLE = 1, 2

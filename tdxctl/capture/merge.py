@@ -14,14 +14,8 @@ from tdxctl.capture.findings import Block, Findings, LocalApic, ModuleShown
 from tdxctl.capture.memblock import with_nodes
 from tdxctl.capture.merged import Merged
 from tdxctl.errors import FirmwareDataError
-from tdxctl.platform.description import (
-    MAX_CMRS,
-    MAX_CPUS,
-    MAX_NODE,
-    MAX_PACKAGE,
-    MAX_RANGES,
-    Seamrr,
-)
+from tdxctl.platform.description import Seamrr
+from tdxctl.platform.limits import MAX_CMRS, MAX_CPUS, MAX_NODE, MAX_PACKAGE, MAX_RANGES
 from tdxctl.seam.cpu_models import has_seam
 from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_4G, SZ_32M, counted
 

@@ -16,7 +16,7 @@ from tdxctl.capture.acpi import AcpiTable
 from tdxctl.capture.findings import Block, Findings
 from tdxctl.capture.madt import NO_X2APIC, require_length, structures
 from tdxctl.errors import FirmwareDataError
-from tdxctl.platform.description import MAX_RANGES
+from tdxctl.platform.limits import MAX_RANGES
 from tdxctl.units import MAX_PHYSICAL_ADDRESS
 
 _FIRST_ENTRY = 48  # the header, 12 reserved bytes

@@ -12,7 +12,7 @@ from tdxctl.capture.iomem import read_iomem
 from tdxctl.capture.memblock import as_memblock
 from tdxctl.capture.tables import table_findings
 from tdxctl.errors import FirmwareDataError, TdxctlError, UsageError
-from tdxctl.platform.description import MAX_CPUS
+from tdxctl.platform.limits import MAX_CPUS
 from tdxctl.units import MAX_PHYSICAL_ADDRESS, counted, parse_cpulist, printable
 
 _MAX_ENTRIES = 65536

@@ -8,7 +8,7 @@ import re
 import sys
 
 from tdxctl.errors import UsageError
-from tdxctl.platform.description import MAX_CPUS
+from tdxctl.platform.limits import MAX_CPUS
 from tdxctl.units import (
     MAX_PHYSICAL_ADDRESS,
     NAME_PATTERN,

@@ -11,7 +11,7 @@ from tdxctl.errors import UsageError
 from tdxctl.host.kernels import KERNELS, KernelId, find_kernel
 from tdxctl.plan import PlatformPlan, plan
 from tdxctl.platform.changes import with_hole, with_memory_added
-from tdxctl.platform.description import MAX_NODE
+from tdxctl.platform.limits import MAX_NODE
 from tdxctl.progress import say, shown
 from tdxctl.units import parse_size, printable
 

@@ -8,7 +8,17 @@ import click
 from tdxctl.commands.choice import OneOf
 from tdxctl.commands.output import print_json
 
-_NAMES = ("platform", "scenario", "init", "status", "plan", "test", "diagnosis", "error")
+_NAMES = (
+    "platform",
+    "resolved",
+    "scenario",
+    "init",
+    "status",
+    "plan",
+    "test",
+    "diagnosis",
+    "error",
+)
 
 
 @click.command("schema")
@@ -20,14 +30,15 @@ def command(name: str) -> int:
       tdxctl schema platform
       tdxctl schema scenario > scenario-1.schema.json
 
-    platform and scenario are what one writes, the others what --format json prints; error is
-    printed at any exit above 1.
+    platform and scenario are what one writes; resolved is a platform with every key and nothing
+    left to tdxctl, as Platform.to_dict() has it; the others are what --format json prints, error
+    at any exit above 1.
     """
     match name:
-        case "platform":
+        case "platform" | "resolved":
             from tdxctl.platform.schema import platform_schema
 
-            print_json(platform_schema())
+            print_json(platform_schema(resolved=name == "resolved"))
         case "scenario":
             from tdxctl.scenario.load import json_schema
 

@@ -13,19 +13,8 @@ from tdxctl.errors import TdxctlError
 from tdxctl.explain.failures import explain_failure
 from tdxctl.messages import bring_up
 from tdxctl.platform.description import (
-    Checks,
-    CpuFeatures,
-    Cpus,
-    Firmware,
-    KernelConfig,
-    MadtEntry,
-    Memory,
-    MemoryRange,
-    Module,
     Platform,
-    Seamrr,
 )
-from tdxctl.units import SZ_32M, round_up
 
 _FROM_BLOCKS = "the kernel's memory ranges"
 _FROM_E820 = "the e820 map, cut as the kernel does"
@@ -136,38 +125,22 @@ def _kernel(evidence: Evidence) -> str:
 
 def _platform(captured: Captured, kernel: str) -> Platform:
     # A machine with that memory and nothing in the way: what a PAMT costs depends on no more.
-    ranges = tuple(MemoryRange(b.start, b.end, b.node) for b in captured.ranges)
-    top = round_up(ranges[-1].end, SZ_32M)
+    ranges = [{"start": b.start, "end": b.end, "node": b.node} for b in captured.ranges]
+    cmrs = _cmrs(captured, kernel)
     dynamic_pamt = 1 << 36
     no_rbp_mod = 1 << 18
-    return Platform(
-        name="log",
-        description="",
-        cpus=Cpus(6, 0xCF, CpuFeatures(), (MadtEntry(0, 0, True),), (0,), 0),
-        memory=Memory(ranges, (), _cmrs(captured, kernel)),
-        firmware=Firmware(Seamrr.ENABLED, 31, 32, 6, top, SZ_32M),
-        module=Module(
-            loaded=True,
-            version="1.5.25",
-            build_date=0,
-            build_num=0,
-            vendor_id=0x8086,
-            features=dynamic_pamt | no_rbp_mod,
-            num_cpuid_config=0,
-            max_tdmrs=64,
-            max_reserved_per_tdmr=16,
-            pamt_entry_size=(16, 16, 16),
-            pamt_page_bitmap_entry_bits=1,
-            sysinfo_cmr_entries=32,
-            checks=Checks.LAX,
-        ),
-        kernel=KernelConfig(),
-        faults=(),
+    return Platform.from_canonical(
+        {
+            "name": "log",
+            "cpus": {"model": {"family": 6, "model": 0xCF}, "madt": [{"apic_id": 0}]},
+            "memory": {"ranges": ranges, "cmrs": cmrs},
+            "module": {"features": dynamic_pamt | no_rbp_mod, "checks": "lax"},
+        }
     )
 
 
-def _cmrs(captured: Captured, kernel: str) -> tuple[tuple[int, int], ...]:
+def _cmrs(captured: Captured, kernel: str) -> list[dict[str, int]]:
     # A kernel that walks the CMRs walks the log's; for the others one holds all memory.
     if kernel == "cmr-walk" and captured.cmrs is not None:
-        return tuple((start, end - start) for start, end in captured.cmrs)
-    return ((0, captured.ranges[-1].end),)
+        return [{"base": start, "size": end - start} for start, end in captured.cmrs]
+    return [{"base": 0, "size": captured.ranges[-1].end}]

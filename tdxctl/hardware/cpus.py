@@ -15,8 +15,8 @@ class CpuSet:
         self.package_ids = tuple(entry.package for entry in present)
         self.disabled = cpus.disabled_cpus
         self.features = cpus.features
-        self.family = cpus.family
-        self.model = cpus.model
+        self.family = cpus.model.family
+        self.model = cpus.model.model
         self._online = set(cpus.online)
 
     @property

@@ -29,7 +29,7 @@ class FirmwareRegisters:
         present = firmware.seamrr is not Seamrr.ABSENT
         enabled = firmware.seamrr is Seamrr.ENABLED
         locked_enabled = SEAMRR_PHYS_MASK_LOCKED | SEAMRR_PHYS_MASK_ENABLED
-        size_mask = ((1 << 52) - 1) & ~(firmware.seamrr_size - 1)
+        size_mask = ((1 << 52) - 1) & ~(firmware.seamrr_range.size - 1)
         self._values = {
             MSR_MTRRCAP: MTRRCAP_SEAMRR if present else 0,
             MSR_IA32_MKTME_KEYID_PARTITIONING: firmware.mktme_keyids | firmware.tdx_keyids << 32,

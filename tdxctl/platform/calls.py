@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tdxctl.platform.description import RuntimeFault
+from tdxctl.platform.faults import RuntimeFault
 from tdxctl.seam.status import Wanted
 
 

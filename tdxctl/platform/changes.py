@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from tdxctl.errors import UsageError
 from tdxctl.platform.cmrs import auto_seamrr
-from tdxctl.platform.description import MAX_CMRS, MemoryRange, Platform
+from tdxctl.platform.description import BaseSize, MemoryRange, Platform
+from tdxctl.platform.limits import MAX_CMRS
 from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_4G
 
 
@@ -19,19 +20,19 @@ def with_memory_added(platform: Platform, size: int, node: int) -> Platform:
     """
     memory, firmware = platform.memory, platform.firmware
     top = memory.ranges[-1].end if memory.ranges else 0
-    start = max([top, SZ_4G, *(base + length for base, length in memory.cmrs if length)])
+    start = max([top, SZ_4G, *(cmr.base + cmr.size for cmr in memory.cmrs if cmr.size)])
     end = start + size
-    cmrs = tuple(cmr for cmr in memory.cmrs if cmr[1])
+    cmrs = tuple(cmr for cmr in memory.cmrs if cmr.size)
     if len(cmrs) == MAX_CMRS:
         raise UsageError("there is no CMR left for more memory: the platform has all 32")
-    stood_on_top = (firmware.seamrr_base, firmware.seamrr_size) == auto_seamrr(top)
+    stood_on_top = firmware.seamrr_range == BaseSize(*auto_seamrr(top))
     base, length = auto_seamrr(end)
     if max(end, base + length) > MAX_PHYSICAL_ADDRESS:
         raise UsageError("so much memory would end beyond 2^52")
     if stood_on_top:
-        firmware = replace(firmware, seamrr_base=base, seamrr_size=length)
+        firmware = replace(firmware, seamrr_range=BaseSize(base, length))
     ranges = (*memory.ranges, MemoryRange(start, end, node))
-    cmrs = (*cmrs, (start, size))
+    cmrs = (*cmrs, BaseSize(start, size))
     return replace(platform, memory=replace(memory, ranges=ranges, cmrs=cmrs), firmware=firmware)
 
 

@@ -1,26 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frozen platform description, every default and `auto` resolved.
+"""The platform description, declared once: what may be written, and what it then is.
 
-Plain dataclasses of ints, strings and tuples; needs nothing that reads text. Addresses and
-sizes are bytes, ranges half-open. to_dict() is a description again: Platform.from_dict of
-it gives an equal Platform.
+A record is the description with every default and `auto` resolved: frozen, hashable, equal by
+value; `msgspec.structs.replace` makes a changed one. An annotation says what its key means, how
+what is written is read, and what it is where it is not given (`keys.Key`); the reader, the
+canonical form and both JSON Schemas are made of these. What spans more than one key (order,
+overlap, existence) is in `checks`. Addresses and sizes are bytes, ranges half-open.
 """
-
-from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from msgspec import Struct
 
+from tdxctl.platform.canonical import built, plain
+from tdxctl.platform.cmrs import auto_cmrs, auto_seamrr
+from tdxctl.platform.faults import Fault
+from tdxctl.platform.fields import (
+    ADDRESS,
+    APIC_IDS,
+    CPU,
+    CPU_MODELS,
+    END,
+    FEATURES,
+    FLAG,
+    MSR,
+    NAME,
+    ONLINE,
+    SIZE,
+    TEXT,
+    U8,
+    U16,
+    U32,
+    VERSION,
+    WORD32,
+    WORD64,
+    Checked,
+    auto,
+    constant,
+    count,
+    member_of,
+    one_of,
+    parse_cpu_model,
+    plain_number,
+)
+from tdxctl.platform.keys import Instead, Key, Values
+from tdxctl.platform.limits import (
+    MAX_CMRS,
+    MAX_CPUS,
+    MAX_KEYID_BITS,
+    MAX_NODE,
+    MAX_PACKAGE,
+    MAX_RANGES,
+    MIN_KEYID_BITS,
+)
+from tdxctl.seam.msrs import CPUID_REGISTERS
+from tdxctl.seam.versions import SAMPLES, ModuleVersion
+
 SCHEMA = "tdxctl.platform/1"
 
-#: What a description may have at most: CPUs, memory ranges, CMRs, and the largest numbers of a node
-#: and of a package.
-MAX_CPUS, MAX_RANGES, MAX_CMRS = 8192, 4096, 32
-MAX_NODE, MAX_PACKAGE = 1023, 31
+_ON_CPU = Key("The logical CPU that it is so on; without it every one.", CPU)
 
 
 class Seamrr(StrEnum):
@@ -42,211 +83,334 @@ class Checks(StrEnum):
     LAX = "lax"
 
 
-class CpuFeatures(Struct, frozen=True):
-    """CPU features the bring-up looks at."""
+class CpuModel(Struct, frozen=True):
+    """A CPU by family and model, as CPUID leaf 1 has them."""
 
-    mtrr: bool = True
-    vmx: bool = True
-    xsave: bool = True
-    movdir64b: bool = True
-    self_snoop: bool = True
-    no_seamret_invd_vmcs: bool = True
+    family: Annotated[int, Key("The CPUID family: 6 for Intel's servers.", plain_number(0, 0xFF))]
+    model: Annotated[int, Key("The CPUID model, its extension included.", plain_number(0, 0xFF))]
+
+
+class CpuFeatures(Struct, frozen=True):
+    """CPU features that the bring-up looks at."""
+
+    mtrr: Annotated[bool, Key("CPUID has MTRR: without it the kernel looks no further.", FLAG)] = (
+        True
+    )
+    vmx: Annotated[bool, Key("VMX is there and on, which a SEAMCALL needs.", FLAG)] = True
+    xsave: Annotated[bool, Key("XSAVE is there.", FLAG)] = True
+    movdir64b: Annotated[
+        bool, Key("MOVDIR64B is there, by which kernels reset the PAMT's pages.", FLAG)
+    ] = True
+    self_snoop: Annotated[bool, Key("The CPU snoops its own caches (SELFSNOOP).", FLAG)] = True
+    no_seamret_invd_vmcs: Annotated[
+        bool,
+        Key("SEAMRET leaves the current VMCS alone; else there is no runtime update.", FLAG),
+    ] = True
 
 
 class MadtEntry(Struct, frozen=True):
-    """A local APIC structure of the MADT."""
+    """A local APIC structure of the MADT, or a range of alike ones."""
 
-    apic_id: int
-    package: int
-    enabled: bool
+    apic_id: Annotated[
+        int,
+        Key("The x2APIC id, or a list such as 0-63: one entry for each.", APIC_IDS, spread=True),
+    ]
+    package: Annotated[int, Key("The package (socket) it is in.", count(0, MAX_PACKAGE))] = 0
+    enabled: Annotated[
+        bool, Key("Whether firmware enabled it: one that is not has no logical CPU.", FLAG)
+    ] = True
 
 
-class CpuidValue(Struct, frozen=True):
-    """What CPUID reports in a register; a cpu of None is every logical CPU."""
+class CpuidValue(Struct, frozen=True, kw_only=True):
+    """What CPUID reports in a register where it differs from the baseline CPU's."""
 
-    leaf: int
-    subleaf: int
-    register: str
-    value: int
-    cpu: int | None = None
+    leaf: Annotated[int, Key("The CPUID leaf, one that the module looks at.", U32)]
+    subleaf: Annotated[int, Key("The sub-leaf, 0 where the leaf has none.", U32)] = 0
+    register: Annotated[str, Key("Which register.", one_of(*CPUID_REGISTERS))]
+    value: Annotated[int, Key("What is in it.", WORD32)]
+    cpu: Annotated[int | None, _ON_CPU] = None
 
 
 class SeamopsValue(Struct, frozen=True):
-    """The SEAMOPS capabilities; a cpu of None is every logical CPU."""
+    """The SEAMOPS capabilities where they differ from the baseline CPU's."""
 
-    value: int
-    cpu: int | None = None
-
-
-class MsrValue(Struct, frozen=True):
-    """What an MSR holds; a cpu of None is every logical CPU."""
-
-    msr: int
-    value: int
-    cpu: int | None = None
+    value: Annotated[int, Key("The leaves of SEAMOPS that there are, one bit each.", WORD64)]
+    cpu: Annotated[int | None, _ON_CPU] = None
 
 
-class Cpus(Struct, frozen=True):
-    """madt in table order; online holds logical CPUs, ascending.
+def _enabled(cpus: Values, _: Values) -> int:
+    return sum(entry.enabled for entry in cpus["madt"])
 
-    cpuid, seamops: values that differ from those of the baseline CPU, which passes every check.
-    """
 
-    family: int
-    model: int
-    features: CpuFeatures
-    madt: tuple[MadtEntry, ...]
-    online: tuple[int, ...]
-    disabled_cpus: int
-    cpuid: tuple[CpuidValue, ...] = ()
-    seamops: tuple[SeamopsValue, ...] = ()
+def _model_of(name: object) -> CpuModel:
+    return CpuModel(6, parse_cpu_model(name))
+
+
+class Cpus(Struct, frozen=True, kw_only=True):
+    """The machine's CPUs. Logical CPUs are numbered by their place among the enabled entries."""
+
+    model: Annotated[
+        CpuModel,
+        Key(
+            "The CPU, by name or by family and model; decides the partial-write erratum.",
+            short=Checked(_model_of, {"enum": list(CPU_MODELS)}),
+        ),
+    ] = CpuModel(6, CPU_MODELS["granite-rapids"])
+    features: Annotated[CpuFeatures, Key("CPU features that the bring-up looks at.")] = (
+        CpuFeatures()
+    )
+    madt: Annotated[
+        tuple[MadtEntry, ...],
+        Key("The MADT's local APIC structures, in table order.", least=1, most=MAX_CPUS),
+    ]
+    online: Annotated[
+        tuple[int, ...],
+        Key(
+            "The logical CPUs that are online, as a kernel cpulist: all, or 0-63,65.",
+            ONLINE,
+            auto=lambda cpus, top: tuple(range(_enabled(cpus, top))),
+        ),
+    ]
+    disabled_cpus: Annotated[
+        int,
+        Key(
+            "How many CPUs the kernel counts as not enabled (disabled_cpus); auto counts entries.",
+            auto(count(0, MAX_CPUS)),
+            auto=lambda cpus, top: len(cpus["madt"]) - _enabled(cpus, top),
+        ),
+    ]
+    cpuid: Annotated[
+        tuple[CpuidValue, ...],
+        Key("CPUID registers that differ from those of a CPU that passes.", most=MAX_RANGES),
+    ] = ()
+    seamops: Annotated[
+        tuple[SeamopsValue, ...],
+        Key("SEAMOPS capabilities that differ from those of a CPU that passes.", most=MAX_RANGES),
+    ] = ()
 
 
 class MemoryRange(Struct, frozen=True):
-    """A memblock.memory region [start, end) in bytes, as described: not yet cut to pages."""
+    """A memblock.memory region, as described: not yet cut to pages."""
 
-    start: int
-    end: int
-    node: int
-
-
-class Memory(Struct, frozen=True):
-    """reserved: [start, end) pairs. cmrs: (base, size) pairs, order and empty entries kept."""
-
-    ranges: tuple[MemoryRange, ...]
-    reserved: tuple[tuple[int, int], ...]
-    cmrs: tuple[tuple[int, int], ...]
-
-
-class Firmware(Struct, frozen=True):
-    """The TDX-relevant part of what firmware set up.
-
-    msrs: values that differ from those of the baseline, which passes every check.
-    tdx_without_integrity: TME encrypts TDs without integrity (TDX_WITHOUT_INTEGRITY).
-    """
-
-    seamrr: Seamrr
-    mktme_keyids: int
-    tdx_keyids: int
-    keyid_bits: int
-    seamrr_base: int
-    seamrr_size: int
-    msrs: tuple[MsrValue, ...] = ()
-    tdx_without_integrity: bool = False
+    start: Annotated[int, Key("Its first byte.", ADDRESS)]
+    end: Annotated[
+        int,
+        Key(
+            "The first byte behind it.",
+            END,
+            instead=Instead(
+                "size", "Its bytes, in place of end.", SIZE, lambda r, size: r["start"] + size
+            ),
+        ),
+    ]
+    node: Annotated[int, Key("The NUMA node it belongs to.", count(0, MAX_NODE))] = 0
 
 
-class Module(Struct, frozen=True):
-    """The TDX module image; pamt_entry_size is bytes for (4K, 2M, 1G) pages."""
+class ReservedRange(Struct, frozen=True):
+    """Memory that is in use already, where no PAMT can be placed."""
 
-    loaded: bool
-    version: str
-    build_date: int
-    build_num: int
-    vendor_id: int
-    features: int
-    num_cpuid_config: int
-    max_tdmrs: int
-    max_reserved_per_tdmr: int
-    pamt_entry_size: tuple[int, int, int]
-    pamt_page_bitmap_entry_bits: int
-    sysinfo_cmr_entries: int
-    checks: Checks
+    start: Annotated[int, Key("Its first byte.", ADDRESS)]
+    end: Annotated[int, Key("The first byte behind it.", END)]
+
+
+class BaseSize(Struct, frozen=True):
+    """A range as firmware tells it, by base and size."""
+
+    base: Annotated[int, Key("Its first byte.", ADDRESS)]
+    size: Annotated[int, Key("Its bytes.", SIZE)]
+
+
+def _cmrs(memory: Values, _: Values) -> tuple[BaseSize, ...]:
+    ranges = [(r.start, r.end) for r in memory["ranges"]]
+    return tuple(BaseSize(base, size) for base, size in auto_cmrs(ranges))
+
+
+class Memory(Struct, frozen=True, kw_only=True):
+    """The machine's memory."""
+
+    ranges: Annotated[
+        tuple[MemoryRange, ...],
+        Key(
+            "memblock.memory: what the kernel's page allocator owns, ascending and disjoint.",
+            most=MAX_RANGES,
+        ),
+    ]
+    reserved: Annotated[
+        tuple[ReservedRange, ...],
+        Key("Memory in use, in any order, where no PAMT can be placed.", most=MAX_RANGES),
+    ] = ()
+    cmrs: Annotated[
+        tuple[BaseSize, ...],
+        Key(
+            "The Convertible Memory Ranges, order and empty entries kept; auto makes those of "
+            "real firmware: one below 4 GiB from 1 MiB on, and one for each run of memory above.",
+            auto=_cmrs,
+            most=MAX_CMRS,
+        ),
+    ]
+
+
+class MsrValue(Struct, frozen=True):
+    """What an MSR holds where it differs from the baseline, which passes every check."""
+
+    msr: Annotated[int, Key("The MSR, by its name or number: one that the module looks at.", MSR)]
+    value: Annotated[int, Key("What it holds.", WORD64)]
+    cpu: Annotated[int | None, _ON_CPU] = None
+
+
+def _keyid_bits(firmware: Values, _: Values) -> int:
+    # "smallest n in 6..15 with 2^n > the KeyIDs"; 15 where there are more.
+    needed = (firmware["mktme_keyids"] + firmware["tdx_keyids"]).bit_length()
+    return int(min(max(needed, MIN_KEYID_BITS), MAX_KEYID_BITS))
+
+
+def _seamrr_range(_: Values, top: Values) -> BaseSize:
+    ranges = top["memory"].ranges
+    return BaseSize(*auto_seamrr(ranges[-1].end if ranges else 0))
+
+
+class Firmware(Struct, frozen=True, kw_only=True):
+    """What firmware set up for TDX."""
+
+    seamrr: Annotated[
+        Seamrr,
+        Key(
+            "How the SEAM range registers were left; absent: MTRRCAP has no bit for them.",
+            member_of(Seamrr),
+        ),
+    ] = Seamrr.ENABLED
+    mktme_keyids: Annotated[
+        int, Key("How many KeyIDs are for MKTME (MSR 0x87, low half).", U32)
+    ] = 31
+    tdx_keyids: Annotated[
+        int, Key("How many KeyIDs are for TDX (MSR 0x87, high half), the global one first.", U32)
+    ] = 32
+    keyid_bits: Annotated[
+        int,
+        Key(
+            "Address bits that hold a KeyID; auto takes the fewest that have room for all.",
+            auto(count(MIN_KEYID_BITS, MAX_KEYID_BITS)),
+            auto=_keyid_bits,
+        ),
+    ]
+    seamrr_range: Annotated[
+        BaseSize,
+        Key("Where the SEAM range is; else 32 MiB behind the last memory.", auto=_seamrr_range),
+    ]
+    msrs: Annotated[
+        tuple[MsrValue, ...],
+        Key("MSRs that differ from those of firmware that passes every check.", most=MAX_RANGES),
+    ] = ()
+    tdx_without_integrity: Annotated[
+        bool, Key("TME encrypts TDs without integrity (TDX_WITHOUT_INTEGRITY).", FLAG)
+    ] = False
+
+
+class PamtEntrySize(Struct, frozen=True, rename={f"size_{n}": n for n in ("4k", "2m", "1g")}):
+    """Bytes of a PAMT entry, by the size of the page that it is for."""
+
+    size_4k: Annotated[int, Key("Bytes for a 4 KiB page.", U16)] = 16
+    size_2m: Annotated[int, Key("Bytes for a 2 MiB page.", U16)] = 16
+    size_1g: Annotated[int, Key("Bytes for a 1 GiB page.", U16)] = 16
+
+
+def _sampled(name: str) -> Any:
+    # As the sample of the module's version has it.
+    def value(module: Values, _: Values) -> object:
+        return getattr(SAMPLES[ModuleVersion.parse(module["version"]).behaviour], name)
+
+    return value
+
+
+class Module(Struct, frozen=True, kw_only=True):
+    """The TDX module's image and what it reports."""
+
+    loaded: Annotated[bool, Key("Whether firmware or P-SEAMLDR loaded it.", FLAG)] = True
+    version: Annotated[str, Key("Its version as quoted text: 1.0, 1.5.01, 1.5.25.", VERSION)] = (
+        "1.5.25"
+    )
+    build_date: Annotated[
+        int,
+        Key("BUILD_DATE as yyyymmdd; else the version's.", U32, auto=_sampled("build_date")),
+    ]
+    build_num: Annotated[
+        int, Key("BUILD_NUM; else the version's.", U16, auto=_sampled("build_num"))
+    ]
+    vendor_id: Annotated[int, Key("The vendor that TDSYSINFO names: Intel's is 0x8086.", U32)] = (
+        0x8086
+    )
+    features: Annotated[
+        int,
+        Key(
+            "TDX_FEATURES0 as a number or a list of its bits' names; else the version's.",
+            FEATURES,
+            auto=_sampled("features0"),
+        ),
+    ]
+    num_cpuid_config: Annotated[
+        int,
+        Key(
+            "How many CPUID_CONFIG entries it reports; else as many as the version.",
+            U16,
+            auto=_sampled("num_cpuid_config"),
+        ),
+    ]
+    max_tdmrs: Annotated[int, Key("How many TDMRs it takes.", count(1, 0xFFFF))] = 64
+    max_reserved_per_tdmr: Annotated[int, Key("How many reserved areas a TDMR can have.", U16)] = 16
+    pamt_entry_size: Annotated[PamtEntrySize, Key("Size of its PAMT entries.")] = PamtEntrySize()
+    pamt_page_bitmap_entry_bits: Annotated[
+        int, Key("Bits for each 4 KiB page in the bitmap of Dynamic PAMT.", U8)
+    ] = 1
+    sysinfo_cmr_entries: Annotated[
+        int, Key("How many entries of CMR_INFO TDH.SYS.INFO writes.", count(0, MAX_CMRS))
+    ] = MAX_CMRS
+    checks: Annotated[
+        Checks,
+        Key(
+            "strict, as Intel's; lax accepts any firmware and any TDMR, to reach host code that "
+            "a strict module never reaches.",
+            member_of(Checks),
+        ),
+    ] = Checks.STRICT
 
 
 class KernelConfig(Struct, frozen=True):
     """How the booted kernel was built and started."""
 
-    hibernation: bool = False
+    hibernation: Annotated[
+        bool, Key("Whether hibernation is possible, which recent kernels refuse TDX for.", FLAG)
+    ] = False
 
 
-class SeamcallFault(Struct, frozen=True):
-    """Calls call .. call+times-1 of leaf (on cpu, if one is named) return status."""
-
-    leaf: int
-    status: int
-    cpu: int | None = None
-    call: int = 1
-    times: int = 1
-
-
-class AllocationFault(Struct, frozen=True):
-    """Allocations call .. call+times-1 fail; what is `pamt` or `kernel`."""
-
-    allocation: str
-    call: int = 1
-    times: int = 1
-
-
-class BootFault(Struct, frozen=True):
-    """A boot-time registration (memory_notifier) fails with errno, a positive number."""
-
-    boot: str
-    errno: int
-
-
-class MsrReadFault(Struct, frozen=True):
-    """RDMSR of msr raises #GP."""
-
-    msr: int
-
-
-class PconfigFault(Struct, frozen=True):
-    """The module's PCONFIGs call .. call+times-1 complete with code."""
-
-    code: int
-    call: int = 1
-    times: int = 1
-
-
-class RdrandFault(Struct, frozen=True):
-    """RDRANDs call .. call+times-1 of the module and of P-SEAMLDR have no entropy."""
-
-    call: int = 1
-    times: int = 1
-
-
-class GlobalLock(Struct, frozen=True):
-    """Another CPU holds the module's global lock: mode is exclusive or shared."""
-
-    mode: str
-
-
-class TdmrLock(Struct, frozen=True):
-    """Another CPU holds the lock of the TDMR with that index."""
-
-    tdmr: int
-
-
-class BusyCpu(Struct, frozen=True):
-    """A CPU that is inside the module."""
-
-    cpu: int
-
-
-class HaltedModule(Struct, frozen=True):
-    """The module shut itself down on a fatal error."""
-
-
-ModuleFault = PconfigFault | RdrandFault | GlobalLock | TdmrLock | BusyCpu | HaltedModule
-#: What can be scripted on a running machine.
-RuntimeFault = SeamcallFault | AllocationFault | ModuleFault
-Fault = RuntimeFault | BootFault | MsrReadFault
-
-
-class Platform(Struct, frozen=True):
+class Platform(Struct, frozen=True, kw_only=True):
     """A described machine."""
 
-    name: str
-    description: str
-    cpus: Cpus
-    memory: Memory
-    firmware: Firmware
-    module: Module
-    kernel: KernelConfig
-    faults: tuple[Fault, ...]
+    schema: Annotated[
+        str,
+        Key(
+            "What this is a description in the form of.",
+            constant(SCHEMA, "is not a schema that this tdxctl reads", f"it reads {SCHEMA}"),
+        ),
+    ] = SCHEMA
+    name: Annotated[
+        str,
+        Key("The machine's name; else the file's stem.", NAME, auto=lambda _, top: top["stem"]),
+    ]
+    description: Annotated[str, Key("Free text.", TEXT)] = ""
+    cpus: Annotated[Cpus, Key("The machine's CPUs.")]
+    memory: Annotated[Memory, Key("The machine's memory.")]
+    firmware: Annotated[Firmware, Key("What firmware set up for TDX.", optional=True)]
+    module: Annotated[Module, Key("The TDX module's image and what it reports.", optional=True)]
+    kernel: Annotated[KernelConfig, Key("How the booted kernel was built and started.")] = (
+        KernelConfig()
+    )
+    faults: Annotated[
+        tuple[Fault, ...],
+        Key("Faults that are scripted from boot on.", most=MAX_RANGES),
+    ] = ()
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Platform:
+    def load(cls, path: str | os.PathLike[str]) -> "Platform":
         """The description in a YAML or JSON file.
 
         Raises DescriptionError with every problem found, UsageError where there is no such
@@ -257,199 +421,23 @@ class Platform(Struct, frozen=True):
         return load.load_file(os.fspath(path))
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, object]) -> Platform:
+    def from_dict(cls, data: Mapping[str, object]) -> "Platform":
         """The description in a dict of the same keys. Raises DescriptionError."""
         from tdxctl.platform import load
 
         return load.from_dict(data)
 
     @classmethod
-    def from_canonical(cls, data: dict[str, Any]) -> Platform:
+    def from_canonical(cls, data: dict[str, Any]) -> "Platform":
         """The Platform of a to_dict(), without any check: for what tdxctl itself wrote.
 
         What an earlier tdxctl did not know yet has its default.
         """
-        cpus, memory, module = data["cpus"], data["memory"], data["module"]
-        firmware = data["firmware"]
-        online = cpus["online"]
-        return cls(
-            name=data["name"],
-            description=data["description"],
-            cpus=Cpus(
-                family=cpus["model"]["family"],
-                model=cpus["model"]["model"],
-                features=CpuFeatures(**cpus["features"]),
-                madt=tuple(MadtEntry(**entry) for entry in cpus["madt"]),
-                online=tuple(int(cpu) for cpu in online.split(",")),
-                disabled_cpus=cpus["disabled_cpus"],
-                cpuid=tuple(
-                    CpuidValue(**{**entry, "value": int(entry["value"], 16)})
-                    for entry in cpus.get("cpuid", ())
-                ),
-                seamops=tuple(
-                    SeamopsValue(**{**entry, "value": int(entry["value"], 16)})
-                    for entry in cpus.get("seamops", ())
-                ),
-            ),
-            memory=Memory(
-                ranges=tuple(MemoryRange(**entry) for entry in memory["ranges"]),
-                reserved=tuple((entry["start"], entry["end"]) for entry in memory["reserved"]),
-                cmrs=tuple((entry["base"], entry["size"]) for entry in memory["cmrs"]),
-            ),
-            firmware=Firmware(
-                seamrr=Seamrr(firmware["seamrr"]),
-                mktme_keyids=firmware["mktme_keyids"],
-                tdx_keyids=firmware["tdx_keyids"],
-                keyid_bits=firmware["keyid_bits"],
-                seamrr_base=firmware["seamrr_range"]["base"],
-                seamrr_size=firmware["seamrr_range"]["size"],
-                msrs=tuple(
-                    MsrValue(**{**entry, "value": int(entry["value"], 16)})
-                    for entry in firmware.get("msrs", ())
-                ),
-                tdx_without_integrity=firmware.get("tdx_without_integrity", False),
-            ),
-            module=Module(
-                **{
-                    **module,
-                    "pamt_entry_size": tuple(
-                        module["pamt_entry_size"][level] for level in ("4k", "2m", "1g")
-                    ),
-                    "checks": Checks(module["checks"]),
-                }
-            ),
-            kernel=KernelConfig(**data["kernel"]),
-            faults=tuple(fault_from_dict(fault) for fault in data["faults"]),
-        )
+        return built(cls, data, canonical=True)
 
-    def to_dict(self) -> dict[str, object]:
-        """The canonical description: every key present, nothing `auto`, JSON types only."""
-        cpus, memory, firmware, module = self.cpus, self.memory, self.firmware, self.module
-        features = cpus.features
-        return {
-            "schema": SCHEMA,
-            "name": self.name,
-            "description": self.description,
-            "cpus": {
-                "model": {"family": cpus.family, "model": cpus.model},
-                "features": {
-                    "mtrr": features.mtrr,
-                    "vmx": features.vmx,
-                    "xsave": features.xsave,
-                    "movdir64b": features.movdir64b,
-                    "self_snoop": features.self_snoop,
-                    "no_seamret_invd_vmcs": features.no_seamret_invd_vmcs,
-                },
-                "madt": [
-                    {"apic_id": e.apic_id, "package": e.package, "enabled": e.enabled}
-                    for e in cpus.madt
-                ],
-                "online": ",".join(map(str, cpus.online)),
-                "disabled_cpus": cpus.disabled_cpus,
-                "cpuid": [
-                    {
-                        "leaf": entry.leaf,
-                        "subleaf": entry.subleaf,
-                        "register": entry.register,
-                        "value": hex(entry.value),
-                    }
-                    | _of_cpu(entry.cpu)
-                    for entry in cpus.cpuid
-                ],
-                "seamops": [
-                    {"value": hex(entry.value)} | _of_cpu(entry.cpu) for entry in cpus.seamops
-                ],
-            },
-            "memory": {
-                "ranges": [{"start": r.start, "end": r.end, "node": r.node} for r in memory.ranges],
-                "reserved": [{"start": start, "end": end} for start, end in memory.reserved],
-                "cmrs": [{"base": base, "size": size} for base, size in memory.cmrs],
-            },
-            "firmware": {
-                "seamrr": firmware.seamrr.value,
-                "mktme_keyids": firmware.mktme_keyids,
-                "tdx_keyids": firmware.tdx_keyids,
-                "keyid_bits": firmware.keyid_bits,
-                "seamrr_range": {"base": firmware.seamrr_base, "size": firmware.seamrr_size},
-                "msrs": [
-                    {"msr": entry.msr, "value": hex(entry.value)} | _of_cpu(entry.cpu)
-                    for entry in firmware.msrs
-                ],
-                "tdx_without_integrity": firmware.tdx_without_integrity,
-            },
-            "module": {
-                "loaded": module.loaded,
-                "version": module.version,
-                "build_date": module.build_date,
-                "build_num": module.build_num,
-                "vendor_id": module.vendor_id,
-                "features": module.features,
-                "num_cpuid_config": module.num_cpuid_config,
-                "max_tdmrs": module.max_tdmrs,
-                "max_reserved_per_tdmr": module.max_reserved_per_tdmr,
-                "pamt_entry_size": dict(
-                    zip(("4k", "2m", "1g"), module.pamt_entry_size, strict=True)
-                ),
-                "pamt_page_bitmap_entry_bits": module.pamt_page_bitmap_entry_bits,
-                "sysinfo_cmr_entries": module.sysinfo_cmr_entries,
-                "checks": module.checks.value,
-            },
-            "kernel": {"hibernation": self.kernel.hibernation},
-            "faults": [fault_to_dict(fault) for fault in self.faults],
-        }
+    def to_dict(self) -> dict[str, Any]:
+        """The canonical description: every key present, nothing `auto`, JSON types only.
 
-
-def _of_cpu(cpu: int | None) -> dict[str, object]:
-    return {} if cpu is None else {"cpu": cpu}
-
-
-def fault_to_dict(fault: Fault) -> dict[str, object]:
-    """A fault as the canonical description has it."""
-    match fault:
-        case SeamcallFault():
-            entry: dict[str, object] = {"leaf": fault.leaf, "status": hex(fault.status)}
-            entry |= _of_cpu(fault.cpu)
-            return entry | {"call": fault.call, "times": fault.times}
-        case AllocationFault():
-            return {"allocation": fault.allocation, "call": fault.call, "times": fault.times}
-        case BootFault():
-            return {"boot": fault.boot, "errno": fault.errno}
-        case MsrReadFault():
-            return {"msr": fault.msr, "fault": True}
-        case PconfigFault():
-            return {"pconfig": fault.code, "call": fault.call, "times": fault.times}
-        case RdrandFault():
-            return {"rdrand": "no_entropy", "call": fault.call, "times": fault.times}
-        case GlobalLock():
-            return {"global_lock": fault.mode}
-        case TdmrLock():
-            return {"tdmr_lock": fault.tdmr}
-        case BusyCpu():
-            return {"busy_cpu": fault.cpu}
-        case HaltedModule():
-            return {"module": "halted"}
-
-
-def fault_from_dict(data: dict[str, Any]) -> Fault:
-    """The fault of a fault_to_dict()."""
-    match data:
-        case {"leaf": _, "status": status}:
-            return SeamcallFault(**{**data, "status": int(status, 16)})
-        case {"allocation": _}:
-            return AllocationFault(**data)
-        case {"boot": _}:
-            return BootFault(**data)
-        case {"pconfig": code, "call": call, "times": times}:
-            return PconfigFault(code, call, times)
-        case {"rdrand": _, "call": call, "times": times}:
-            return RdrandFault(call, times)
-        case {"global_lock": mode}:
-            return GlobalLock(mode)
-        case {"tdmr_lock": tdmr}:
-            return TdmrLock(tdmr)
-        case {"busy_cpu": cpu}:
-            return BusyCpu(cpu)
-        case {"module": _}:
-            return HaltedModule()
-        case _:
-            return MsrReadFault(data["msr"])
+        It is a description again: Platform.from_dict() of it gives an equal Platform.
+        """
+        return plain(self)

@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from enum import StrEnum
 from typing import Any
 
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from msgspec import Struct
 
 from tdxctl.errnos import Errno
-from tdxctl.platform.description import MAX_CPUS
+from tdxctl.platform.limits import MAX_CPUS
 from tdxctl.platform.source import MAX_DIGITS, UNREADABLE
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.msrs import MSRS, parse_msr
@@ -32,7 +33,6 @@ from tdxctl.units import (
     parse_size,
 )
 
-MIN_KEYID_BITS, MAX_KEYID_BITS = 6, 15
 #: 0xFFFFFFFF is the x2APIC broadcast id.
 MAX_APIC_ID = U32_MASK - 1
 FEATURES_HINT = f"features: {', '.join(FEATURES0)}"
@@ -59,35 +59,60 @@ BRANCH_MARK = "\0"
 _HEX_TEXT = "0[xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*"
 _PLAIN_NUMBER_TEXT = f"^({_HEX_TEXT}|0|[1-9][0-9]*)$"
 _NUMBER_TEXT = f"^({_HEX_TEXT}|(0|[1-9][0-9]*)([KMGT]iB)?)$"
+_ANY_NUMBER_TEXT = "^-?(0[xX][0-9a-fA-F]+|[0-9]+)$"
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # hashable: it stands in type unions
-class Checked:
+class Form(Struct, frozen=True, eq=False):
+    """How a value stands in the canonical description, where that is not as itself."""
+
+    write: Callable[[Any], object]
+    read: Callable[[Any], object]
+    schema: dict[str, Any]
+
+
+class Checked(Struct, frozen=True, eq=False):  # hashable: it stands in type unions
     """Annotation of a field: parse gives its value or raises ValueError with what is wrong.
 
     The ValueError's second argument, where there is one, is the hint or what makes it.
+    schema is the JSON Schema of what is written, resolved that of the value, where they differ.
+    form: where the canonical description has neither. each: of a list its entries, of which
+    parse then makes the value.
     """
 
     parse: Callable[[Any], object]
     schema: dict[str, Any]
+    resolved: dict[str, Any] | None = None
+    form: Form | None = None
+    each: Checked | None = None
 
-    def _validate(self, value: object) -> object:
+    def in_form(self, form: Form) -> Checked:
+        """The same, written into canonical descriptions in that form."""
+        return Checked(self.parse, self.schema, self.resolved, form, self.each)
+
+    def check(self, value: object) -> object:
+        """The value of what is written, for pydantic."""
         if value is UNREADABLE:
-            # Reported where it was read.
-            raise PydanticCustomError("unreadable", "unreadable")
+            return value  # reported where it was read
         try:
             return self.parse(value)
         except ValueError as error:
             summary, *hint = error.args
-            raise PydanticCustomError(
-                "tdxctl", "{summary}", {"summary": summary, "hint": hint[0] if hint else None}
-            ) from None
+            raise complaint(summary, hint[0] if hint else None) from None
 
-    def __get_pydantic_core_schema__(self, source: object, handler: object) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._validate)
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(self.check)
 
     def __get_pydantic_json_schema__(self, schema: object, handler: object) -> dict[str, Any]:
         return dict(self.schema)  # pydantic adds a title and a default to what it gets
+
+
+def complaint(summary: str, hint: object = None) -> Exception:
+    """The error by which pydantic is told what is wrong with a value."""
+    from pydantic_core import PydanticCustomError
+
+    return PydanticCustomError("tdxctl", "{summary}", {"summary": summary, "hint": hint})
 
 
 def number(minimum: int, maximum: int, shown: Callable[[int], str] = str) -> Checked:
@@ -98,7 +123,8 @@ def number(minimum: int, maximum: int, shown: Callable[[int], str] = str) -> Che
         return _bounded(value, minimum, maximum, shown)
 
     plain = {"type": "integer", "minimum": minimum, "maximum": maximum}
-    return Checked(parse, {"anyOf": [plain, {"type": "string", "pattern": _NUMBER_TEXT}]})
+    text = {"type": "string", "pattern": _NUMBER_TEXT}
+    return Checked(parse, {"anyOf": [plain, text]}, plain)
 
 
 def plain_number(minimum: int, maximum: int) -> Checked:
@@ -113,7 +139,7 @@ def plain_number(minimum: int, maximum: int) -> Checked:
 
     plain = {"type": "integer", "minimum": minimum, "maximum": maximum}
     text = {"type": "string", "pattern": _PLAIN_NUMBER_TEXT}
-    return Checked(parse, {"anyOf": [plain, text]})
+    return Checked(parse, {"anyOf": [plain, text]}, plain)
 
 
 def count(minimum: int, maximum: int) -> Checked:
@@ -146,9 +172,12 @@ def named(parse: Callable[[int | str], object], what: str, names: tuple[str, ...
             if not isinstance(value, str) or len(error.args) > 1:
                 raise
             # Looked for where it is shown: of a thousand wrong names few are.
-            raise ValueError(*error.args, partial(did_you_mean, value, names)) from None
+            raise ValueError(*error.args, functools.partial(did_you_mean, value, names)) from None
 
-    return Checked(check, {"anyOf": [{"type": "integer"}, {"type": "string"}]})
+    number = {"type": "integer"}
+    text = {"type": "string", "pattern": _ANY_NUMBER_TEXT} if names else {"type": "string"}
+    known = [{"enum": list(names)}] if names else []
+    return Checked(check, {"anyOf": [*known, number, text]}, number)
 
 
 def one_of(*choices: str) -> Checked:
@@ -162,6 +191,13 @@ def one_of(*choices: str) -> Checked:
     return Checked(parse, {"enum": list(choices)})
 
 
+def member_of(words: type[StrEnum]) -> Checked:
+    """One of the words of an enumeration."""
+    word = one_of(*(member.value for member in words))
+    form = Form(lambda member: member.value, words, word.schema)
+    return Checked(lambda value: words(str(word.parse(value))), word.schema, form=form)
+
+
 def auto(inner: Checked) -> Checked:
     """`auto`, which becomes None, or the whole number that inner takes."""
 
@@ -172,7 +208,7 @@ def auto(inner: Checked) -> Checked:
             raise ValueError("must be auto or a whole number")
         return inner.parse(value)
 
-    return Checked(parse, {"anyOf": [{"const": "auto"}, inner.schema]})
+    return Checked(parse, {"anyOf": [{"const": "auto"}, inner.schema]}, inner.schema)
 
 
 def parse_text(value: object) -> str:
@@ -206,26 +242,23 @@ def parse_version(value: object) -> str:
     return text
 
 
-def parse_features(value: object) -> int:
-    """TDX_FEATURES0 from a number or a list of bit names. Raises ValueError.
-
-    Names that do not exist are left to `checks`, which has a place for each.
-    """
+def _features(value: object) -> int:
+    # TDX_FEATURES0 from a number, or from the bits that a list of names gave.
+    if isinstance(value, list):
+        return functools.reduce(operator.or_, value, 0)
     if isinstance(value, str):
         if not re.fullmatch(_PLAIN_NUMBER_TEXT, value, re.ASCII) or len(value) > MAX_DIGITS:
             raise ValueError("must be a number or a list of feature names", FEATURES_HINT)
         value = parse_size(value)
-    if isinstance(value, list):
-        known = {str(name).upper() for name in value if is_feature(name)}
-        return sum(1 << FEATURES0[name] for name in known)
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("must be a number or a list of feature names", FEATURES_HINT)
     return _bounded(value, 0, U64_MASK, hex)
 
 
-def is_feature(name: object) -> bool:
-    """Whether name is that of a TDX_FEATURES0 bit."""
-    return isinstance(name, str) and name.upper() in FEATURES0
+def _feature(name: object) -> int:
+    if not isinstance(name, str) or name.upper() not in FEATURES0:
+        raise ValueError("is not the name of a feature", FEATURES_HINT)
+    return 1 << FEATURES0[name.upper()]
 
 
 def _msr(value: object) -> int:
@@ -234,7 +267,7 @@ def _msr(value: object) -> int:
     try:
         return parse_msr(value)
     except ValueError as error:
-        raise ValueError(str(error), partial(_near_msrs, str(value))) from None
+        raise ValueError(str(error), functools.partial(_near_msrs, str(value))) from None
 
 
 def _near_msrs(asked: str) -> str:
@@ -268,18 +301,19 @@ def parse_cpulist_or_hex(text: str) -> Cpulist:
     return parse_runs(text, limit=MAX_CPUS)
 
 
-def parse_online(value: object) -> list[int] | None:
-    """Online CPUs: None for `all`. Raises ValueError."""
+def _online(value: object) -> tuple[int, ...] | None:
+    # Ascending, None for all.
     if value == "all":
         return None
     negative = isinstance(value, int) and value < 0
     if isinstance(value, bool) or not isinstance(value, int | str) or negative:
         raise ValueError("must be all or a list such as 0-63,65")
-    return [value] if isinstance(value, int) else parse_cpulist(value, limit=MAX_CPUS)
+    cpus = [value] if isinstance(value, int) else parse_cpulist(value, limit=MAX_CPUS)
+    return tuple(sorted(set(cpus)))
 
 
 def parse_cpu_model(value: object) -> int:
-    """A CPU model by its name. Raises ValueError."""
+    """A CPU model of family 6 by its name. Raises ValueError."""
     if not isinstance(value, str) or value not in CPU_MODELS:
         raise ValueError(
             "must be a CPU's name or {family, model}", f"names: {', '.join(CPU_MODELS)}"
@@ -299,26 +333,80 @@ def _pconfig(value: object) -> int:
         raise ValueError("is not a completion code of PCONFIG", f"codes: {names}") from None
 
 
+def _msr_0x87(value: object) -> int:
+    if value != 0x87 and (not isinstance(value, str) or value.lower() != "0x87"):
+        raise ValueError("must be 0x87, the only MSR whose fault is modelled")
+    return 0x87
+
+
+def constant(word: str, what: str, hint: str) -> Checked:
+    """That word and no other."""
+
+    def parse(value: object) -> str:
+        if value != word:
+            raise ValueError(what, hint)
+        return word
+
+    return Checked(parse, {"const": word})
+
+
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
     return value
 
 
+def _from_hex(text: str) -> int:
+    return int(text, 16)
+
+
+def _cpus_of(text: str) -> tuple[int, ...]:
+    return tuple(int(cpu) for cpu in text.split(","))
+
+
+# 64-bit words are text in JSON, whose readers may have no more than 53 bits.
+_HEX = Form(hex, _from_hex, {"type": "string", "pattern": "^0x[0-9a-f]+$"})
+_CPUS = Form(
+    lambda cpus: ",".join(map(str, cpus)),
+    _cpus_of,
+    {"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"},
+)
+
 ADDRESS = number(0, MAX_PHYSICAL_ADDRESS - 1, hex)
 END = number(0, MAX_PHYSICAL_ADDRESS, hex)
 SIZE = number(0, MAX_PHYSICAL_ADDRESS, format_size)
+U8 = count(0, 0xFF)
 U16 = count(0, 0xFFFF)
 U32 = plain_number(0, U32_MASK)
-U64 = plain_number(0, U64_MASK)
-MSR = Checked(_msr, {"enum": [*MSRS, *MSRS.values(), *map(hex, MSRS.values())]})
-PCONFIG = Checked(_pconfig, {"anyOf": [{"enum": list(PCONFIG_CODES)}, U32.schema]})
+WORD32 = U32.in_form(_HEX)
+_U64 = plain_number(0, U64_MASK)
+WORD64 = _U64.in_form(_HEX)
+_NUMBER = {"type": "integer"}
+MSR = Checked(_msr, {"enum": [*MSRS, *MSRS.values(), *map(hex, MSRS.values())]}, _NUMBER)
+MSR_0x87 = Checked(_msr_0x87, {"enum": [0x87, "0x87"]}, {"const": 0x87})
+PCONFIG = Checked(_pconfig, {"anyOf": [{"enum": list(PCONFIG_CODES)}, U32.schema]}, U32.resolved)
 CALL = count(1, U32_MASK)
+CPU = count(0, MAX_CPUS - 1)
 FLAG = Checked(_flag, {"type": "boolean"})
 TEXT = Checked(parse_text, {"type": "string"})
 NAME = Checked(parse_name, {"type": "string", "pattern": f"^{NAME_PATTERN}$"})
+VERSION = Checked(parse_version, {"type": "string"})
+FEATURE = Checked(_feature, {"enum": list(FEATURES0)})
+FEATURES = Checked(
+    _features,
+    {"anyOf": [*_U64.schema["anyOf"], {"type": "array", "items": FEATURE.schema}]},
+    _U64.resolved,
+    each=FEATURE,
+)
+APIC_IDS = named(parse_apic_ids, "a number or a range such as 0-63")
+ONLINE = Checked(
+    _online, {"anyOf": [{"const": "all"}, {"type": ["string", "integer"]}]}, form=_CPUS
+)
 
 LEAF = named(Leaf.parse, "a SEAMCALL leaf's name or number", tuple(leaf.title for leaf in Leaf))
-STATUS = named(Status.parse, "a SEAMCALL status's name or number", tuple(Status.__members__))
-WANTED = named(parse_wanted, "a status's name or number", tuple(Status.__members__))
-ERRNO = named(Errno.parse, "an errno's name or number", tuple(Errno.__members__))
+_STATUSES = tuple(Status.__members__)
+STATUS = named(Status.parse, "a SEAMCALL status's name or number", _STATUSES).in_form(_HEX)
+WANTED = named(parse_wanted, "a status's name or number", _STATUSES)
+#: As a kernel returns them too, negative.
+ERRNOS = (*Errno.__members__, *(f"-{name}" for name in Errno.__members__))
+ERRNO = named(Errno.parse, "an errno's name or number", ERRNOS)

@@ -25,7 +25,7 @@ def _implausible(platform: Platform) -> Iterator[tuple[Path, str, str]]:
     cpus, firmware = platform.cpus, platform.firmware
     seamrr = f"SEAMRR is {firmware.seamrr.value}"
     enabled = firmware.seamrr is Seamrr.ENABLED
-    if has_seam(cpus.family, cpus.model) is False and (
+    if has_seam(cpus.model.family, cpus.model.model) is False and (
         enabled or firmware.tdx_keyids or platform.module.loaded
     ):
         yield (

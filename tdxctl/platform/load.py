@@ -5,20 +5,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 
 from msgspec.structs import replace
-from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ValidationError
 
 from tdxctl.errors import DescriptionError, Diagnostic, UsageError
-from tdxctl.platform.build import build, fault_of
+from tdxctl.platform.canonical import built, built_one_of
 from tdxctl.platform.checks import cross_checks
-from tdxctl.platform.description import Platform, RuntimeFault
+from tdxctl.platform.description import Platform
+from tdxctl.platform.faults import FAULT_KEYS, Fault, RuntimeFault
 from tdxctl.platform.implausible import warnings
-from tdxctl.platform.model import FAULT_KEYS, FaultModel, PlatformModel
 from tdxctl.platform.problems import Shape, model_problems
+from tdxctl.platform.reader import read_as
 from tdxctl.platform.reading import read
+from tdxctl.platform.schema import schema_of
 from tdxctl.platform.settings import with_settings
 from tdxctl.platform.source import UNREADABLE, Source, got, in_order
 from tdxctl.platform.text import DescriptionText, read_text
@@ -86,14 +87,13 @@ def runtime_fault(pairs: tuple[str, ...]) -> RuntimeFault:
                 hint="for example leaf=TDH.SYS.KEY.CONFIG status=TDX_KEY_GENERATION_FAILED",
             )
     document = with_settings(Source(file=None, data={}), pairs)
-    try:
-        model = TypeAdapter[Any](FaultModel).validate_python(document.data)
-        fault = fault_of(model)
-    except ValidationError as error:
-        found = in_order((*document.problems, *model_problems(document, error, _SHAPE)))
+    given, errors = read_as(Fault, document.data)
+    found = in_order((*document.problems, *_model_problems(document, errors)))
+    if found:
         # On a command line a value is where its key is.
         problems = tuple(replace(one, file=None, line=None, column=None) for one in found)
-        raise UsageError("\n".join(one.render() for one in problems), problems=problems) from None
+        raise UsageError("\n".join(one.render() for one in problems), problems=problems)
+    fault = built_one_of(Fault, given)
     if not isinstance(fault, RuntimeFault):
         raise UsageError(
             "a running machine's boot is over: boot and msr faults cannot be set",
@@ -109,20 +109,17 @@ def from_dict(data: Mapping[str, object]) -> Platform:
 
 def platform_of(document: Source, *, default_name: str) -> Platform:
     """The Platform that document describes. Raises DescriptionError with every problem."""
-    model, error = None, None
+    given: dict[str, Any] = {}
+    errors: list[ValidationError] = []
     if isinstance(document.data, dict):
-        try:
-            model = PlatformModel.model_validate(document.data)
-        except ValidationError as found:
-            error = found
-    problems = in_order(_problems(document, error, default_name))
-    if problems or model is None:
+        given, errors = read_as(Platform, document.data)
+    if problems := in_order(_problems(document, given, errors, default_name)):
         raise DescriptionError(problems)
-    return build(model, default_name)
+    return built(Platform, given, default_name)
 
 
 def _problems(
-    document: Source, error: ValidationError | None, default_name: str
+    document: Source, given: dict[str, Any], errors: list[ValidationError], default_name: str
 ) -> Iterator[Diagnostic]:
     yield from document.problems
     if document.data is UNREADABLE:
@@ -130,13 +127,11 @@ def _problems(
     if not isinstance(document.data, dict):
         yield document.problem((), f"must be a mapping ({got(document.data)})")
         return
-    if error is not None:
-        yield from model_problems(document, error, _SHAPE)
-    for found in cross_checks(document.data):
-        if found.path in document.merged:
-            continue
-        detail = None if found.value is None else document.got(found.path, found.value)
-        yield document.problem(found.path, found.summary, detail=detail, hint=found.hint)
+    yield from _model_problems(document, errors)
+    for found in cross_checks(given):
+        if found.path not in document.merged:
+            detail = document.got_at(found.path) if found.shows_value else None
+            yield document.problem(found.path, found.summary, detail=detail, hint=found.hint)
     if "name" not in document.data and not re.fullmatch(NAME_PATTERN, default_name, re.ASCII):
         yield document.problem(
             ("name",),
@@ -146,9 +141,9 @@ def _problems(
         )
 
 
-@cache
-def _json_schema() -> dict[str, Any]:
-    return PlatformModel.model_json_schema()
+def _model_problems(document: Source, errors: list[ValidationError]) -> Iterator[Diagnostic]:
+    for error in errors:
+        yield from model_problems(document, error, _SHAPE)
 
 
-_SHAPE = Shape(_json_schema, lambda _: FAULT_KEYS)
+_SHAPE = Shape(lambda: schema_of(Platform), lambda _: FAULT_KEYS)

@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from msgspec import Struct
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from tdxctl.errors import Diagnostic
 from tdxctl.platform.fields import BRANCH_MARK
 from tdxctl.platform.source import UNREADABLE, Path, Source, dotted
 from tdxctl.units import printable
-
-_AUTO_OR_LIST = ("memory", "cmrs")
 
 
 class Shape(Struct, frozen=True):
@@ -34,20 +32,22 @@ def model_problems(document: Source, error: ValidationError, shape: Shape) -> It
         if entry["type"] == "unreadable" or entry["input"] is UNREADABLE:
             continue
         kind, location = entry["type"], entry["loc"]
-        path = _path_of(location, kind)
+        path = path_of(location, kind)
         if path in document.merged or (kind == "missing" and path[:-1] in document.merged):
             continue
         yield _model_problem(document, path, location, entry, shape)
 
 
-def _path_of(location: Path, kind: str) -> Path:
+def path_of(location: Path, kind: str) -> Path:
+    """The path in a description of where pydantic found something of that kind."""
     # The last part of an unknown key's location is the description's own, whatever it is.
     own = location[-1:] if kind == "extra_forbidden" else ()
     rest = location[: len(location) - len(own)]
-    return (*(part for part in rest if not _is_branch(part)), *own)
+    return (*(part for part in rest if not is_branch(part)), *own)
 
 
-def _is_branch(part: str | int) -> bool:
+def is_branch(part: str | int) -> bool:
+    """Whether part of a location names the branch of a union: no key and no index."""
     return isinstance(part, str) and part.startswith(BRANCH_MARK)
 
 
@@ -73,8 +73,7 @@ def _model_problem(
         case "too_long":
             return document.problem(path, f"has more than {context['max_length']} entries")
         case "list_type":
-            what = "must be auto or a list" if path == _AUTO_OR_LIST else "must be a list"
-            return document.problem(path, what, detail=document.got(path, value))
+            return document.problem(path, "must be a list", detail=document.got(path, value))
         case "union_tag_not_found":
             return document.problem(
                 path,
@@ -101,7 +100,7 @@ def _keys_at(location: Path, schema: dict[str, Any]) -> list[str]:
     # Walks the JSON Schema, which has the model's keys by their written names.
     nodes: list[dict[str, Any]] = [schema]
     for part in location:
-        if _is_branch(part):
+        if is_branch(part):
             # The branches of faults are named after the key that tells them apart. A fault
             # by itself, which the root is not, is found among the definitions.
             tag = str(part).removeprefix(BRANCH_MARK)

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError
 
 from tdxctl.errors import DescriptionError, Diagnostic
-from tdxctl.platform.build import fault_of
 from tdxctl.platform.calls import (
     CallEntry,
     Entry,
@@ -21,7 +20,8 @@ from tdxctl.platform.calls import (
     TableEntry,
     WriteEntry,
 )
-from tdxctl.platform.description import MAX_CPUS, RuntimeFault
+from tdxctl.platform.canonical import built_one_of
+from tdxctl.platform.faults import BOOT_FAULT_KEYS, FAULT_KEYS, RuntimeFault
 from tdxctl.platform.fields import (
     ADDRESS,
     BRANCH_MARK,
@@ -34,7 +34,8 @@ from tdxctl.platform.fields import (
     one_of,
     parse_text,
 )
-from tdxctl.platform.model import FAULT_KEYS, FaultModel, Model
+from tdxctl.platform.limits import MAX_CPUS
+from tdxctl.platform.model import FaultModel, Model
 from tdxctl.platform.problems import Shape, model_problems
 from tdxctl.platform.reading import read, read_lines
 from tdxctl.platform.source import UNREADABLE, Source, got, in_order
@@ -47,7 +48,6 @@ MAX_ENTRIES = 1000
 _MAX_BYTES = 1 << 16
 _MAX_LIST = 4096
 _KINDS = ("leaf", "tdmr", "write", "read", "fault")
-_OF_THE_BOOT = ("boot", "msr")
 _STDIN = "-"
 
 
@@ -241,7 +241,7 @@ def _cross_checks(document: Source) -> Iterator[Diagnostic]:
         if "until" in entry and not _is_tdmr_init(entry.get("leaf")):
             yield document.problem((i, "until"), "is for TDH.SYS.TDMR.INIT only")
         fault = entry.get("fault")
-        if isinstance(fault, dict) and not fault.keys().isdisjoint(_OF_THE_BOOT):
+        if isinstance(fault, dict) and not fault.keys().isdisjoint(BOOT_FAULT_KEYS):
             yield document.problem(
                 (i, "fault"),
                 "is one of the boot, which is over",
@@ -290,8 +290,6 @@ def _entry(model: Any, line: int) -> Entry:
         case ReadModel():
             return ReadEntry(line, model.read, model.length)
         case FaultEntryModel():
-            fault = fault_of(model.fault)
-            assert isinstance(fault, RuntimeFault)
-            return FaultEntry(line, fault)
+            return FaultEntry(line, built_one_of(RuntimeFault, model.fault))
         case _:
             return FaultEntry(line, None)

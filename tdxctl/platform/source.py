@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 from tdxctl.errors import DescriptionError, Diagnostic
 from tdxctl.units import printable
@@ -67,6 +68,13 @@ class Source:
         notation = self.notations.get(path)
         written = notation is not None and int(notation.replace("_", ""), 16) == value
         return f"got {notation}" if written else got(value)
+
+    def got_at(self, path: Path) -> str:
+        """`got ...` for a message about what stands at path."""
+        value: Any = self.data
+        for part in path:
+            value = value[part]
+        return self.got(path, value)
 
     def report(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 
 from tdxctl.events import DirectSeamcall, MemoryData
 from tdxctl.platform.calls import CallEntry, FaultEntry, TableEntry, WriteEntry
-from tdxctl.platform.description import fault_to_dict
+from tdxctl.platform.canonical import plain
 from tdxctl.script import Done
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.seam.status import base_status, status_details, status_name
@@ -52,7 +52,7 @@ def _lines(done: Done) -> list[str]:
         case FaultEntry(fault=None):
             return [f"{place}faults cleared"]
         case FaultEntry() if entry.fault is not None:
-            pairs = " ".join(f"{k}={v}" for k, v in fault_to_dict(entry.fault).items())
+            pairs = " ".join(f"{k}={v}" for k, v in plain(entry.fault).items())
             return [f"{place}fault {pairs}"]
         case _:
             return []
@@ -140,4 +140,4 @@ def _entry(done: Done) -> dict[str, Any]:
         named = {"tdmr": entry.name} if isinstance(entry, TableEntry) else {}
         return head | named | {what: hex(event.at), "data": event.data.hex()}
     fault = entry.fault if isinstance(entry, FaultEntry) else None
-    return head | {"fault": "clear" if fault is None else fault_to_dict(fault)}
+    return head | {"fault": "clear" if fault is None else plain(fault)}

@@ -20,10 +20,10 @@ from pydantic import ValidationError
 from tdxctl.errors import DescriptionError, Diagnostic, UsageError
 from tdxctl.host.kernels import ALIASES, KERNELS, find_kernel
 from tdxctl.operations import Operation, set_fault
-from tdxctl.platform.build import fault_of
-from tdxctl.platform.description import Platform, RuntimeFault
+from tdxctl.platform.canonical import built_one_of
+from tdxctl.platform.description import Platform
+from tdxctl.platform.faults import BOOT_FAULT_KEYS, FAULT_KEYS, RuntimeFault
 from tdxctl.platform.load import load_file, platform_of
-from tdxctl.platform.model import FAULT_KEYS
 from tdxctl.platform.problems import Shape, model_problems
 from tdxctl.platform.reading import read
 from tdxctl.platform.settings import with_settings
@@ -107,7 +107,7 @@ def _cross_checks(document: Source) -> Iterator[Diagnostic]:
                     at_key=True,
                 )
         fault = step.get("fault")
-        if isinstance(fault, dict) and {"boot", "msr"} & fault.keys():
+        if isinstance(fault, dict) and BOOT_FAULT_KEYS & fault.keys():
             yield document.problem(
                 ("steps", i, "fault"),
                 "is one of the boot, which is over",
@@ -216,10 +216,8 @@ def _platform(described: _Described, settings: tuple[str, ...]) -> Platform:
         if described.named is not None:
             return _read_once(_relative(described.named, described.file), settings)
         data = copy.deepcopy(described.inline.data)
-        inline = with_settings(
-            dataclasses.replace(described.inline, data=data, settings={}), settings
-        )
-        return platform_of(inline, default_name="inline")
+        given = dataclasses.replace(described.inline, data=data, settings={})
+        return platform_of(with_settings(given, settings), default_name="inline")
     except (DescriptionError, UsageError) as error:
         problems = [_at_the_scenario(described, problem) for problem in error.diagnostics()]
         raise DescriptionError(tuple(problems)) from None
@@ -291,9 +289,7 @@ def _operations(name: str, model: StepModel) -> tuple[Iterable[Operation], str]:
         case "fault" if value == "clear":
             return ({"op": "fault_clear"},), "fault clear"
         case "fault":
-            fault = fault_of(value)
-            assert isinstance(fault, RuntimeFault)
-            return (set_fault(fault),), "fault"
+            return (set_fault(built_one_of(RuntimeFault, value)),), "fault"
         case "keyid":
             return ({"op": "guest_keyid", "action": value},), f"keyid {value}"
         case _:

@@ -11,21 +11,22 @@ from tdxctl.errnos import Errno
 from tdxctl.errors import UsageError
 from tdxctl.host.kernels import DEFAULT_KERNEL, KERNELS, find_kernel
 from tdxctl.host.steps import PRECONDITION, SHUTDOWN, SIX_STEPS
-from tdxctl.platform.description import MAX_CPUS
 from tdxctl.platform.fields import (
     BRANCH_MARK,
+    ERRNOS,
     FLAG,
     LEAF,
     NAME,
     TEXT,
+    VERSION,
     WANTED,
     Checked,
     count,
     named,
     one_of,
     parse_text,
-    parse_version,
 )
+from tdxctl.platform.limits import MAX_CPUS
 from tdxctl.platform.model import FaultModel, Model
 from tdxctl.platform.source import WrittenFloat
 from tdxctl.scenario.description import SCHEMA, Bound
@@ -155,9 +156,9 @@ _STEP_NAMES = [step.name for step in (PRECONDITION, *SIX_STEPS, SHUTDOWN)]
 class ExpectModel(Model):
     """What holds after a step; what is not named is not looked at."""
 
-    returned: Annotated[
-        int | None, named(_returned, "0, or an errno's name or number", tuple(Errno.__members__))
-    ] = None
+    returned: Annotated[int | None, named(_returned, "0, or an errno's name or number", ERRNOS)] = (
+        None
+    )
     status: Annotated[str | None, one_of(*STATUSES)] = None
     step: Annotated[str | None, one_of("none", *_STEP_NAMES)] = None
     seamcall: Annotated[Leaf | None, LEAF] = None
@@ -173,7 +174,7 @@ class ExpectModel(Model):
 class UpdateModel(Model):
     """A runtime update of the module."""
 
-    version: Annotated[str | None, Checked(parse_version, {"type": "string"})] = None
+    version: Annotated[str | None, VERSION] = None
     force: Annotated[bool, FLAG] = False
 
 

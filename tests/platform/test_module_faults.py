@@ -12,7 +12,7 @@ from __future__ import annotations
 import pytest
 
 from tdxctl import Machine, Platform
-from tdxctl.platform.description import HaltedModule
+from tdxctl.platform.faults import HaltedModule
 from tdxctl.seam.conditions import Conditions
 
 
@@ -78,7 +78,7 @@ def test_cleared_faults_fire_no_more_but_a_halted_module_stays_halted() -> None:
     halted.clear_faults()
     assert halted.tdx_init().returned == -19
     fresh = Machine.boot(platform())
-    fresh.set_fault(HaltedModule())
+    fresh.set_fault(HaltedModule("halted"))
     assert fresh.tdx_init().returned == -19
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 
 from tdxctl.plan import PlatformPlan
-from tdxctl.platform.description import Platform, fault_to_dict
+from tdxctl.platform.canonical import plain
+from tdxctl.platform.description import Platform
 from tdxctl.report.html.elements import facts, lines, section, table
 from tdxctl.report.view import Table
 from tdxctl.units import approximate_size, counted, format_cpulist
@@ -33,25 +34,21 @@ def _cpus(platform: Platform) -> list[tuple[str, str]]:
     cpus = platform.cpus
     enabled = [entry for entry in cpus.madt if entry.enabled]
     packages = len({entry.package for entry in enabled})
-    missing = [
-        name
-        for name in ("mtrr", "vmx", "xsave", "movdir64b", "self_snoop", "no_seamret_invd_vmcs")
-        if not getattr(cpus.features, name)
-    ]
+    missing = [name for name, there in plain(cpus.features).items() if not there]
     pairs = [
         ("CPUs", f"{counted(len(enabled), 'CPU')} in {counted(packages, 'package')}"),
         ("online", format_cpulist(cpus.online)),
         ("not enabled", f"{cpus.disabled_cpus} in the MADT"),
-        ("CPU model", f"family {cpus.family}, model {cpus.model:#x}"),
+        ("CPU model", f"family {cpus.model.family}, model {cpus.model.model:#x}"),
     ]
     return [*pairs, ("CPU lacks", ", ".join(missing))] if missing else pairs
 
 
 def _firmware(platform: Platform) -> list[tuple[str, str]]:
     firmware = platform.firmware
-    end = firmware.seamrr_base + firmware.seamrr_size
+    seamrr = firmware.seamrr_range
     pairs = [
-        ("SEAMRR", f"{firmware.seamrr.value}, [{firmware.seamrr_base:#x}, {end:#x})"),
+        ("SEAMRR", f"{firmware.seamrr.value}, [{seamrr.base:#x}, {seamrr.base + seamrr.size:#x})"),
         (
             "KeyIDs",
             f"{firmware.mktme_keyids} for MKTME, {firmware.tdx_keyids} for TDX, "
@@ -68,7 +65,7 @@ def _firmware(platform: Platform) -> list[tuple[str, str]]:
 def _module(platform: Platform) -> list[tuple[str, str]]:
     module = platform.module
     loaded = f"version {module.version}" if module.loaded else "not loaded"
-    sizes = ", ".join(map(str, module.pamt_entry_size))
+    sizes = ", ".join(map(str, plain(module.pamt_entry_size).values()))
     return [
         ("TDX module", loaded),
         ("TDX_FEATURES0", hex(module.features)),
@@ -93,11 +90,11 @@ def _memory(plan: PlatformPlan) -> Table:
 def _cmrs(platform: Platform) -> Table:
     cmrs = platform.memory.cmrs
     return Table(
-        title=f"CMRs: {approximate_size(sum(size for _, size in cmrs))} of convertible memory",
+        title=f"CMRs: {approximate_size(sum(cmr.size for cmr in cmrs))} of convertible memory",
         columns=("#", "start", "end", "size"),
         rows=tuple(
-            (str(i), hex(base), hex(base + size), approximate_size(size))
-            for i, (base, size) in enumerate(cmrs)
+            (str(i), hex(cmr.base), hex(cmr.base + cmr.size), approximate_size(cmr.size))
+            for i, cmr in enumerate(cmrs)
         ),
         right=frozenset(range(4)),
     )
@@ -108,15 +105,15 @@ def _reserved(platform: Platform) -> Table:
         title="Memory in use, where no PAMT can be",
         columns=("#", "start", "end", "size"),
         rows=tuple(
-            (str(i), hex(start), hex(end), approximate_size(end - start))
-            for i, (start, end) in enumerate(platform.memory.reserved)
+            (str(i), hex(r.start), hex(r.end), approximate_size(r.end - r.start))
+            for i, r in enumerate(platform.memory.reserved)
         ),
         right=frozenset(range(4)),
     )
 
 
 def _faults(platform: Platform) -> str:
-    faults = [("", json.dumps(fault_to_dict(fault))) for fault in platform.faults]
+    faults = [("", json.dumps(plain(fault))) for fault in platform.faults]
     return (
         section(3, "faults", "Faults that are scripted", [lines("Faults", faults)])
         if faults

@@ -210,9 +210,9 @@ def _memory(platform: Platform) -> Iterable[Segment]:
 
 
 def _cmrs(platform: Platform) -> Iterable[Segment]:
-    for i, (base, size) in enumerate(platform.memory.cmrs):
-        if size:
-            yield _segment((base, base + size), Kind.CMR, i, f"CMR {i}")
+    for i, cmr in enumerate(platform.memory.cmrs):
+        if cmr.size:
+            yield _segment((cmr.base, cmr.base + cmr.size), Kind.CMR, i, f"CMR {i}")
 
 
 def _tdmrs(rows: Sequence[TdmrRow]) -> Iterable[Segment]:
