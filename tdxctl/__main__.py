@@ -52,21 +52,10 @@ def _run() -> int:
     gc.disable()
     # OpenBLAS starts a thread per core; nothing here is floating point.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    _without_plugins()
     # Text that the terminal's encoding cannot show is escaped, not an error.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     return _command(sys.argv[1:])
-
-
-def _without_plugins() -> None:
-    # pydantic looks for plugins in the metadata of all that is installed, and loads what reads
-    # metadata even where PYDANTIC_DISABLE_PLUGINS says not to look: a tenth of a first start.
-    from types import ModuleType
-
-    loader = ModuleType("pydantic.plugin._loader")
-    loader.get_plugins = lambda: ()  # type: ignore[attr-defined]
-    sys.modules[loader.__name__] = loader
 
 
 def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:

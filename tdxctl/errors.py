@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import NamedTuple
 
 from tdxctl.units import printable
 
 
-class Diagnostic(Struct, frozen=True):
+class Diagnostic(NamedTuple):
     """One thing that is wrong: what, where, what was found instead, what to try."""
 
     summary: str

@@ -13,8 +13,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from tdxctl import database
 from tdxctl.errors import StateError, UsageError
@@ -45,21 +44,21 @@ _MACHINES = (
 )
 
 
-class Compiled(Struct, frozen=True):
+class Compiled(NamedTuple):
     """A compiled description; text is None where the store has it already."""
 
     key: str
     text: str | None
 
 
-class OperationRow(Struct, frozen=True):
+class OperationRow(NamedTuple):
     """An operation and its outcome, both as JSON text."""
 
     operation: str
     outcome: str
 
 
-class MachineRow(Struct, frozen=True):
+class MachineRow(NamedTuple):
     """A stored machine without its operations.
 
     description and status are JSON text. kernel is a release, changes are those carried on top of
@@ -79,7 +78,7 @@ class MachineRow(Struct, frozen=True):
     status: str = ""
 
 
-class _Head(Struct, frozen=True):
+class _Head(NamedTuple):
     # Where a machine's chain of operations begins, how many there are, and the last one's seal.
     origin: int
     operations: int

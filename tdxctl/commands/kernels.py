@@ -22,12 +22,10 @@ def command(output_format: str) -> int:
     """
     import json
 
-    from msgspec.structs import asdict
-
     from tdxctl.host.kernels import KERNELS
 
     if output_format == "json":
-        entries = [asdict(kernel) for kernel in KERNELS]
+        entries = [kernel._asdict() for kernel in KERNELS]
         print_json(json.dumps({"schema": "tdxctl.kernels/1", "kernels": entries}, indent=2))
         return 0
     blocks = [

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 
 import click
-from msgspec.structs import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def told(diagnostics: tuple[Diagnostic, ...], words: list[str]) -> tuple[Diagnos
         return diagnostics
     origin = f"from the environment: {', '.join(variables)}"
     return tuple(
-        replace(found, hint=f"{found.hint}; {origin}" if found.hint else origin)
+        found._replace(hint=f"{found.hint}; {origin}" if found.hint else origin)
         for found in diagnostics
     )
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import NamedTuple
 
 from tdxctl.errors import UsageError
 from tdxctl.units import did_you_mean, printable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DEFAULT_KERNEL = "v5"
 
 
-class KernelId(Struct, frozen=True):
+class KernelId(NamedTuple):
     """An id for machines to read, a title and a date for people.
 
     changes: against the one before. validated_by: what shows that it is right.

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec.structs import replace
-
 from tdxctl.errors import Diagnostic
 from tdxctl.platform.description import Platform, Seamrr
 from tdxctl.platform.source import Path, Source
@@ -18,7 +16,7 @@ _OFF = "the shipped platform tdx-off is a machine whose BIOS left TDX off"
 def warnings(platform: Platform, document: Source) -> Iterator[Diagnostic]:
     """What is implausible in platform, at its place in document."""
     for path, summary, hint in _implausible(platform):
-        yield replace(document.problem(path, summary, hint=hint), severity="warning")
+        yield document.problem(path, summary, hint=hint)._replace(severity="warning")
 
 
 def _implausible(platform: Platform) -> Iterator[tuple[Path, str, str]]:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from msgspec.structs import replace
 from pydantic_core import ValidationError
 
 from tdxctl.errors import DescriptionError, Diagnostic, UsageError
@@ -91,7 +90,7 @@ def runtime_fault(pairs: tuple[str, ...]) -> RuntimeFault:
     found = in_order((*document.problems, *_model_problems(document, errors)))
     if found:
         # On a command line a value is where its key is.
-        problems = tuple(replace(one, file=None, line=None, column=None) for one in found)
+        problems = tuple(one._replace(file=None, line=None, column=None) for one in found)
         raise UsageError("\n".join(one.render() for one in problems), problems=problems)
     fault = built_one_of(Fault, given)
     if not isinstance(fault, RuntimeFault):

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import re
 
-from msgspec.structs import replace
-
 from tdxctl.errors import DescriptionError
 from tdxctl.platform.json_reader import JsonReader
 from tdxctl.platform.source import Source, end_of, fatal
@@ -26,7 +24,7 @@ def read(data: bytes, file: str | None, *, is_json: bool) -> Source:
         if _KERNEL_LOG.search(text) is None:
             raise
         hint = "this looks like a kernel's log, not like a description of a machine"
-        raise DescriptionError(tuple(replace(p, hint=hint) for p in error.problems)) from None
+        raise DescriptionError(tuple(p._replace(hint=hint) for p in error.problems)) from None
 
 
 def read_lines(data: bytes, file: str | None) -> Source:

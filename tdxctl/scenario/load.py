@@ -14,7 +14,6 @@ from pathlib import PurePath
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 from pydantic import ValidationError
 
 from tdxctl.errors import DescriptionError, Diagnostic, UsageError
@@ -226,11 +225,10 @@ def _platform(described: _Described, settings: tuple[str, ...]) -> Platform:
 def _at_the_scenario(described: _Described, problem: Diagnostic) -> Diagnostic:
     # What is wrong in place has its line already; what is elsewhere is said of the platform.
     if problem.file == described.file and problem.line is not None:
-        return replace(problem, path=f"platform.{problem.path}" if problem.path else "platform")
+        return problem._replace(path=f"platform.{problem.path}" if problem.path else "platform")
     where = f"{printable(problem.path)} " if problem.path else ""
     line, column = described.at
-    return replace(
-        problem,
+    return problem._replace(
         summary=where + problem.summary,
         file=described.file,
         line=line,

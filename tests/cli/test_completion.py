@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 from tdxctl import store
 from tdxctl.cli import COMMANDS
@@ -89,7 +88,7 @@ def test_machines_are_offered_from_the_store(line: str, state: Path) -> None:
     with store.writing() as rows:
         other = rows.machine("other")
         assert other is not None
-        rows.put_machine(replace(other, name="a\nplain,b"))
+        rows.put_machine(other._replace(name="a\nplain,b"))
         rows.forget("other")
     assert _plain(line) == ["small"]
     connection = sqlite3.connect(state / "machines-2.sqlite3", isolation_level=None)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from tdxctl import __version__, database, lab, store
 from tdxctl.errors import StateError, UsageError
@@ -229,7 +228,7 @@ def _stored_with(**columns: Any) -> None:
     with store.writing() as rows:
         row, operations = rows.machine("small"), rows.operations("small")
         assert row is not None
-        rows.put_machine(replace(row, **columns))
+        rows.put_machine(row._replace(**columns))
         for operation in operations:
             rows.put_operation("small", operation, row.status)
 
