@@ -14,6 +14,8 @@ from msgspec.structs import replace
 from tdxctl import Platform, units
 from tdxctl.platform import fields, shipped
 from tdxctl.platform.schema import platform_schema
+from tests.cli.runner import ROOT
+from tools.key_reference import reference
 
 WRITTEN, RESOLVED = (json.loads(platform_schema(resolved=resolved)) for resolved in (False, True))
 
@@ -56,6 +58,13 @@ def test_what_is_resolved_has_one_form() -> None:
         *("schema", "name", "description", "cpus", "memory", "firmware", "module", "kernel"),
         "faults",
     ]
+
+
+def test_the_reference_of_keys_is_current() -> None:
+    """Mend with: python -m tools.key_reference > platforms/KEYS.md."""
+    published = (ROOT / "platforms" / "KEYS.md").read_text()
+    assert published == reference()
+    assert "| `memory.ranges[].node` | `0` | The NUMA node it belongs to. |\n" in published
 
 
 @pytest.mark.parametrize("name", shipped.names())

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""platforms/KEYS.md: every key of a description with its sentence, from its declaration.
+
+Renewed with: python -m tools.key_reference > platforms/KEYS.md
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from msgspec import NODEFAULT, Struct
+
+from tdxctl.platform.canonical import plain
+from tdxctl.platform.description import Platform
+from tdxctl.platform.faults import Fault
+from tdxctl.platform.keys import Field, entry_of, fields_of, is_record
+
+_HEAD = """\
+# The keys of a platform description
+
+Made of their declaration (`tdxctl/platform/description.py`, `faults.py`); `tdxctl schema platform`
+has the same sentences, with types and limits, for editors. A list's entries are `[]`.
+
+| key | default | what it is |
+|---|---|---|
+"""
+_FAULTS = """
+## Faults
+
+Entries of `faults`, and what `tdxctl fault set` takes. The first key of each tells it apart.
+
+| fault | key | default | what it is |
+|---|---|---|---|
+"""
+
+
+def reference() -> str:
+    """The text of the file."""
+    keys = "".join(f"| `{path}` | {default} | {doc} |\n" for path, default, doc in _keys(Platform))
+    faults = "".join(
+        f"| {record.__doc__} | `{field.name}` | {_default(field)} | {field.key.doc} |\n"
+        for record in get_args(Fault)
+        for field in fields_of(record)
+    )
+    return _HEAD + keys + _FAULTS + faults
+
+
+def _keys(record: type[Struct], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    for field in fields_of(record):
+        yield prefix + field.name, _default(field), field.key.doc
+        other = field.key.instead
+        if other is not None:
+            yield prefix + other.name, "", other.doc
+        entry = entry_of(field.kind)
+        inside = field.kind if entry is None else entry
+        if is_record(inside):
+            yield from _keys(inside, f"{prefix}{field.name}{'' if entry is None else '[]'}.")
+
+
+def _default(field: Field) -> str:
+    value: Any = field.default
+    if field.is_required:
+        return "required" if field.key.instead is None else f"or `{field.key.instead.name}`"
+    if value is NODEFAULT or value is None:
+        return ""
+    if isinstance(value, Struct):
+        return "as below" if field.key.short is None else f"`{json.dumps(plain(value))}`"
+    return f"`{json.dumps(value)}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
