@@ -13,6 +13,8 @@ from enum import Enum
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tdxctl.causes import Cause, SeamcallCause
+
 
 class LogLine(Struct, frozen=True):
     """A line of the kernel's log, prefix included, without a timestamp.
@@ -348,20 +350,30 @@ class StepResult(Struct, frozen=True):
 
 
 class Failure(Struct, frozen=True):
-    """Why tdx_init returned an error: the step, the cause and, where one failed, the SEAMCALL.
+    """Why tdx_init returned an error: the step and the cause.
 
-    cause is an id that `explain` has the words for; facts are the numbers those words need.
     errno is the name of the errno the caller gets, inner_errno the one it began as.
     """
 
     step: str | None
-    cause: str
+    cause: Cause
     errno: str
     inner_errno: str
-    leaf: int | None = None
-    cpu: int | None = None
-    status: int | None = None
-    facts: tuple[tuple[str, int | str], ...] = ()
+
+    @property
+    def leaf(self) -> int | None:
+        """The leaf of the SEAMCALL that failed, None where none did."""
+        return self.cause.leaf if isinstance(self.cause, SeamcallCause) else None
+
+    @property
+    def cpu(self) -> int | None:
+        """The logical CPU that made it."""
+        return self.cause.cpu if isinstance(self.cause, SeamcallCause) else None
+
+    @property
+    def status(self) -> int | None:
+        """The status that it returned."""
+        return self.cause.status if isinstance(self.cause, SeamcallCause) else None
 
 
 class PamtRow(Struct, frozen=True):

@@ -187,8 +187,9 @@ ROOMS: dict[str, set[str]] = {
     "errnos": set(),
     "progress": set(),
     "errors": {"units"},
-    "events": {"units"},
     "messages": {"messages", "errors", "units"},
+    "causes": {"errnos"},
+    "events": {"causes", "units"},
     "platform.limits": set(),
     "platform.cmrs": {"units"},
     "platform.source": {"errors", "units"},
@@ -211,16 +212,17 @@ ROOMS: dict[str, set[str]] = {
     "layout": {"layout", "units"},
     "hardware.memory": {"units"},
     "hardware": {"hardware", *DESCRIPTION, "errors", "units"},
-    "host": {"host", "seam.port", "seam.tdmr_info", "layout", "messages", "events"}
+    "host": {"host", "seam.port", "seam.tdmr_info", "layout", "messages", "causes", "events"}
     | LEAVES
     | SEAM_TABLES,
     "assembly": {*DESCRIPTION, "hardware", "seam", "host", "events"},
     "machine": {"assembly", *DESCRIPTION, "hardware", "seam", "host", "events"} | LEAVES,
-    "explain": {"explain", "messages", "events"} | LEAVES | SEAM_TABLES,
+    "advice": {"advice", "causes", "messages"} | LEAVES | SEAM_TABLES,
+    "explain": {"explain", "advice", "causes", "messages", "events"} | LEAVES | SEAM_TABLES,
     "platform.changes": {"platform.cmrs", *DESCRIPTION} | LEAVES,
     "capture": {"capture", "messages", *DESCRIPTION, "seam.cpu_models", "seam.versions"} | LEAVES,
-    "diagnose": {"diagnose", "capture", "explain", "machine", "messages", *DESCRIPTION}
-    | {"events"}
+    "diagnose": {"diagnose", "capture", "advice", "explain", "machine", "messages", *DESCRIPTION}
+    | {"causes", "events"}
     | LEAVES
     | SEAM_TABLES,
     "plan": {"machine", "assembly", "host.kernels", *DESCRIPTION, "events"} | LEAVES,
@@ -235,7 +237,8 @@ ROOMS: dict[str, set[str]] = {
     "lab": {"store", "machine", "operations", *DESCRIPTION, "host.kernels", "events"}
     | {"report", "progress", "errors", "units"},
     "script": {"operations", "platform.calls", "events", "units"},
-    "report": {"report", "events", "script", "plan", "explain", "host.kernels", "diagnose.outcome"}
+    "report": {"report", "causes", "events", "script", "plan", "advice", "explain"}
+    | {"host.kernels", "diagnose.outcome"}
     | {*DESCRIPTION, "platform.calls", "scenario.description"}
     | LEAVES
     | SEAM_TABLES,

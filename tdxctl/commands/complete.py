@@ -81,8 +81,8 @@ def explained(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Checks of `diagnose`, and the names of statuses, errnos and leaves."""
+    from tdxctl.advice.checks import BY_ID
     from tdxctl.errnos import Errno
-    from tdxctl.explain.checks import BY_ID
     from tdxctl.seam.leaves import Leaf
     from tdxctl.seam.status import Status
 

@@ -88,7 +88,7 @@ def write_operations(machine: str, results: list[tuple[str, OpResult]], output_f
 
             words = explain_failure(result.failure)
             where = f" ({result.failure.step})" if result.failure.step else ""
-            print_text(f"  why:    {words.reason}{where}\n  to do:  {words.hint}")
+            print_text(f"  why:    {words.why}{where}\n  to do:  {words.to_do}")
 
 
 def write_status(status: dict[str, Any], output_format: str) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from tdxctl.advice.checks import BY_ID
 from tdxctl.diagnose.evidence import Evidence
 from tdxctl.diagnose.outcome import Outcome
 from tdxctl.diagnose.progress import (
@@ -14,7 +15,6 @@ from tdxctl.diagnose.progress import (
     failed,
     passed,
 )
-from tdxctl.explain.checks import BY_ID
 from tdxctl.messages import kvm as kvm_messages
 from tdxctl.messages import runtime
 from tdxctl.messages.boot import NO_S3

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tdxctl.advice.checks import BY_ID, CHECKS, RUNNING, Check
+from tdxctl.advice.known_causes import KnownCause
 from tdxctl.capture.bootlog import BootLog
 from tdxctl.diagnose.evidence import Evidence, gather
 from tdxctl.diagnose.outcome import CheckResult, Diagnosis, Outcome, Verdict
 from tdxctl.diagnose.prediction import judge, predict
 from tdxctl.diagnose.rules import RULES
-from tdxctl.explain.causes import KnownCause
-from tdxctl.explain.checks import BY_ID, CHECKS, RUNNING, Check
 
 _SUMMARIES = {
     "initialized": "the TDX module is initialized",
@@ -54,7 +54,7 @@ def _outcome(check: Check, evidence: Evidence, outcomes: dict[str, Outcome]) -> 
         if cause.refuted_by is None or not _passes(outcomes, cause.refuted_by)
     )
     if not stand and outcome.status is not None:
-        stand = (KnownCause(outcome.status.meaning, outcome.status.way_out),)
+        stand = (KnownCause(outcome.status.meaning, outcome.status.to_do),)
     return replace(outcome, causes=stand)
 
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tdxctl.advice.checks import Check
+from tdxctl.advice.known_causes import KnownCause
 from tdxctl.capture.bootlog import LogLine
-from tdxctl.explain.causes import KnownCause
-from tdxctl.explain.checks import Check
 
 
 class Verdict(StrEnum):
@@ -31,7 +31,7 @@ class Status:
     name: str
     details: str | None
     meaning: str
-    way_out: str
+    to_do: str
 
 
 @dataclass(frozen=True, slots=True)

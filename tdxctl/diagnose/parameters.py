@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import re
 
+from tdxctl.advice.checks import BY_ID
 from tdxctl.capture.bootlog import LogLine
 from tdxctl.diagnose.evidence import Evidence
 from tdxctl.diagnose.outcome import Outcome, Verdict
 from tdxctl.diagnose.releases import by_kvm
-from tdxctl.explain.checks import BY_ID
 from tdxctl.messages.boot import KEYIDS
 from tdxctl.messages.message import Stage
 from tdxctl.units import printable

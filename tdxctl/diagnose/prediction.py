@@ -6,6 +6,7 @@ from __future__ import annotations
 from tdxctl.capture.dmesg import read_dmesg
 from tdxctl.capture.findings import Findings
 from tdxctl.capture.merge import Captured, merge
+from tdxctl.causes import ReservedAreasExhausted
 from tdxctl.diagnose.evidence import Evidence
 from tdxctl.diagnose.outcome import Outcome, Prediction, Verdict
 from tdxctl.diagnose.steps import pamt_kib
@@ -68,13 +69,13 @@ def predict(evidence: Evidence) -> Prediction | None:
     elif silent is not None:
         agrees = failure is not None
     else:
-        agrees = failure is not None and failure.cause == "reserved-areas-exhausted"
+        agrees = failure is not None and isinstance(failure.cause, ReservedAreasExhausted)
     return Prediction(
         kernel,
         basis,
         _kib(evidence),
         predicted,
-        None if failure is None else explain_failure(failure).reason,
+        None if failure is None else explain_failure(failure).why,
         agrees,
         () if agrees else _DIFFERENCES[basis],
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tdxctl.advice.checks import BY_ID
+from tdxctl.advice.known_causes import KnownCause
+from tdxctl.advice.statuses import explain_status
 from tdxctl.capture.bootlog import LogLine
 from tdxctl.diagnose.evidence import Evidence, FailedSeamcall, Seen
 from tdxctl.diagnose.outcome import Outcome, Status, Verdict
-from tdxctl.explain.causes import KnownCause
-from tdxctl.explain.checks import BY_ID
-from tdxctl.explain.statuses import explain_status
 from tdxctl.messages.boot import NO_S3
 from tdxctl.messages.bring_up import MODULE_NOT_LOADED, NOT_ENABLED_BY_BIOS
 from tdxctl.messages.message import Message, Stage
@@ -36,8 +36,8 @@ def decode(call: FailedSeamcall) -> Status:
         value=call.status,
         name=status_name(call.status),
         details=status_details(call.status),
-        meaning=words.meaning,
-        way_out=words.hint,
+        meaning=words.means,
+        to_do=words.to_do,
     )
 
 
@@ -111,5 +111,5 @@ def call_failed(check: str, call: FailedSeamcall) -> Outcome:
         detail += f", field {look_up(hex(call.field_id)).name}"
     # A cause that ends in other statuses is refuted by this one.
     known = [cause for cause in BY_ID[check].causes if cause.can_end_in(status.name)]
-    causes = tuple(known) or (KnownCause(status.meaning, status.way_out),)
+    causes = tuple(known) or (KnownCause(status.meaning, status.to_do),)
     return Outcome(FAIL, detail, call.line, status, causes)

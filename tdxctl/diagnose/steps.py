@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tdxctl.advice.checks import BY_ID
+from tdxctl.advice.known_causes import KnownCause
 from tdxctl.diagnose.evidence import Evidence, Seen
 from tdxctl.diagnose.outcome import Outcome
 from tdxctl.diagnose.progress import (
@@ -20,8 +22,6 @@ from tdxctl.diagnose.progress import (
 )
 from tdxctl.diagnose.releases import V6, release_of, unless_never_made
 from tdxctl.errnos import Errno
-from tdxctl.explain.causes import KnownCause
-from tdxctl.explain.checks import BY_ID
 from tdxctl.messages import bring_up
 from tdxctl.messages.message import V5, Message, Stage
 from tdxctl.seam.leaves import Leaf
@@ -188,9 +188,7 @@ def initialized(evidence: Evidence) -> Outcome:
         # "After it `initialized` stays false until reboot".
         outcome = call_failed("initialized", update)
         detail = f"a runtime update failed, until reboot: {outcome.detail}"
-        words = (
-            KnownCause(outcome.status.meaning, outcome.status.way_out) if outcome.status else None
-        )
+        words = KnownCause(outcome.status.meaning, outcome.status.to_do) if outcome.status else None
         return replace(outcome, detail=detail, causes=(words,) if words else outcome.causes)
     if ended is not None and (end is None or ended.line.number > end.number):
         errno = _errno(ended)

@@ -7,12 +7,12 @@ import re
 
 from msgspec import Struct
 
+from tdxctl.advice.checks import BY_ID as CHECKS_BY_ID
+from tdxctl.advice.checks import Check
+from tdxctl.advice.errnos import ERRNOS
+from tdxctl.advice.statuses import STATUSES
 from tdxctl.errnos import Errno
-from tdxctl.explain.checks import BY_ID as CHECKS_BY_ID
-from tdxctl.explain.checks import Check
-from tdxctl.explain.errnos import ERRNOS
 from tdxctl.explain.leaves import LEAVES, returned_by
-from tdxctl.explain.statuses import STATUSES
 from tdxctl.messages.bring_up import INITIALIZATION_FAILED
 from tdxctl.messages.reading import Found, read
 from tdxctl.seam.leaves import Leaf
@@ -138,7 +138,7 @@ def _status(asked: str, status: int, *, exact: bool = False) -> Answer:
         leaves = "the module's dispatcher, whatever the leaf"
     if leaves:
         lines.append(("returned by", leaves))
-    lines += [("means", words.meaning), ("to do", words.hint)]
+    lines += [("means", words.means), ("to do", words.to_do)]
     return Answer(asked, "status", base.name, tuple(lines))
 
 
@@ -160,7 +160,7 @@ def _errno(asked: str, errno: Errno) -> Answer:
     if words is None:
         lines.append(("means", "No kernel's TDX bring-up returns it."))
     else:
-        lines += [("means", words.meaning), ("to do", words.hint)]
+        lines += [("means", words.means), ("to do", words.to_do)]
     return Answer(asked, "errno", errno.name, tuple(lines))
 
 
@@ -172,7 +172,7 @@ def _leaf(asked: str, leaf: Leaf) -> Answer:
     if (status := base_status(leaf)) is not None and int(status) == int(leaf):
         # P-SEAMLDR's leaves and statuses share numbers.
         also = STATUSES[status]
-        lines.append(("also", f"the status {status.name}: {also.meaning} To do: {also.hint}"))
+        lines.append(("also", f"the status {status.name}: {also.means} To do: {also.to_do}"))
     return Answer(asked, "leaf", leaf.title, tuple(lines))
 
 
@@ -216,7 +216,7 @@ def _check(asked: str, check: Check) -> Answer:
         lines.append(("after", check.parent))
     for cause in check.causes:
         seen = "" if cause.seen is None else f" (seen {cause.seen} times)"
-        lines += [("cause", cause.cause + seen), ("to do", cause.way_out)]
+        lines += [("cause", cause.cause + seen), ("to do", cause.to_do)]
     return Answer(asked, "check", check.id, tuple(lines))
 
 

@@ -12,6 +12,14 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from tdxctl.causes import (
+    Cause,
+    NoMemory,
+    PamtAllocation,
+    PamtOfNoSize,
+    ReservedAreasExhausted,
+    TdmrsExhausted,
+)
 from tdxctl.errnos import Errno
 from tdxctl.events import Holds, MemoryUse, ReservedArea, WbinvdOnAllCpus
 from tdxctl.host import steps
@@ -54,7 +62,7 @@ class TdmrConstruction(Kernel):
         self.steps.memory(MemoryUse(self.mm.memory_by_node()))
         self.steps.detail(f"{len(self.tdmrs)} of {limit} TDMRs")
         if len(bases) > limit:
-            raise KernelErrno(exhausted, "tdmrs-exhausted", needed=len(bases), limit=limit)
+            raise KernelErrno(exhausted, TdmrsExhausted(needed=len(bases), limit=limit))
 
     def _allocate_pamts(self, sizes: Uint64s, *, no_local_node: Callable[[int], None]) -> None:
         # sizes: shape (tdmrs, 3). no_local_node is called with the TDMR that has no region.
@@ -72,21 +80,22 @@ class TdmrConstruction(Kernel):
             node = int(tdmrs.nodes[i])
             chunk = self.mm.alloc_contig_pages(nr_pages, node)
             if chunk is None:
-                cause = "pamt-allocation" if nr_pages else "pamt-of-no-size"
-                raise KernelErrno(
-                    Errno.ENOMEM,
-                    cause if int(tdmrs.sizes[i]) else "no-memory",
-                    tdmr=i,
-                    start=int(tdmrs.bases[i]),
-                    end=int(tdmrs.bases[i] + tdmrs.sizes[i]),
-                    pages=nr_pages,
-                    node=node,
-                )
+                raise KernelErrno(Errno.ENOMEM, self._no_pamt(i, nr_pages))
             base, got_node = chunk
             tdmrs.chunks.append(PamtChunk(base, nr_pages, got_node))
             tdmrs.pamt_bases[i] = place(base, sizes[i])
             tdmrs.pamt_sizes[i] = sizes[i]
         self.steps.detail(counted(tdmrs.pamt_pages, "page"))
+
+    def _no_pamt(self, i: int, nr_pages: int) -> Cause:
+        # Why alloc_contig_pages() gave TDMR i nothing.
+        tdmrs = self._built_tdmrs()
+        base, size = int(tdmrs.bases[i]), int(tdmrs.sizes[i])
+        if not size:
+            return NoMemory()
+        if not nr_pages:
+            return PamtOfNoSize(i, base, size)
+        return PamtAllocation(i, base, size, nr_pages, int(tdmrs.nodes[i]))
 
     def _tdmrs_free_pamt_all(self) -> None:
         # The chunks stay listed: what the PAMTs took is still worth knowing.
@@ -109,18 +118,16 @@ class TdmrConstruction(Kernel):
         if len(over):
             failing = int(over[0])
             tdmrs.reserved = _areas_until_full(areas, gaps, pamts, failing, limit)
-            raise KernelErrno(
-                exhausted,
-                "reserved-areas-exhausted",
+            cause = ReservedAreasExhausted(
                 tdmr=failing,
-                start=int(tdmrs.bases[failing]),
-                end=int(tdmrs.bases[failing] + tdmrs.sizes[failing]),
-                needed=int(counts[failing]),
+                base=int(tdmrs.bases[failing]),
+                size=int(tdmrs.sizes[failing]),
+                limit=limit,
                 holes=int(gaps.per_tdmr(len(tdmrs))[failing]),
                 pamts=int(pamts.per_tdmr(len(tdmrs))[failing]),
-                limit=limit,
-                gaps=self.GAPS.value,
+                between_cmrs=self.GAPS is Holds.CMR_GAP,
             )
+            raise KernelErrno(exhausted, cause)
         tdmrs.reserved = areas
         self.steps.detail(f"at most {counts.max()} of {limit} in a TDMR")
 

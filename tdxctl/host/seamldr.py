@@ -10,6 +10,7 @@ import struct
 
 from msgspec import Struct
 
+from tdxctl.causes import BadImage
 from tdxctl.errnos import Errno
 from tdxctl.host.steps import KernelErrno
 from tdxctl.units import SZ_4K
@@ -51,7 +52,7 @@ def image_pages(image: UpdateImage) -> tuple[int, int]:
     }
     first = next((what for what, is_wrong in wrong.items() if is_wrong), None)
     if first is not None:
-        raise KernelErrno(Errno.EINVAL, "bad-image", what=first)
+        raise KernelErrno(Errno.EINVAL, BadImage(first))
     return sigstruct_pages, module_pages
 
 

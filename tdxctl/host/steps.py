@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
+from tdxctl.causes import Cause
 from tdxctl.errnos import Errno
 from tdxctl.events import Failure, Journal, MemoryUse, StepEvent, StepResult, SubStep
 from tdxctl.seam.leaves import Leaf
@@ -52,42 +53,16 @@ SUBSTEPS_6_8 = SUBSTEPS[1:]
 
 
 class KernelErrno(Exception):
-    """A kernel function returned -errno.
+    """A kernel function returned -errno, for that cause."""
 
-    cause is an id of `explain`; leaf, cpu and status name the SEAMCALL that failed, if one
-    did; facts are the numbers a person wants to see.
-    """
-
-    def __init__(
-        self,
-        errno: Errno,
-        cause: str,
-        *,
-        leaf: int | None = None,
-        cpu: int | None = None,
-        status: int | None = None,
-        **facts: int | str,
-    ) -> None:
+    def __init__(self, errno: Errno, cause: Cause) -> None:
         super().__init__(errno, cause)
         self.errno = errno
         self.cause = cause
-        self.leaf = leaf
-        self.cpu = cpu
-        self.status = status
-        self.facts = facts
 
     def failure(self, step: str | None, returned: Errno) -> Failure:
         """The failure for a report, where the caller gets -returned."""
-        return Failure(
-            step=step,
-            cause=self.cause,
-            errno=returned.name,
-            inner_errno=self.errno.name,
-            leaf=self.leaf,
-            cpu=self.cpu,
-            status=self.status,
-            facts=tuple(self.facts.items()),
-        )
+        return Failure(step, self.cause, returned.name, self.errno.name)
 
 
 @dataclass(slots=True)

@@ -12,6 +12,17 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
+from tdxctl.causes import (
+    Cause,
+    KernelAllocation,
+    NoMovdir64b,
+    NoSelfSnoop,
+    NoXsave,
+    UpdateNotInitialized,
+    UpdateNotPreserving,
+    UpdateSeamretErratum,
+    VmxOff,
+)
 from tdxctl.errnos import Errno
 from tdxctl.events import Failure, Journal, StepEvent, Wbinvd
 from tdxctl.host import steps
@@ -106,15 +117,15 @@ class Kernel202606(Kernel617):
                 assert self._boot_failure is not None, "TDX is off only where the boot found so"
                 raise self._boot_failure
             features = self.cpus.features
-            for present, name, text, errno in (
-                (features.xsave, "no-xsave", "XSAVE", Errno.EINVAL),
-                (features.movdir64b, "no-movdir64b", "MOVDIR64B", Errno.EINVAL),
+            for present, cause, text, errno in (
+                (features.xsave, NoXsave(), "XSAVE", Errno.EINVAL),
+                (features.movdir64b, NoMovdir64b(), "MOVDIR64B", Errno.EINVAL),
                 # "note: -ENODEV, not -EINVAL"
-                (features.self_snoop, "no-self-snoop", "Self-snoop", Errno.ENODEV),
+                (features.self_snoop, NoSelfSnoop(), "Self-snoop", Errno.ENODEV),
             ):
                 if not present:
                     self.pr(boot.FEATURE_MISSING, feature=text)
-                    raise KernelErrno(errno, name)
+                    raise KernelErrno(errno, cause)
 
     def _bring_up(self) -> None:
         try:
@@ -147,7 +158,7 @@ class Kernel202606(Kernel617):
 
     def _get_vmx_reference(self) -> None:
         if not self.cpus.features.vmx:
-            raise KernelErrno(Errno.EOPNOTSUPP, "vmx-off")
+            raise KernelErrno(Errno.EOPNOTSUPP, VmxOff())
 
     def _release_cpus(self) -> None:
         # "wbinvd per CPU in ascending order; the CPU whose LP.INIT failed gets none"
@@ -186,7 +197,7 @@ class Kernel202606(Kernel617):
         super()._build_tdx_memlist()
         # Before or after the memory list is not known.
         if self.dynamic_pamt and self.mm.kernel_allocation_fails():
-            raise KernelErrno(Errno.ENOMEM, "kernel-allocation", what="the PAMT refcounts")
+            raise KernelErrno(Errno.ENOMEM, KernelAllocation("the PAMT refcounts"))
 
     def _pamt_sizes(self, tdmr_sizes: Int64s, sysinfo: TdmrSysInfo) -> Uint64s:
         sizes = super()._pamt_sizes(tdmr_sizes, sysinfo)
@@ -319,12 +330,12 @@ class Kernel202606(Kernel617):
             return -error.errno
         return 0
 
-    def _why_no_update(self) -> str:
+    def _why_no_update(self) -> Cause:
         if self.status != "INITIALIZED":
-            return "update-not-initialized"
+            return UpdateNotInitialized()
         if not self._features0 & _TD_PRESERVING:
-            return "update-not-preserving"
-        return "update-seamret-erratum"
+            return UpdateNotPreserving()
+        return UpdateSeamretErratum()
 
     def _init_seamldr_params(self, image: UpdateImage) -> int:
         _, module_pages = image_pages(image)

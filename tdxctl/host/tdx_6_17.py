@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from tdxctl.causes import RbpClobbered, TooManyCpuidConfigs
 from tdxctl.errnos import Errno
 from tdxctl.events import Wbinvd
 from tdxctl.host.steps import KernelErrno
@@ -45,7 +46,7 @@ class Kernel617(Kernel68):
     def _check_features(self, sysinfo: TdmrSysInfo) -> None:
         if not sysinfo.features0 & _NO_RBP_MOD:
             self.pr(bring_up.NO_RBP_MOD)
-            raise KernelErrno(Errno.EINVAL, "rbp-clobbered")
+            raise KernelErrno(Errno.EINVAL, RbpClobbered())
 
     def _get_tdx_sysinfo(self) -> TdmrSysInfo:
         features0 = self._read_sys_metadata_field(_FEATURES0)
@@ -55,12 +56,8 @@ class Kernel617(Kernel68):
         num_cpuid_config = self._read_sys_metadata_field(_NUM_CPUID_CONFIG)
         self._read_sys_metadata_field(_MAX_VCPUS_PER_TD)
         if num_cpuid_config > _MAX_CPUID_CONFIG:
-            raise KernelErrno(
-                Errno.EINVAL,
-                "too-many-cpuid-configs",
-                reported=num_cpuid_config,
-                limit=_MAX_CPUID_CONFIG,
-            )
+            cause = TooManyCpuidConfigs(num_cpuid_config, _MAX_CPUID_CONFIG)
+            raise KernelErrno(Errno.EINVAL, cause)
         for i in range(num_cpuid_config):
             self._read_sys_metadata_field(_CPUID_CONFIG_LEAVES + i)
         for i in range(2 * num_cpuid_config):

@@ -13,6 +13,18 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from tdxctl.causes import (
+    EarlierError,
+    HibernationPossible,
+    KernelAllocation,
+    KeyidMsrFaults,
+    MemoryNotifier,
+    ModuleNotLoaded,
+    NoKeyids,
+    ReservedAreasExhausted,
+    SeamcallFailed,
+    TooFewKeyids,
+)
 from tdxctl.errnos import Errno
 from tdxctl.errors import NotModelledError
 from tdxctl.events import Journal, Movdir64b
@@ -97,20 +109,19 @@ class Kernel68(TdmrConstruction):
         part = self.msrs.rdmsr_safe(_MSR_IA32_MKTME_KEYID_PARTITIONING)
         num = 0 if part is None else part >> 32
         if part is None or num == 0:
-            cause = "keyid-msr-faults" if part is None else "no-keyids"
-            raise KernelErrno(Errno.ENODEV, cause)
+            raise KernelErrno(Errno.ENODEV, KeyidMsrFaults() if part is None else NoKeyids())
         start = (part + 1) & U32_MASK
         self.pr(boot.KEYIDS, start=start, end=(start + num) & U32_MASK)
         if num < 2:
             self.pr(boot.ONE_KEYID)
-            raise KernelErrno(Errno.ENODEV, "too-few-keyids", keyids=num)
+            raise KernelErrno(Errno.ENODEV, TooFewKeyids(num))
         if self.hardware.hibernation:
             self.pr(boot.HIBERNATION_ENABLED)
-            raise KernelErrno(Errno.ENODEV, "hibernation-possible")
+            raise KernelErrno(Errno.ENODEV, HibernationPossible())
         if self.hardware.notifier_errno:
             errno = self.hardware.notifier_errno
             self.pr(boot.NOTIFIER_FAILED, errno=-errno)
-            raise KernelErrno(Errno.ENODEV, "memory-notifier", notifier=f"-{Errno(errno).name}")
+            raise KernelErrno(Errno.ENODEV, MemoryNotifier(Errno(errno)))
         self.pr(boot.NO_S3)
         self._tdx_keyids = (start, num)
         self.host_platform = True
@@ -185,7 +196,8 @@ class Kernel68(TdmrConstruction):
                 self._sysinit = error
                 if error.errno is Errno.ENODEV:
                     self.pr(bring_up.MODULE_NOT_LOADED)
-                    error.cause = "module-not-loaded"
+                    not_through = Status.VMFAILINVALID
+                    error.cause = ModuleNotLoaded(Leaf.TDH_SYS_INIT, cpu, not_through)
                 raise
         if isinstance(self._sysinit, KernelErrno):
             raise self._sysinit
@@ -197,9 +209,8 @@ class Kernel68(TdmrConstruction):
             case "INITIALIZED":
                 return 0
             case "ERROR":
-                self.failure = KernelErrno(Errno.EINVAL, "earlier-error").failure(
-                    None, Errno.EINVAL
-                )
+                error = KernelErrno(Errno.EINVAL, EarlierError())
+                self.failure = error.failure(None, error.errno)
                 return -Errno.EINVAL
             case _:
                 return self._tdx_enable()
@@ -226,11 +237,18 @@ class Kernel68(TdmrConstruction):
     def _seamcall_until(self, cpu: int, leaf: Leaf, *, rcx: int, until: int) -> Registers:
         # The loop of init_tdmr(): each call of it has its own tries.
         return self._sc_retry(
-            cpu, leaf, lambda: self.call_module_until(cpu, leaf, rcx=rcx, until=until)
+            cpu,
+            leaf,
+            lambda: self.call_module_until(cpu, leaf, rcx=rcx, until=until),
+            tdmr_base=rcx,
         )
 
     def _sc_retry(
-        self, cpu: int, leaf: Leaf, call: Callable[[], tuple[Registers, int]]
+        self,
+        cpu: int,
+        leaf: Leaf,
+        call: Callable[[], tuple[Registers, int]],
+        tdmr_base: int | None = None,
     ) -> Registers:
         tries = 0
         while True:
@@ -240,10 +258,12 @@ class Kernel68(TdmrConstruction):
             if out.rax != Status.TDX_RND_NO_ENTROPY or tries == _RDRAND_RETRY_LOOPS:
                 break
         if out.rax != 0:
-            raise self._seamcall_error(cpu, leaf, out)
+            raise self._seamcall_error(cpu, leaf, out, tdmr_base)
         return out
 
-    def _seamcall_error(self, cpu: int, leaf: Leaf, out: Registers) -> KernelErrno:
+    def _seamcall_error(
+        self, cpu: int, leaf: Leaf, out: Registers, tdmr_base: int | None
+    ) -> KernelErrno:
         try:
             errno = _SILENT[Status(out.rax)]
         except (KeyError, ValueError):
@@ -252,10 +272,11 @@ class Kernel68(TdmrConstruction):
             if leaf in _WITH_REGISTERS:
                 self.pr(bring_up.SEAMCALL_OUTPUT, rcx=out.rcx, rdx=out.rdx, r8=out.r8)
                 self.pr(bring_up.SEAMCALL_OUTPUT_HIGH, r9=out.r9, r10=out.r10, r11=out.r11)
-        error = KernelErrno(errno, "seamcall", leaf=leaf, cpu=cpu, status=out.rax)
-        if out.rcx and base_status(out.rax) in _WITH_CPUID_IN_RCX:
-            error.facts["cpuid"] = out.rcx
-        return error
+        names_cpuid = base_status(out.rax) in _WITH_CPUID_IN_RCX
+        cpuid = (out.rcx or None) if names_cpuid else None
+        return KernelErrno(
+            errno, SeamcallFailed(leaf, cpu, out.rax, cpuid=cpuid, tdmr_base=tdmr_base)
+        )
 
     # The six steps
 
@@ -303,7 +324,7 @@ class Kernel68(TdmrConstruction):
     def _build_tdx_memlist(self) -> None:
         for _ in range(len(self.mm.starts)):
             if self.mm.kernel_allocation_fails():
-                raise KernelErrno(Errno.ENOMEM, "kernel-allocation", what="the memory list")
+                raise KernelErrno(Errno.ENOMEM, KernelAllocation("the memory list"))
         self._memlist = (self.mm.starts, self.mm.ends)
 
     def _get_tdx_sysinfo(self) -> TdmrSysInfo:
@@ -322,7 +343,7 @@ class Kernel68(TdmrConstruction):
 
     def _fill_out_tdmrs(self, sysinfo: TdmrSysInfo) -> None:
         if self.mm.kernel_allocation_fails():
-            raise KernelErrno(Errno.ENOMEM, "kernel-allocation", what="the TDMR array")
+            raise KernelErrno(Errno.ENOMEM, KernelAllocation("the TDMR array"))
         try:
             self._cover_memory(sysinfo.max_tdmrs, Errno.ENOSPC)
         except KernelErrno:
@@ -365,7 +386,8 @@ class Kernel68(TdmrConstruction):
         try:
             self._reserve_areas(starts, ends, sysinfo.max_reserved_per_tdmr, Errno.ENOSPC)
         except KernelErrno as error:
-            self._pr_of_tdmr(bring_up.RESERVED_AREAS_EXHAUSTED, int(error.facts["tdmr"]))
+            if isinstance(error.cause, ReservedAreasExhausted):
+                self._pr_of_tdmr(bring_up.RESERVED_AREAS_EXHAUSTED, error.cause.tdmr)
             raise
 
     def _hole_regions(self) -> tuple[Int64s, Int64s]:
@@ -374,7 +396,7 @@ class Kernel68(TdmrConstruction):
 
     def _config_tdx_module(self, sysinfo: TdmrSysInfo) -> None:
         if self.mm.kernel_allocation_fails():
-            raise KernelErrno(Errno.ENOMEM, "kernel-allocation", what="the TDMR pointer array")
+            raise KernelErrno(Errno.ENOMEM, KernelAllocation("the TDMR pointer array"))
         tdmrs = self._built_tdmrs()
         # "a power of two >= 512"
         array_size = max(_TDX_PA_ARRAY_ALIGNMENT, 1 << (8 * len(tdmrs) - 1).bit_length())
@@ -395,7 +417,7 @@ class Kernel68(TdmrConstruction):
 
     def _config_global_keyid(self) -> None:
         if self.mm.kernel_allocation_fails():
-            raise KernelErrno(Errno.ENOMEM, "kernel-allocation", what="the package cpumask")
+            raise KernelErrno(Errno.ENOMEM, KernelAllocation("the package cpumask"))
         self._wbinvd_on_all_cpus()
         leaders = self._package_leaders()
         for cpu in leaders:
@@ -406,11 +428,7 @@ class Kernel68(TdmrConstruction):
         tdmrs = self._built_tdmrs()
         cpu = self.cpus.online()[0]
         for base, size in zip(tdmrs.bases.tolist(), tdmrs.sizes.tolist(), strict=True):
-            try:
-                self._seamcall_until(cpu, Leaf.TDH_SYS_TDMR_INIT, rcx=base, until=base + size)
-            except KernelErrno as error:
-                error.facts["tdmr_base"] = base
-                raise
+            self._seamcall_until(cpu, Leaf.TDH_SYS_TDMR_INIT, rcx=base, until=base + size)
         self.steps.detail(f"{counted(len(tdmrs), 'TDMR')}, {format_size(int(tdmrs.sizes.sum()))}")
 
     # Afterwards

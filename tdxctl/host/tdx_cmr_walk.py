@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tdxctl.causes import OutsideCmrs
 from tdxctl.errnos import Errno
 from tdxctl.events import Holds, Journal
 from tdxctl.host.kernel import Hardware
@@ -58,7 +59,7 @@ class KernelCmrWalk(Kernel68):
                 # "it prints the page numbers shifted once more, a bug"
                 shown_start, shown_end = start << PAGE_SHIFT, end << PAGE_SHIFT
                 self.pr(bring_up.NOT_CONVERTIBLE, start=shown_start, end=shown_end)
-                raise KernelErrno(Errno.EINVAL, "outside-cmrs", start=start, end=end)
+                raise KernelErrno(Errno.EINVAL, OutsideCmrs(start, end))
         super()._build_tdx_memlist()
 
     def _hole_regions(self) -> tuple[Int64s, Int64s]:

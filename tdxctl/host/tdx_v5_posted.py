@@ -14,7 +14,28 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
+from msgspec.structs import replace
 
+from tdxctl.causes import (
+    Cause,
+    CmrsEmptyFirst,
+    CmrsNone,
+    CmrsNotAscending,
+    CpuDisabled,
+    CpuOffline,
+    CpuOfflineAndDisabled,
+    KernelAllocation,
+    KeyidStartWraps,
+    ModuleNotLoaded,
+    ModuleWasNotLoaded,
+    ModuleWasShutDown,
+    NoMtrr,
+    NotConvertible,
+    SeamcallFailed,
+    SeamrrAbsent,
+    SeamrrDisabled,
+    TooFewKeyids,
+)
 from tdxctl.errnos import Errno
 from tdxctl.errors import NotModelledError
 from tdxctl.events import Journal, Wbinvd
@@ -28,7 +49,7 @@ from tdxctl.messages.message import V5, Message
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import Registers
 from tdxctl.seam.status import Status, base_status
-from tdxctl.units import U32_MASK, counted, format_cpulist, format_size, round_up
+from tdxctl.units import U32_MASK, counted, format_size, round_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,12 +140,12 @@ class KernelV5Posted(TdmrConstruction):
 
     def _detect_seam(self) -> None:
         if not self.cpus.features.mtrr:
-            raise KernelErrno(Errno.ENODEV, "no-mtrr")
+            raise KernelErrno(Errno.ENODEV, NoMtrr())
         if not self.msrs.rdmsr(_MSR_MTRRCAP) & _MTRRCAP_SEAMRR:
-            raise KernelErrno(Errno.ENODEV, "seamrr-absent")
+            raise KernelErrno(Errno.ENODEV, SeamrrAbsent())
         mask = self.msrs.rdmsr(_MSR_IA32_SEAMRR_PHYS_MASK)
         if mask & _SEAMRR_LOCKED_ENABLED != _SEAMRR_LOCKED_ENABLED:
-            raise KernelErrno(Errno.ENODEV, "seamrr-disabled")
+            raise KernelErrno(Errno.ENODEV, SeamrrDisabled())
         self.pr(boot.SEAMRR_ENABLED)
 
     def _detect_tdx_keyids(self) -> None:
@@ -140,8 +161,8 @@ class KernelV5Posted(TdmrConstruction):
             start, keyids = self._tdx_keyid_start, self._tdx_keyid_num
             self._tdx_keyid_start = self._tdx_keyid_num = 0
             if start == 0:
-                raise KernelErrno(Errno.EINVAL, "keyid-start-wraps")
-            raise KernelErrno(Errno.EINVAL, "too-few-keyids", keyids=keyids)
+                raise KernelErrno(Errno.EINVAL, KeyidStartWraps())
+            raise KernelErrno(Errno.EINVAL, TooFewKeyids(keyids))
 
     def platform_tdx_enabled(self) -> bool:
         """Whether BIOS enabled TDX: at least two private KeyIDs were found."""
@@ -169,13 +190,13 @@ class KernelV5Posted(TdmrConstruction):
                 case "UNKNOWN":
                     return self._answered(self._tdx_init())
                 case "NONE":
-                    return self._answered(self._already(Errno.ENODEV, "module-was-not-loaded"))
+                    return self._answered(self._already(Errno.ENODEV, ModuleWasNotLoaded()))
                 case "INITIALIZED":
                     return self._answered(0)
                 case _:
-                    return self._answered(self._already(Errno.EFAULT, "module-was-shut-down"))
+                    return self._answered(self._already(Errno.EFAULT, ModuleWasShutDown()))
 
-    def _already(self, errno: Errno, cause: str) -> int:
+    def _already(self, errno: Errno, cause: Cause) -> int:
         self.failure = KernelErrno(errno, cause).failure(None, errno)
         return -errno
 
@@ -218,17 +239,14 @@ class KernelV5Posted(TdmrConstruction):
         )
         if self.cpus.disabled or len(online) != present:
             self.pr(bring_up.OFFLINE_CPUS)
-            offline = [cpu for cpu in range(present) if not self.cpus.is_online(cpu)]
-            cause = "cpu-offline" if offline else "cpu-disabled"
-            if offline and self.cpus.disabled:
-                cause = "cpu-offline-and-disabled"
-            raise KernelErrno(
-                Errno.EINVAL,
-                cause,
-                present=present,
-                offline=format_cpulist(offline),
-                disabled=self.cpus.disabled,
-            )
+            raise KernelErrno(Errno.EINVAL, self._missing_cpus())
+
+    def _missing_cpus(self) -> Cause:
+        present, disabled = self.cpus.present, self.cpus.disabled
+        offline = tuple(cpu for cpu in range(present) if not self.cpus.is_online(cpu))
+        if offline and disabled:
+            return CpuOfflineAndDisabled(offline, disabled, present)
+        return CpuOffline(offline, present) if offline else CpuDisabled(disabled, present)
 
     def _shutdown_tdx_module(self) -> None:
         # Failures are printed and ignored.
@@ -312,7 +330,9 @@ class KernelV5Posted(TdmrConstruction):
         # seamcall(): prints a failure unless VMfailInvalid; None on success.
         return self._judge(cpu, leaf, self.call_module(cpu, leaf, **registers))
 
-    def _judge(self, cpu: int, leaf: Leaf, out: Registers) -> KernelErrno | None:
+    def _judge(
+        self, cpu: int, leaf: Leaf, out: Registers, tdmr_base: int | None = None
+    ) -> KernelErrno | None:
         # "0 is success; EVERY other value is failure, informational codes included"
         if out.rax == 0:
             return None
@@ -333,18 +353,13 @@ class KernelV5Posted(TdmrConstruction):
                     r11=out.r11,
                 )
         # "SYS.INIT VMfailInvalid -> -ENODEV; any other failure of any leaf -> -EFAULT"
-        nodev = not_loaded and leaf is Leaf.TDH_SYS_INIT
-        error = KernelErrno(
-            Errno.ENODEV if nodev else Errno.EFAULT,
-            "module-not-loaded" if nodev else "seamcall",
-            leaf=leaf,
-            cpu=cpu,
-            status=out.rax,
-        )
+        if not_loaded and leaf is Leaf.TDH_SYS_INIT:
+            return KernelErrno(Errno.ENODEV, ModuleNotLoaded(leaf, cpu, out.rax))
         # The module names the CPUID leaf in RCX; a scripted status leaves RCX at 0.
-        if out.rcx and base_status(out.rax) in _WITH_CPUID_IN_RCX:
-            error.facts["cpuid"] = out.rcx
-        return error
+        names_cpuid = base_status(out.rax) in _WITH_CPUID_IN_RCX
+        cpuid = (out.rcx or None) if names_cpuid else None
+        cause = SeamcallFailed(leaf, cpu, out.rax, cpuid=cpuid, tdmr_base=tdmr_base)
+        return KernelErrno(Errno.EFAULT, cause)
 
     # The six steps
 
@@ -399,8 +414,9 @@ class KernelV5Posted(TdmrConstruction):
             f"{counted(len(self.cpus.online()), 'CPU')} in {counted(self._packages(), 'package')}"
         )
         if errors:
-            errors[0].facts["failed_cpus"] = len(errors)
-            raise errors[0]
+            cause = errors[0].cause
+            assert isinstance(cause, SeamcallFailed), "only TDH.SYS.INIT tells of no module"
+            raise KernelErrno(errors[0].errno, replace(cause, failed_cpus=len(errors)))
 
     def _tdx_get_sysinfo(self) -> TdSysInfo:
         cpu = self.cpus.online()[0]
@@ -436,17 +452,17 @@ class KernelV5Posted(TdmrConstruction):
         valid = empty.index(True) if True in empty else len(cmrs)
         for previous, cmr in pairwise(cmrs[:valid]):
             if cmr[0] < previous[1]:
-                self._bad_cmrs(cmrs, bring_up.CMRS_NOT_ASCENDING, "cmrs-not-ascending")
+                self._bad_cmrs(cmrs, bring_up.CMRS_NOT_ASCENDING, CmrsNotAscending())
         if not all(empty[valid:]):
-            self._bad_cmrs(cmrs, bring_up.CMRS_EMPTY_FIRST, "cmrs-empty-first")
+            self._bad_cmrs(cmrs, bring_up.CMRS_EMPTY_FIRST, CmrsEmptyFirst())
         if valid == 0:
-            self._bad_cmrs(cmrs, bring_up.CMRS_NONE, "cmrs-none")
+            self._bad_cmrs(cmrs, bring_up.CMRS_NONE, CmrsNone())
         for start, end in cmrs[:valid]:
             self.pr(bring_up.CMR, start=start, end=end)
         self.steps.detail(counted(valid, "CMR"))
         return cmrs[:valid]
 
-    def _bad_cmrs(self, cmrs: list[tuple[int, int]], message: Message, cause: str) -> None:
+    def _bad_cmrs(self, cmrs: list[tuple[int, int]], message: Message, cause: Cause) -> None:
         for start, end in cmrs:
             self.pr(bring_up.BIOS_CMR, start=start, end=end)
         self.pr(message)
@@ -472,13 +488,12 @@ class KernelV5Posted(TdmrConstruction):
             bad = int(np.argmin(inside))
             start, end = int(self.mm.starts[bad]), int(self.mm.ends[bad])
             self.pr(bring_up.NOT_CONVERTIBLE, start=start, end=end)
-            raise KernelErrno(
-                Errno.EINVAL, "not-convertible", start=start, end=end, node=int(self.mm.nodes[bad])
-            )
+            cause = NotConvertible(start, end, int(self.mm.nodes[bad]))
+            raise KernelErrno(Errno.EINVAL, cause)
 
     def _create_tdmrs(self, sysinfo: TdSysInfo) -> None:
         if self.mm.kernel_allocation_fails():
-            raise KernelErrno(Errno.ENOMEM, "kernel-allocation", what="the TDMR array")
+            raise KernelErrno(Errno.ENOMEM, KernelAllocation("the TDMR array"))
         self._cover_memory(sysinfo.max_tdmrs, Errno.E2BIG)
 
     def _tdmrs_set_up_pamt_all(self, sysinfo: TdSysInfo) -> None:
@@ -497,7 +512,7 @@ class KernelV5Posted(TdmrConstruction):
 
     def _config_tdx_module(self, sysinfo: TdSysInfo) -> None:
         if self.mm.kernel_allocation_fails():
-            raise KernelErrno(Errno.ENOMEM, "kernel-allocation", what="the TDMR pointer array")
+            raise KernelErrno(Errno.ENOMEM, KernelAllocation("the TDMR pointer array"))
         tdmrs = self._built_tdmrs()
         pa_array_size = round_up(8 * len(tdmrs), _TDX_PA_ARRAY_ALIGNMENT)
         pa_array_pa = self._write_tdmr_infos(
@@ -517,7 +532,7 @@ class KernelV5Posted(TdmrConstruction):
     def _config_global_keyid(self) -> None:
         self._wbinvd_on_all_cpus()
         if self.mm.kernel_allocation_fails():
-            raise KernelErrno(Errno.ENOMEM, "kernel-allocation", what="the package cpumask")
+            raise KernelErrno(Errno.ENOMEM, KernelAllocation("the package cpumask"))
         leaders = self._package_leaders()
         for cpu in leaders:
             error = self._seamcall(cpu, Leaf.TDH_SYS_KEY_CONFIG)
@@ -533,9 +548,8 @@ class KernelV5Posted(TdmrConstruction):
             out, _ = self.call_module_until(
                 cpu, Leaf.TDH_SYS_TDMR_INIT, rcx=base, until=base + size
             )
-            error = self._judge(cpu, Leaf.TDH_SYS_TDMR_INIT, out)
+            error = self._judge(cpu, Leaf.TDH_SYS_TDMR_INIT, out, tdmr_base=base)
             if error:
-                error.facts["tdmr_base"] = base
                 raise error
         self.steps.detail(f"{counted(len(tdmrs), 'TDMR')}, {format_size(int(tdmrs.sizes.sum()))}")
 

@@ -84,7 +84,7 @@ def _reason(result: CheckResult) -> Iterator[str]:
     for index, cause in enumerate(outcome.causes):
         seen = "" if cause.seen is None else f" (seen {cause.seen} times)"
         yield _labelled("causes" if index == 0 else "", f"{index + 1}. {cause.cause}{seen}")
-        yield _labelled("", f"   to do: {cause.way_out}")
+        yield _labelled("", f"   to do: {cause.to_do}")
     yield _labelled("more", f"tdxctl explain {result.check.id}")
 
 
@@ -132,7 +132,7 @@ def _as_dict(result: CheckResult) -> dict[str, object]:
         "line": _line(outcome),
         "status": None if outcome.status is None else _status(outcome.status),
         "causes": [
-            {"cause": cause.cause, "to_do": cause.way_out, "seen": cause.seen}
+            {"cause": cause.cause, "to_do": cause.to_do, "seen": cause.seen}
             for cause in outcome.causes
         ],
     }
@@ -152,5 +152,5 @@ def _status(status: Status) -> dict[str, object]:
         "name": status.name,
         "details": status.details,
         "meaning": status.meaning,
-        "to_do": status.way_out,
+        "to_do": status.to_do,
     }

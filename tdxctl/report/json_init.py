@@ -54,15 +54,15 @@ def failure_dict(failure: Failure) -> dict[str, object]:
     status = failure.status
     return {
         "step": failure.step,
-        "cause": failure.cause,
+        "cause": failure.cause.id,
         "leaf": None if failure.leaf is None else leaf_title(failure.leaf),
         "cpu": failure.cpu,
         "status": None if status is None else hex(status),
         "status_name": None if status is None else status_name(status),
         "errno": failure.errno,
-        "reason": words.reason,
-        "hint": words.hint,
-        "explain": words.explain,
+        "reason": words.why,
+        "hint": words.to_do,
+        "explain": words.means,
     }
 
 

@@ -105,7 +105,7 @@ def reasons(plan: PlatformPlan) -> list[tuple[list[str], str, str]]:
             groups.setdefault((kernel.not_modelled, ""), []).append(kernel.kernel.id)
         elif not kernel.initializes and kernel.failure is not None:
             words = explain_failure(kernel.failure)
-            groups.setdefault((words.reason, words.hint), []).append(kernel.kernel.id)
+            groups.setdefault((words.why, words.to_do), []).append(kernel.kernel.id)
     return [(kernels, reason, hint) for (reason, hint), kernels in groups.items()]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tdxctl.explain.states import explain_cause_state
+from tdxctl.advice.states import explain_cause_state
 from tdxctl.host.kernels import KERNELS
 from tdxctl.units import approximate_size, counted
 

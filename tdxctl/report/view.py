@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tdxctl.advice.statuses import describe_status
+from tdxctl.causes import ModuleNotLoaded
 from tdxctl.errnos import errno_name
 from tdxctl.events import InitReport, MachineSummary, StepResult, TdmrRow, log_of
-from tdxctl.explain.failures import describe_status, explain_failure
-from tdxctl.explain.states import explain_state
+from tdxctl.explain.failures import explain_failure, explain_state
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.units import approximate_size, counted, format_size, printable
 
@@ -162,11 +163,12 @@ def _problem(report: InitReport) -> tuple[tuple[str, str], ...]:
         step = titles[failure.step]
         number = f"{step.number} " if step.number is not None else ""
         lines.append(("failed step", f"{number}{step.title}"))
-    lines.append(("why", words.reason))
-    if failure.cause != "seamcall" and failure.leaf is not None and failure.status is not None:
-        lines.append(("SEAMCALL", f"{leaf_title(failure.leaf)} on CPU {failure.cpu}"))
-        lines.append(("status", describe_status(failure.status)))
-    lines += [("errno", f"-{failure.errno}"), ("means", words.explain), ("to do", words.hint)]
+    lines.append(("why", words.why))
+    if isinstance(failure.cause, ModuleNotLoaded):
+        call = failure.cause
+        lines.append(("SEAMCALL", f"{leaf_title(call.leaf)} on CPU {call.cpu}"))
+        lines.append(("status", describe_status(call.status)))
+    lines += [("errno", f"-{failure.errno}"), ("means", words.means), ("to do", words.to_do)]
     asked = failure.errno if failure.status is None else hex(failure.status)
     lines.append(("more", f"tdxctl explain {asked}"))
     return tuple(lines)

@@ -38,7 +38,8 @@ TDX_INCORRECT_MSR_VALUE
   returned by: TDH.SYS.INIT
   means:       An MSR holds a value that the module does not accept: often BIOS older than the \
 module.
-  to do:       update BIOS and microcode to a release meant for this TDX module
+  to do:       update BIOS and microcode to a release meant for this TDX module, or use the module \
+that came with the BIOS
 """
 
 BUSY = """\
@@ -57,7 +58,7 @@ VMFAILINVALID
   class:       made by Linux: the SEAMCALL did not get through
   means:       The SEAMCALL did not reach a module: none is loaded, or it shut itself down on a \
 fatal error.
-  to do:       see that the firmware loads a TDX module; if it was loaded, reboot
+  to do:       see that the firmware carries and loads a TDX module, then reboot
 """
 
 ENOSPC = """\

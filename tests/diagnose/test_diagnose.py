@@ -8,11 +8,11 @@ import json
 import jsonschema
 import pytest
 
+from tdxctl.advice.checks import BY_ID, CHECKS
 from tdxctl.capture.bootlog import read_log
 from tdxctl.diagnose.diagnosis import diagnose
 from tdxctl.diagnose.outcome import Diagnosis, Outcome, Verdict
 from tdxctl.diagnose.rules import RULES
-from tdxctl.explain.checks import BY_ID, CHECKS
 from tdxctl.explain.lookup import look_up
 from tdxctl.messages.catalogue import MESSAGES
 from tdxctl.report.diagnosis import to_text
@@ -961,7 +961,8 @@ def test_the_text_of_a_diagnosis() -> None:
         "  status:   TDX_INCORRECT_CPUID_VALUE, 0xc000090000000000: CPUID says something that the "
         "module does not accept: often BIOS or microcode older than the module.\n"
         "  causes:   1. BIOS or microcode are too old for the TDX module (seen 3 times)\n"
-        "               to do: update the BIOS, or use the module that came with it\n"
+        "               to do: update BIOS and microcode to a release meant for this "
+        "TDX module, or use the module that came with the BIOS\n"
         "            2. the TDX module is too old for this kernel, or the reverse (seen 6 times)\n"
         "               to do: use a module and a kernel that match: update the BIOS or load a "
         "newer module\n"

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tdxctl import causes
+from tdxctl.advice.causes import explain_cause
+from tdxctl.advice.errnos import ERRNOS
+from tdxctl.advice.statuses import STATUSES
 from tdxctl.errnos import Errno
-from tdxctl.explain.errnos import ERRNOS
-from tdxctl.explain.failures import CAUSES
 from tdxctl.explain.leaves import LEAVES, returned_by
 from tdxctl.explain.lookup import look_up
-from tdxctl.explain.statuses import STATUSES
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.metadata import FIELDS
 from tdxctl.seam.status import Status, base_status
@@ -36,6 +37,14 @@ OF_NO_LEAF = {
     "GP",
     "UD",
 }
+
+
+# Of each type of cause one, with numbers of no meaning.
+_NUMBERS = {"offline": (3,), "errno": Errno.ENOMEM, "what": "the TDMR array"}
+ONE_OF_EACH: list[causes.Cause] = [
+    cause(**{field: _NUMBERS.get(field, 7) for field in cause.__match_args__})
+    for cause in causes.Cause.__args__
+]
 
 
 def test_every_status_has_words() -> None:
@@ -62,9 +71,10 @@ def test_every_errno_of_the_kernels_has_words() -> None:
 
 def _texts() -> Iterator[str]:
     for words in (*STATUSES.values(), *ERRNOS.values()):
-        yield from (words.meaning, words.hint)
-    for cause in CAUSES.values():
-        yield from (cause.reason, cause.meaning, cause.hint)
+        yield from (words.means, words.to_do)
+    for cause in ONE_OF_EACH:
+        said = explain_cause(cause)
+        yield from (said.why, said.means, said.to_do)
     for leaf in LEAVES.values():
         yield leaf.purpose
 
@@ -72,11 +82,12 @@ def _texts() -> Iterator[str]:
 def test_no_words_are_missing_or_unfinished() -> None:
     """Expect meanings to be sentences, hints to be fragments without a full stop."""
     assert [text for text in _texts() if not text or text != text.strip()] == []
-    meanings = [words.meaning for words in (*STATUSES.values(), *ERRNOS.values())]
+    meanings = [words.means for words in (*STATUSES.values(), *ERRNOS.values())]
     meanings += [leaf.purpose for leaf in LEAVES.values()]
     assert [text for text in meanings if not text.endswith(".")] == []
-    hints = [words.hint for words in (*STATUSES.values(), *ERRNOS.values())]
-    hints += [cause.hint for cause in CAUSES.values()]
+    hints = [words.to_do for words in (*STATUSES.values(), *ERRNOS.values())]
+    meanings += [explain_cause(cause).means for cause in ONE_OF_EACH]
+    hints += [explain_cause(cause).to_do for cause in ONE_OF_EACH]
     assert [text for text in hints if text.endswith(".")] == []
 
 

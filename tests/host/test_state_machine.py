@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tdxctl import Machine
+from tdxctl import Machine, causes
 from tdxctl.errors import NotModelledError, UsageError
 from tdxctl.explain.failures import explain_failure
 from tests.machines import booted
@@ -41,15 +41,15 @@ def test_slots_that_are_not_enabled_count_as_missing_cpus() -> None:
     result = machine.tdx_init()
     assert (result.returned, result.status) == (-22, "UNKNOWN")
     assert result.failure is not None
-    assert result.failure.cause == "cpu-disabled"
+    assert result.failure.cause == causes.CpuDisabled(disabled=4, present=4)
 
 
 def test_both_offline_cpus_and_empty_slots_are_named() -> None:
     """Expect advice that helps when followed: both, not the first one found."""
     result = booted(cpus={"online": "0-2", "disabled_cpus": 4}).tdx_init()
     assert result.failure is not None
-    assert result.failure.cause == "cpu-offline-and-disabled"
-    reason = explain_failure(result.failure).reason
+    assert result.failure.cause == causes.CpuOfflineAndDisabled((3,), disabled=4, present=4)
+    reason = explain_failure(result.failure).why
     assert "CPU 3, of 4" in reason
     assert "4 MADT slots" in reason
 
@@ -162,17 +162,17 @@ def test_where_seamcall_raises_v5_updates_nothing() -> None:
 @pytest.mark.parametrize(
     ("sections", "returned", "cause"),
     [
-        ({"firmware": {"seamrr": "absent"}}, -19, "seamrr-absent"),
-        ({"firmware": {"seamrr": "disabled"}}, -19, "seamrr-disabled"),
-        ({"cpus": {"features": {"mtrr": False}}}, -19, "no-mtrr"),
-        ({"firmware": {"tdx_keyids": 1}}, -22, "too-few-keyids"),
-        ({"firmware": {"tdx_keyids": 0}}, -22, "too-few-keyids"),
+        ({"firmware": {"seamrr": "absent"}}, -19, causes.SeamrrAbsent()),
+        ({"firmware": {"seamrr": "disabled"}}, -19, causes.SeamrrDisabled()),
+        ({"cpus": {"features": {"mtrr": False}}}, -19, causes.NoMtrr()),
+        ({"firmware": {"tdx_keyids": 1}}, -22, causes.TooFewKeyids(1)),
+        ({"firmware": {"tdx_keyids": 0}}, -22, causes.TooFewKeyids(0)),
         # low half + 1 wraps to 0 in 32 bits
-        ({"firmware": {"mktme_keyids": 0xFFFFFFFF}}, -22, "keyid-start-wraps"),
+        ({"firmware": {"mktme_keyids": 0xFFFFFFFF}}, -22, causes.KeyidStartWraps()),
     ],
 )
 def test_without_tdx_at_boot_there_is_no_call_to_the_module(
-    sections: dict[str, Any], returned: int, cause: str
+    sections: dict[str, Any], returned: int, cause: causes.Cause
 ) -> None:
     """Expect the boot's errno, then -ENODEV from tdx_init() in silence, UNKNOWN for ever."""
     machine = booted(**sections)

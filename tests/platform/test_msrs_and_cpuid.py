@@ -89,7 +89,7 @@ def test_what_differs_from_the_baseline_is_refused(
 def test_the_reason_names_the_cpuid_leaf(cpuid: dict[str, object], where: str) -> None:
     failure = Machine.boot(platform([], [cpuid])).tdx_init().failure
     assert failure is not None
-    assert explain_failure(failure).reason.endswith(f"; {where}")
+    assert explain_failure(failure).why.endswith(f"; {where}")
 
 
 def test_a_value_that_is_the_baseline_s_changes_nothing() -> None:

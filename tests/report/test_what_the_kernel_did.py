@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tdxctl import Machine, Platform
+from tdxctl.causes import ReservedAreasExhausted
 from tdxctl.events import Holds, NodeMemory, PamtRow, ReservedArea, StepEvent
 from tdxctl.explain.failures import explain_failure
 from tdxctl.host.kernels import find_kernel
@@ -114,8 +115,8 @@ def test_only_a_kernel_that_does_not_walk_cmrs_is_advised_to() -> None:
     for kernel in ("v5", "6.8", "cmr-walk"):
         failure = Machine.boot(_cmrs_wider_than_memory(), kernel).tdx_init().failure
         assert failure is not None
-        assert failure.cause == "reserved-areas-exhausted"
-        hints[kernel] = explain_failure(failure).hint
+        assert isinstance(failure.cause, ReservedAreasExhausted)
+        hints[kernel] = explain_failure(failure).to_do
     other = (
         "fewer holes in low memory: a BIOS that keeps its tables together, or a kernel that finds "
         "holes by walking CMRs"

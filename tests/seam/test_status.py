@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tdxctl.explain.failures import describe_status
-from tdxctl.explain.statuses import STATUSES
+from tdxctl.advice.statuses import STATUSES, describe_status
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Status, status_details, status_name, with_bytes
 

@@ -74,7 +74,7 @@ def shown(result: OpResult) -> dict[str, Any]:
         "log": [event.to_dict() for event in result.log],
         "events": [event.to_dict() for event in result.events],
         "steps": [[step.name, step.outcome, step.seamcalls] for step in result.steps],
-        "failure": result.failure.cause if result.failure else None,
+        "failure": result.failure.cause.id if result.failure else None,
     }
 
 

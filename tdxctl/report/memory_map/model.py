@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tdxctl.events import Failure, Holds, MachineSummary, TdmrRow
-from tdxctl.explain.failures import explain_failure
-from tdxctl.explain.states import explain_state
+from tdxctl.explain.failures import explain_failure, explain_state
 from tdxctl.platform.description import Platform
 from tdxctl.report.memory_map.areas import Area, Fate, areas_of
 from tdxctl.units import approximate_size, printable
@@ -162,7 +161,7 @@ def _problem(failure: Failure | None) -> tuple[tuple[str, str], ...]:
     if failure is None:
         return ()
     words = explain_failure(failure)
-    return ("why", words.reason), ("to do", words.hint)
+    return ("why", words.why), ("to do", words.to_do)
 
 
 def _without_tdmrs(summary: MachineSummary, failure: Failure | None) -> str | None:

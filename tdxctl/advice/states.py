@@ -3,10 +3,6 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from tdxctl.events import Failure
-
 #: Of v5's states. The series itself knows no way on but a reboot; its design says of a module that
 #: is updated that "it needs to be initialized again".
 V5_FINAL = "final until reboot or an update of the module"
@@ -21,28 +17,17 @@ STATES = {
     "SHUTDOWN": f"the TDX module was shut down; {V5_FINAL}",
 }
 
-# Found at boot: no later call can change them.
-BOOT_CAUSES = frozenset(
-    {
-        *("no-mtrr", "seamrr-absent", "seamrr-disabled", "too-few-keyids", "keyid-start-wraps"),
-        *("no-keyids", "keyid-msr-faults", "hibernation-possible", "memory-notifier"),
-        *("no-xsave", "no-movdir64b", "no-self-snoop"),
-    }
-)
 # "its result is cached for ever, success or failure": no later call asks the module again.
 _KEPT = "not initialized, and what TDH.SYS.INIT answered is kept; final until reboot"
 _OFF = "TDX is off, as the kernel found at boot; final until reboot"
 
 
-def explain_cause_state(status: str, cause: str | None, step: str | None) -> str:
-    """What status means after a failure of that cause, in that step."""
-    if cause in BOOT_CAUSES:
-        return _OFF
+def explain_cause_state(status: str, cause_id: str | None, step: str | None) -> str:
+    """What status means after a failure of the cause of that id, in that step."""
+    if cause_id is not None:
+        # Only where something failed: what `status` tells of a good machine needs no causes.
+        from tdxctl.causes import BootCause
+
+        if cause_id in {cause.id for cause in BootCause.__args__}:
+            return _OFF
     return _KEPT if (status, step) == ("UNINITIALIZED", "global-init") else STATES[status]
-
-
-def explain_state(status: str, failure: Failure | None) -> str:
-    """What status means after that failure."""
-    if failure is None:
-        return STATES[status]
-    return explain_cause_state(status, failure.cause, failure.step)

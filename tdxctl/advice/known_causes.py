@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Causes that several checks share, each with its way out.
+"""Causes that several checks share, each with what to do.
 
 `seen` is how many public reports show it (field notes, "Host bring-up failures").
 """
@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tdxctl.advice import to_do
+from tdxctl.advice.bios import SET_UP_THE_BIOS
+
 
 @dataclass(frozen=True, slots=True)
 class KnownCause:
-    """Why a check fails, and the way out. seen: reports that show it, None where not counted.
+    """Why a check fails, and what to do. seen: reports that show it, None where not counted.
 
     statuses: names of the only statuses that it ends in; none named is any. refuted_by: the check
     that, where it passes, shows that this is not the cause.
     """
 
     cause: str
-    way_out: str
+    to_do: str
     seen: int | None = None
     statuses: tuple[str, ...] = ()
     refuted_by: str | None = None
@@ -30,9 +33,7 @@ class KnownCause:
 
 BIOS = KnownCause(
     "the BIOS is incomplete, or its options were set in the wrong order",
-    "enable TME, then TME-MT, then TDX and the SEAM loader, then the key split, then SGX: save and "
-    "reboot after each; memory not limited to 46 address bits, node interleaving off, x2APIC on; "
-    "update the BIOS",
+    SET_UP_THE_BIOS,
     12,
 )
 DIMMS = KnownCause(
@@ -41,7 +42,7 @@ DIMMS = KnownCause(
     5,
 )
 SKU = KnownCause(
-    "the CPU has no TDX: not every model of a generation has it", "use a CPU with TDX", 4
+    "the CPU has no TDX: not every model of a generation has it", to_do.USE_A_CPU_WITH_TDX, 4
 )
 SGX = KnownCause(
     "SGX is off: without it the CPU does not verify the SEAM loader",
@@ -51,12 +52,12 @@ SGX = KnownCause(
 )
 OLD_BIOS = KnownCause(
     "BIOS or microcode are too old for the TDX module",
-    "update the BIOS, or use the module that came with it",
+    to_do.MATCH_FIRMWARE_AND_MODULE,
     3,
 )
 MISMATCH = KnownCause(
     "the TDX module is too old for this kernel, or the reverse",
-    "use a module and a kernel that match: update the BIOS or load a newer module",
+    to_do.MATCH_MODULE_AND_KERNEL,
     6,
 )
 WRONG_KERNEL = KnownCause(
@@ -72,5 +73,5 @@ PARAMETER = KnownCause(
     refuted_by="command-line",
 )
 HIBERNATION = KnownCause(
-    "the kernel was booted without nohibernate", "add nohibernate to the kernel's command line", 6
+    "the kernel was booted without nohibernate", to_do.BOOT_WITH_NOHIBERNATE, 6
 )

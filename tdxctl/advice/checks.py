@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tdxctl.explain.causes import (
+from tdxctl.advice import to_do
+from tdxctl.advice.known_causes import (
     BIOS,
     DIMMS,
     HIBERNATION,
@@ -86,7 +87,7 @@ CHECKS = (
             BIOS,
             KnownCause(
                 "the key split leaves TDX one KeyID or none; OEMs name it differently",
-                "raise TME-MT/TDX key split in the BIOS",
+                to_do.RAISE_THE_KEY_SPLIT,
                 4,
             ),
             SKU,
@@ -138,7 +139,7 @@ CHECKS = (
         NOT_STARTED,
         (
             KnownCause("a parameter such as noxsave turned it off", "boot without it"),
-            KnownCause("a CPU without it", "use a CPU with TDX"),
+            KnownCause("a CPU without it", to_do.USE_A_CPU_WITH_TDX),
         ),
     ),
     Check(
@@ -147,7 +148,7 @@ CHECKS = (
         boot.NOTIFIER_FAILED.shown,
         "cpu-features",
         NOT_STARTED,
-        (KnownCause("it does not fail on a healthy kernel", "report it"),),
+        (KnownCause("it does not fail on a healthy kernel", to_do.REPORT_TO_THE_KERNEL),),
     ),
     Check(
         "usable-memory",
@@ -155,7 +156,7 @@ CHECKS = (
         boot.MEMORY_LIST_FAILED.shown,
         "memory-notifier",
         NOT_STARTED,
-        (KnownCause("no memory was left for the list", "report it"),),
+        (KnownCause("no memory was left for the list", to_do.REPORT_TO_THE_KERNEL),),
     ),
     Check(
         "command-line",
@@ -190,10 +191,10 @@ CHECKS = (
         (
             KnownCause(
                 "the MADT has slots that are merely not enabled: v5 counts them as offline CPUs",
-                "a later kernel (6.8 dropped the check), or a BIOS that leaves them out",
+                to_do.LEAVE_SLOTS_OUT,
                 23,
             ),
-            KnownCause("a CPU is offline", "bring it online and try again"),
+            KnownCause("a CPU is offline", to_do.BRING_CPUS_ONLINE),
         ),
     ),
     Check(
@@ -275,10 +276,10 @@ CHECKS = (
         "module-features",
         FAILED,
         (
-            KnownCause("a firmware bug", "update the BIOS"),
+            KnownCause("a firmware bug", to_do.UPDATE_FOR_ITS_CMRS),
             KnownCause(
                 "memory that came from CXL or PMEM devices",
-                "use it as device memory (devdax), not as RAM at boot",
+                f"{to_do.USE_AS_DEVICE_MEMORY}, not as RAM at boot",
                 4,
             ),
         ),
@@ -289,7 +290,7 @@ CHECKS = (
         bring_up.TDMRS_EXHAUSTED.shown,
         "cmrs",
         FAILED,
-        (KnownCause("memory is in too many pieces", "node interleaving off; fewer memory ranges"),),
+        (KnownCause("memory is in too many pieces", to_do.FEWER_REGIONS),),
     ),
     Check(
         "reserved-areas",
@@ -300,8 +301,7 @@ CHECKS = (
         (
             KnownCause(
                 "firmware tables cut low memory into more pieces than a TDMR has reserved areas",
-                "a kernel that walks the CMRs instead of memblock (a distribution's patch), or a "
-                "BIOS that leaves fewer holes",
+                to_do.FEWER_HOLES,
                 3,
             ),
         ),
@@ -315,7 +315,7 @@ CHECKS = (
         (
             KnownCause(
                 "no contiguous memory is left for a PAMT, or none for the kernel's own lists",
-                "initialize TDX right after boot",
+                to_do.INITIALIZE_EARLY,
             ),
         ),
     ),
@@ -328,13 +328,13 @@ CHECKS = (
         (
             KnownCause(
                 "a CPU was offline when the module was initialized",
-                "bring it online",
+                to_do.BRING_EVERY_CPU_ONLINE,
                 statuses=("TDX_SYS_CONFIG_NOT_PENDING",),
                 refuted_by="cpus-online",
             ),
             KnownCause(
                 "memory lies outside the CMRs",
-                "update the BIOS",
+                to_do.KEEP_MEMORY_IN_CMRS,
                 statuses=("TDX_TDMR_OUTSIDE_CMRS",),
                 refuted_by="cmrs",
             ),
@@ -349,7 +349,7 @@ CHECKS = (
         (
             KnownCause(
                 "a package has no entropy, or no memory encryption",
-                "try again; update",
+                to_do.TRY_AGAIN,
                 statuses=("TDX_KEY_GENERATION_FAILED", "TDX_RND_NO_ENTROPY"),
             ),
         ),
@@ -413,7 +413,7 @@ CHECKS = (
         (
             KnownCause(
                 "the CPU has the partial-write erratum (Sapphire and Emerald Rapids)",
-                "a newer kernel and module",
+                to_do.RENEW_FOR_KEXEC,
                 4,
             ),
         ),

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shapes of advice, and what its parts are called wherever they are shown."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+WHY, MEANS, TO_DO = "why", "means", "to do"
+
+
+class Advice(NamedTuple):
+    """means: a sentence or two. to_do: what to do, a fragment."""
+
+    means: str
+    to_do: str
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """(label, text) of both."""
+        return (MEANS, self.means), (TO_DO, self.to_do)
+
+
+class Explained(NamedTuple):
+    """A failure in words. why: what happened, a fragment with its numbers."""
+
+    why: str
+    means: str
+    to_do: str
