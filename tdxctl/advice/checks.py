@@ -13,6 +13,8 @@ from tdxctl.advice import to_do
 from tdxctl.advice.known_causes import (
     BIOS,
     DIMMS,
+    EARLIER_ATTEMPT,
+    FAILED_SEAMCALL,
     HIBERNATION,
     MISMATCH,
     OLD_BIOS,
@@ -22,7 +24,10 @@ from tdxctl.advice.known_causes import (
     WRONG_KERNEL,
     KnownCause,
 )
+from tdxctl.errnos import Errno
 from tdxctl.messages import boot, bring_up, kvm, machine, runtime
+from tdxctl.messages.check_ids import CheckId
+from tdxctl.seam.status import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +37,10 @@ class Check:
     state: what TDX is in where it fails.
     """
 
-    id: str
+    id: CheckId
     title: str
     looks_at: str
-    parent: str | None
+    parent: CheckId | None
     state: str
     causes: tuple[KnownCause, ...] = ()
 
@@ -329,13 +334,13 @@ CHECKS = (
             KnownCause(
                 "a CPU was offline when the module was initialized",
                 to_do.BRING_EVERY_CPU_ONLINE,
-                statuses=("TDX_SYS_CONFIG_NOT_PENDING",),
+                statuses=(Status.TDX_SYS_CONFIG_NOT_PENDING,),
                 refuted_by="cpus-online",
             ),
             KnownCause(
                 "memory lies outside the CMRs",
                 to_do.KEEP_MEMORY_IN_CMRS,
-                statuses=("TDX_TDMR_OUTSIDE_CMRS",),
+                statuses=(Status.TDX_TDMR_OUTSIDE_CMRS,),
                 refuted_by="cmrs",
             ),
         ),
@@ -350,7 +355,7 @@ CHECKS = (
             KnownCause(
                 "a package has no entropy, or no memory encryption",
                 to_do.TRY_AGAIN,
-                statuses=("TDX_KEY_GENERATION_FAILED", "TDX_RND_NO_ENTROPY"),
+                statuses=(Status.TDX_KEY_GENERATION_FAILED, Status.TDX_RND_NO_ENTROPY),
             ),
         ),
     ),
@@ -364,7 +369,7 @@ CHECKS = (
             KnownCause(
                 "a package without an online CPU",
                 "bring a CPU of each package online",
-                statuses=("TDX_SYS_NOT_READY",),
+                statuses=(Status.TDX_SYS_NOT_READY,),
                 refuted_by="cpus-online",
             ),
         ),
@@ -434,4 +439,19 @@ CHECKS = (
     ),
 )
 
-BY_ID = {check.id: check for check in CHECKS}
+BY_ID: dict[CheckId, Check] = {check.id: check for check in CHECKS}
+
+#: What an errno alone tells of a failed initialization: the causes of the checks that end in it.
+CAUSES_OF_ERRNO: dict[Errno, tuple[KnownCause, ...]] = {
+    Errno.ENOSPC: BY_ID["reserved-areas"].causes + BY_ID["tdmrs"].causes,
+    Errno.E2BIG: BY_ID["reserved-areas"].causes + BY_ID["tdmrs"].causes,
+    Errno.ENODEV: BY_ID["module-loaded"].causes + BY_ID["seam-enabled"].causes[:1],
+    Errno.EINVAL: (EARLIER_ATTEMPT, *BY_ID["module-features"].causes),
+    Errno.EIO: (FAILED_SEAMCALL,),
+    Errno.EFAULT: (FAILED_SEAMCALL,),
+}
+
+
+def find_check(name: str) -> Check | None:
+    """The check of that id, None where there is none."""
+    return next((check for check in CHECKS if check.id == name), None)

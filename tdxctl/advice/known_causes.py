@@ -10,25 +10,28 @@ from dataclasses import dataclass
 
 from tdxctl.advice import to_do
 from tdxctl.advice.bios import SET_UP_THE_BIOS
+from tdxctl.messages.check_ids import CheckId
+from tdxctl.seam.status import Status, base_status
 
 
 @dataclass(frozen=True, slots=True)
 class KnownCause:
     """Why a check fails, and what to do. seen: reports that show it, None where not counted.
 
-    statuses: names of the only statuses that it ends in; none named is any. refuted_by: the check
+    statuses: the only ones that it ends in; none named is any. refuted_by: the check
     that, where it passes, shows that this is not the cause.
     """
 
     cause: str
     to_do: str
     seen: int | None = None
-    statuses: tuple[str, ...] = ()
-    refuted_by: str | None = None
+    statuses: tuple[Status, ...] = ()
+    refuted_by: CheckId | None = None
 
-    def can_end_in(self, status: str) -> bool:
-        """Whether a SEAMCALL with a status of that name can come of it; of no name any can."""
-        return not self.statuses or status in self.statuses or status.startswith("0x")
+    def can_end_in(self, status: int) -> bool:
+        """Whether a SEAMCALL with that status can come of it; one that is not known can."""
+        base = base_status(status)
+        return not self.statuses or base is None or base in self.statuses
 
 
 BIOS = KnownCause(
@@ -74,4 +77,11 @@ PARAMETER = KnownCause(
 )
 HIBERNATION = KnownCause(
     "the kernel was booted without nohibernate", to_do.BOOT_WITH_NOHIBERNATE, 6
+)
+FAILED_SEAMCALL = KnownCause(
+    "a SEAMCALL failed: the line above says which, and with what status",
+    to_do.EXPLAIN_THE_SEAMCALL,
+)
+EARLIER_ATTEMPT = KnownCause(
+    "an earlier attempt failed, and this kernel tries once", to_do.READ_THE_FIRST_ATTEMPT
 )

@@ -6,12 +6,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tdxctl.advice.checks import BY_ID, CHECKS, RUNNING, Check
-from tdxctl.advice.known_causes import KnownCause
 from tdxctl.capture.bootlog import BootLog
 from tdxctl.diagnose.evidence import Evidence, gather
 from tdxctl.diagnose.outcome import CheckResult, Diagnosis, Outcome, Verdict
 from tdxctl.diagnose.prediction import judge, predict
 from tdxctl.diagnose.rules import RULES
+from tdxctl.messages.check_ids import CheckId
 
 _SUMMARIES = {
     "initialized": "the TDX module is initialized",
@@ -27,7 +27,7 @@ def diagnose(log: BootLog) -> Diagnosis:
     """What state TDX is in on the host of log, and why."""
     evidence = gather(log)
     prediction = predict(evidence)
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[CheckId, Outcome] = {}
     for check in CHECKS:
         judged = judge(prediction) if check.id == "prediction" else None
         outcomes[check.id] = judged or _outcome(check, evidence, outcomes)
@@ -43,7 +43,7 @@ def diagnose(log: BootLog) -> Diagnosis:
     return Diagnosis(state, summary, deciding, results, evidence.kernel, prediction, log.boots)
 
 
-def _outcome(check: Check, evidence: Evidence, outcomes: dict[str, Outcome]) -> Outcome:
+def _outcome(check: Check, evidence: Evidence, outcomes: dict[CheckId, Outcome]) -> Outcome:
     if (failed := _failed_before(check, outcomes)) is not None:
         return Outcome(Verdict.SKIP, f"{failed} failed")
     outcome = RULES[check.id](evidence)
@@ -54,15 +54,15 @@ def _outcome(check: Check, evidence: Evidence, outcomes: dict[str, Outcome]) -> 
         if cause.refuted_by is None or not _passes(outcomes, cause.refuted_by)
     )
     if not stand and outcome.status is not None:
-        stand = (KnownCause(outcome.status.meaning, outcome.status.to_do),)
+        stand = (outcome.status.as_cause,)
     return replace(outcome, causes=stand)
 
 
-def _passes(outcomes: dict[str, Outcome], check: str) -> bool:
+def _passes(outcomes: dict[CheckId, Outcome], check: CheckId) -> bool:
     return check in outcomes and outcomes[check].verdict is Verdict.PASS
 
 
-def _failed_before(check: Check, outcomes: dict[str, Outcome]) -> str | None:
+def _failed_before(check: Check, outcomes: dict[CheckId, Outcome]) -> CheckId | None:
     # The check before it, or before that, that failed: what comes after it tells nothing.
     parent = check.parent
     while parent is not None:

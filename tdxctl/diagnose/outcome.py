@@ -33,6 +33,11 @@ class Status:
     meaning: str
     to_do: str
 
+    @property
+    def as_cause(self) -> KnownCause:
+        """The status as the cause, where nothing more is known."""
+        return KnownCause(self.meaning, self.to_do)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tdxctl.advice.checks import BY_ID
-from tdxctl.advice.known_causes import KnownCause
 from tdxctl.advice.statuses import explain_status
 from tdxctl.capture.bootlog import LogLine
 from tdxctl.diagnose.evidence import Evidence, FailedSeamcall, Seen
 from tdxctl.diagnose.outcome import Outcome, Status, Verdict
 from tdxctl.messages.boot import NO_S3
 from tdxctl.messages.bring_up import MODULE_NOT_LOADED, NOT_ENABLED_BY_BIOS
+from tdxctl.messages.check_ids import CheckId
 from tdxctl.messages.message import Message, Stage
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.seam.status import status_details, status_name
@@ -46,7 +46,7 @@ def passed(line: LogLine, detail: str) -> Outcome:
     return Outcome(PASS, detail, line)
 
 
-def failed(check: str, line: LogLine, detail: str) -> Outcome:
+def failed(check: CheckId, line: LogLine, detail: str) -> Outcome:
     """The outcome of a check that fails, by that line, with its causes."""
     return Outcome(FAIL, detail, line, causes=BY_ID[check].causes)
 
@@ -97,7 +97,7 @@ def attempted(evidence: Evidence, detail: str) -> Outcome:
     return NOT_SHOWN if seen is None else passed(seen.line, detail)
 
 
-def call_failed(check: str, call: FailedSeamcall) -> Outcome:
+def call_failed(check: CheckId, call: FailedSeamcall) -> Outcome:
     """The outcome of a check whose SEAMCALL failed."""
     status = decode(call)
     on = "" if call.cpu is None else f" on CPU {call.cpu}"
@@ -110,6 +110,6 @@ def call_failed(check: str, call: FailedSeamcall) -> Outcome:
 
         detail += f", field {look_up(hex(call.field_id)).name}"
     # A cause that ends in other statuses is refuted by this one.
-    known = [cause for cause in BY_ID[check].causes if cause.can_end_in(status.name)]
-    causes = tuple(known) or (KnownCause(status.meaning, status.to_do),)
+    known = [cause for cause in BY_ID[check].causes if cause.can_end_in(call.status)]
+    causes = tuple(known) or (status.as_cause,)
     return Outcome(FAIL, detail, call.line, status, causes)

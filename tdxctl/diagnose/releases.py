@@ -10,6 +10,7 @@ from tdxctl.diagnose.evidence import Evidence
 from tdxctl.diagnose.outcome import Outcome, Verdict
 from tdxctl.messages.boot import SEAMRR_ENABLED, SERIES_V6
 from tdxctl.messages.bring_up import MODULE_SHUT_DOWN
+from tdxctl.messages.check_ids import CheckId
 from tdxctl.messages.message import V5, Release
 
 #: The series of late 2022, posted while 6.1 was made; a log tells of it, of v5, or of a release.
@@ -53,7 +54,7 @@ def _number(evidence: Evidence) -> Release | None:
     return int(major), int(minor)
 
 
-def looks(evidence: Evidence, check: str) -> bool | None:
+def looks(evidence: Evidence, check: CheckId) -> bool | None:
     """Whether the log's kernel makes that check; None where the log does not tell."""
     release = release_of(evidence)
     if release is None:
@@ -67,7 +68,7 @@ def looks(evidence: Evidence, check: str) -> bool | None:
     return True if release >= first else None
 
 
-def unless_never_made(evidence: Evidence, check: str, outcome: Outcome) -> Outcome:
+def unless_never_made(evidence: Evidence, check: CheckId, outcome: Outcome) -> Outcome:
     """outcome, which is PASS for what the kernel got past; not for what it never looks at."""
     made = looks(evidence, check)
     if outcome.verdict is not Verdict.PASS or made:

@@ -7,9 +7,10 @@ from tdxctl.diagnose import after, before, steps
 from tdxctl.diagnose.parameters import command_line
 from tdxctl.diagnose.progress import Rule
 from tdxctl.messages import boot, bring_up
+from tdxctl.messages.check_ids import CheckId
 from tdxctl.messages.message import Stage
 
-RULES: dict[str, Rule] = {
+RULES: dict[CheckId, Rule] = {
     "host": before.host,
     "cpu": before.cpu,
     "tme": before.tme,

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tdxctl.advice.checks import BY_ID
-from tdxctl.advice.known_causes import KnownCause
+from tdxctl.advice.checks import CAUSES_OF_ERRNO
 from tdxctl.diagnose.evidence import Evidence, Seen
 from tdxctl.diagnose.outcome import Outcome
 from tdxctl.diagnose.progress import (
@@ -23,6 +22,7 @@ from tdxctl.diagnose.progress import (
 from tdxctl.diagnose.releases import V6, release_of, unless_never_made
 from tdxctl.errnos import Errno
 from tdxctl.messages import bring_up
+from tdxctl.messages.check_ids import CheckId
 from tdxctl.messages.message import V5, Message, Stage
 from tdxctl.seam.leaves import Leaf
 
@@ -36,7 +36,7 @@ def module_loaded(evidence: Evidence) -> Outcome:
     return NOT_SHOWN if line is None else passed(line, "a module answered")
 
 
-_ORDER = (
+_ORDER: tuple[tuple[CheckId, tuple[Leaf, ...]], ...] = (
     ("sys-init", (Leaf.TDH_SYS_INIT,)),
     ("lp-init", (Leaf.TDH_SYS_LP_INIT,)),
     ("system-info", (Leaf.TDH_SYS_INFO, Leaf.TDH_SYS_RD)),
@@ -56,7 +56,7 @@ _AFTER = {
 _LEAVES = dict(_ORDER)
 
 
-def step(check: str, later: Stage, *messages: Message) -> Rule:
+def step(check: CheckId, later: Stage, *messages: Message) -> Rule:
     """The check of a step of some leaves.
 
     It holds once a line of a later stage is there, or of one of messages.
@@ -161,24 +161,6 @@ def _errno(seen: Seen) -> Errno | None:
     return Errno(number) if number in set(Errno) else None
 
 
-_SEAMCALL = KnownCause(
-    "a SEAMCALL failed: the line above says which, and with what status",
-    "look for SEAMCALL in the whole log, and explain its status",
-)
-_EARLIER = KnownCause(
-    "an earlier attempt failed, and this kernel tries once", "look for the first failure; reboot"
-)
-# What an errno alone tells: the causes of the checks that end in it.
-_CAUSES: dict[Errno | None, tuple[KnownCause, ...]] = {
-    Errno.ENOSPC: BY_ID["reserved-areas"].causes + BY_ID["tdmrs"].causes,
-    Errno.E2BIG: BY_ID["reserved-areas"].causes + BY_ID["tdmrs"].causes,
-    Errno.ENODEV: BY_ID["module-loaded"].causes + BY_ID["seam-enabled"].causes[:1],
-    Errno.EINVAL: (_EARLIER, *BY_ID["module-features"].causes),
-    Errno.EIO: (_SEAMCALL,),
-    Errno.EFAULT: (_SEAMCALL,),
-}
-
-
 def initialized(evidence: Evidence) -> Outcome:
     """Whether the initialization was done, or how it ended."""
     ended = evidence.last(bring_up.INITIALIZATION_FAILED, bring_up.MODULE_SHUT_DOWN)
@@ -188,13 +170,14 @@ def initialized(evidence: Evidence) -> Outcome:
         # "After it `initialized` stays false until reboot".
         outcome = call_failed("initialized", update)
         detail = f"a runtime update failed, until reboot: {outcome.detail}"
-        words = KnownCause(outcome.status.meaning, outcome.status.to_do) if outcome.status else None
-        return replace(outcome, detail=detail, causes=(words,) if words else outcome.causes)
+        words = (outcome.status.as_cause,) if outcome.status else outcome.causes
+        return replace(outcome, detail=detail, causes=words)
     if ended is not None and (end is None or ended.line.number > end.number):
         errno = _errno(ended)
         name = f" with -{errno.name}" if errno is not None else ""
         outcome = failed("initialized", ended.line, f"the initialization failed{name}")
-        return replace(outcome, causes=_CAUSES.get(errno, outcome.causes))
+        causes = outcome.causes if errno is None else CAUSES_OF_ERRNO.get(errno, outcome.causes)
+        return replace(outcome, causes=causes)
     if (seen := evidence.last(bring_up.MODULE_INITIALIZED)) is not None:
         return passed(seen.line, "initialized")
     if end is not None:

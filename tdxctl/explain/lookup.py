@@ -7,8 +7,7 @@ import re
 
 from msgspec import Struct
 
-from tdxctl.advice.checks import BY_ID as CHECKS_BY_ID
-from tdxctl.advice.checks import Check
+from tdxctl.advice.checks import CHECKS, Check, find_check
 from tdxctl.advice.errnos import ERRNOS
 from tdxctl.advice.statuses import STATUSES
 from tdxctl.errnos import Errno
@@ -69,8 +68,8 @@ class Answer(Struct, frozen=True):
 def look_up(asked: str) -> Answer:
     """The meaning of a number in hex or decimal, a name, a check's id, or a line of a log."""
     text = asked.strip().rstrip(".,;:")
-    if text.lower() in CHECKS_BY_ID:
-        return _check(asked, CHECKS_BY_ID[text.lower()])
+    if (check := find_check(text.lower())) is not None:
+        return _check(asked, check)
     if " " in text and (found := read(text)):
         return _log_line(asked, found[0])
     number = _number(text)
@@ -256,7 +255,7 @@ def _unknown(asked: str, name: str) -> Answer:
 
     names = [*Status.__members__, *Errno.__members__, *(leaf.title for leaf in Leaf)]
     if asked.islower():
-        names += list(CHECKS_BY_ID)
+        names += [check.id for check in CHECKS]
     folded = {known.replace(".", "_").upper(): known for known in names}
     near = difflib.get_close_matches(name, folded, n=3) if name else []
     return Answer(asked, "unknown", asked, (), tuple(folded[match] for match in near))

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
+from tdxctl.messages.check_ids import CheckId
+
 #: (major, minor) of a Linux release.
 Release = tuple[int, int]
 #: The on-demand series of June 2022, posted while 5.19 was made.
@@ -113,7 +115,7 @@ class Message(NamedTuple):
     level: str
     templates: tuple[Template, ...]
     meaning: str
-    check: str | None = None
+    check: CheckId | None = None
     sources: tuple[Source, ...] = (Source.TDX,)
     generic: bool = False
 

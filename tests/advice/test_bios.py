@@ -9,6 +9,7 @@ from tdxctl.advice.causes import explain_cause
 from tdxctl.advice.checks import BY_ID
 from tdxctl.advice.statuses import STATUSES
 from tdxctl.causes import Cause, KeyidMsrFaults, NoKeyids, SeamrrDisabled
+from tdxctl.messages.check_ids import CheckId
 from tdxctl.seam.status import Status
 
 ORDER = (
@@ -25,7 +26,7 @@ def test_a_cause_in_the_bios_names_the_order(cause: Cause) -> None:
 
 
 @pytest.mark.parametrize("check", ["tme", "seamrr", "keyids", "seam-enabled"])
-def test_a_check_that_fails_for_the_bios_names_the_same_order(check: str) -> None:
+def test_a_check_that_fails_for_the_bios_names_the_same_order(check: CheckId) -> None:
     assert ORDER in {cause.to_do for cause in BY_ID[check].causes}
 
 
