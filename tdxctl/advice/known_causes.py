@@ -33,6 +33,11 @@ class KnownCause:
         base = base_status(status)
         return not self.statuses or base is None or base in self.statuses
 
+    @property
+    def and_how_often(self) -> str:
+        """The cause, and how many reports show it."""
+        return self.cause if self.seen is None else f"{self.cause} (seen {self.seen} times)"
+
 
 BIOS = KnownCause(
     "the BIOS is incomplete, or its options were set in the wrong order",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-WHY, MEANS, TO_DO = "why", "means", "to do"
+WHY, MEANS, TO_DO, MORE = "why", "means", "to do", "more"
 
 
 class Advice(NamedTuple):

@@ -84,11 +84,9 @@ def write_operations(machine: str, results: list[tuple[str, OpResult]], output_f
         print_text(f"{machine}: {label}: {verdict}, status {result.status}")
         print_text("\n".join(f"  {line.text}" for line in result.log))
         if result.failure is not None:
-            from tdxctl.explain.failures import explain_failure
+            from tdxctl.report.operations import problem_lines
 
-            words = explain_failure(result.failure)
-            where = f" ({result.failure.step})" if result.failure.step else ""
-            print_text(f"  why:    {words.why}{where}\n  to do:  {words.to_do}")
+            print_text("\n".join(problem_lines(result.failure)))
 
 
 def write_status(status: dict[str, Any], output_format: str) -> None:

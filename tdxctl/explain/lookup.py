@@ -10,6 +10,7 @@ from msgspec import Struct
 from tdxctl.advice.checks import CHECKS, Check, find_check
 from tdxctl.advice.errnos import ERRNOS
 from tdxctl.advice.statuses import STATUSES
+from tdxctl.advice.words import MEANS, TO_DO
 from tdxctl.errnos import Errno
 from tdxctl.explain.leaves import LEAVES, returned_by
 from tdxctl.messages.bring_up import INITIALIZATION_FAILED
@@ -137,7 +138,7 @@ def _status(asked: str, status: int, *, exact: bool = False) -> Answer:
         leaves = "the module's dispatcher, whatever the leaf"
     if leaves:
         lines.append(("returned by", leaves))
-    lines += [("means", words.means), ("to do", words.to_do)]
+    lines += words.pairs
     return Answer(asked, "status", base.name, tuple(lines))
 
 
@@ -157,9 +158,9 @@ def _errno(asked: str, errno: Errno) -> Answer:
     words = ERRNOS.get(errno)
     lines: list[tuple[str, str]] = [("errno", f"-{errno.value}")]
     if words is None:
-        lines.append(("means", "No kernel's TDX bring-up returns it."))
+        lines.append((MEANS, "No kernel's TDX bring-up returns it."))
     else:
-        lines += [("means", words.means), ("to do", words.to_do)]
+        lines += words.pairs
     return Answer(asked, "errno", errno.name, tuple(lines))
 
 
@@ -204,7 +205,7 @@ def _field(asked: str, first: int, name: str, index: int | None) -> Answer:
     element = "" if index is None else f"[{index}]"
     lines = (
         ("field id", f"{first + (index or 0):#018x}"),
-        ("means", f"A global metadata field of {bits} bits, read with TDH.SYS.RD."),
+        (MEANS, f"A global metadata field of {bits} bits, read with TDH.SYS.RD."),
     )
     return Answer(asked, "metadata-field", name + element, lines)
 
@@ -214,15 +215,14 @@ def _check(asked: str, check: Check) -> Answer:
     if check.parent is not None:
         lines.append(("after", check.parent))
     for cause in check.causes:
-        seen = "" if cause.seen is None else f" (seen {cause.seen} times)"
-        lines += [("cause", cause.cause + seen), ("to do", cause.to_do)]
+        lines += [("cause", cause.and_how_often), (TO_DO, cause.to_do)]
     return Answer(asked, "check", check.id, tuple(lines))
 
 
 def _log_line(asked: str, found: Found) -> Answer:
     # Codes in it are explained too.
     message, fields = found.message, found.fields
-    lines = [("means", message.meaning)]
+    lines = [(MEANS, message.meaning)]
     if message is INITIALIZATION_FAILED and (errno := abs(int(fields["errno"]))) in set(Errno):
         answer = _errno(asked, Errno(errno))
         lines += [("returned", f"-{answer.name}"), *answer.lines[1:]]
@@ -238,7 +238,7 @@ def _log_line(asked: str, found: Found) -> Answer:
     return Answer(asked, "log-line", message.id, tuple(lines))
 
 
-_OF_A_STATUS = ("details", "means", "to do")
+_OF_A_STATUS = ("details", MEANS, TO_DO)
 
 
 def _unknown_status(asked: str, number: int) -> Answer:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 
 from tdxctl.explain.lookup import Answer
+from tdxctl.report.reasons import labelled
 from tdxctl.units import printable
 
 SCHEMA = "tdxctl.explain/1"
@@ -22,7 +23,7 @@ def _block(answer: Answer) -> str:
         head = f"{printable(answer.asked)}: unknown{near}"
     else:
         head = answer.name
-    return "\n".join([head, *(f"  {label + ':':<13}{text}" for label, text in answer.lines)])
+    return "\n".join([head, *labelled(answer.lines)])
 
 
 def to_json(answers: list[Answer]) -> str:

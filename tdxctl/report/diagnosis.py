@@ -7,7 +7,9 @@ import json
 import re
 from collections.abc import Iterator
 
+from tdxctl.advice.words import MORE, TO_DO
 from tdxctl.diagnose.outcome import CheckResult, Diagnosis, Outcome, Status, Verdict
+from tdxctl.report.reasons import labelled
 from tdxctl.units import printable
 
 SCHEMA = "tdxctl.diagnosis/1"
@@ -43,9 +45,9 @@ def to_text(
         lines += [f"    {difference}" for difference in prediction.differences]
     deciding = diagnosis.deciding
     if deciding is not None and deciding.outcome.verdict is Verdict.FAIL:
-        lines += ["", *_reason(deciding)]
+        lines += ["", *labelled(_reason(deciding), _LABEL)]
     if deciding is None:
-        lines += ["", _labelled("to do", _WHOLE_LOG)]
+        lines += ["", *labelled([(TO_DO, _WHOLE_LOG)], _LABEL)]
     if width is not None:
         lines = [part for line in lines for part in _wrapped(line, width)]
     return "\n".join(lines)
@@ -73,23 +75,18 @@ def _check(result: CheckResult, width: int, *, verbose: bool) -> Iterator[str]:
         yield f"        line {outcome.line.number}: {printable(outcome.line.text.strip())}"
 
 
-def _reason(result: CheckResult) -> Iterator[str]:
+def _reason(result: CheckResult) -> Iterator[tuple[str, str]]:
     outcome = result.outcome
-    yield _labelled("check", f"{result.check.id}: {result.check.title}")
+    yield "check", f"{result.check.id}: {result.check.title}"
     if outcome.line is not None:
-        yield _labelled(f"line {outcome.line.number}", printable(outcome.line.text.strip()))
+        yield f"line {outcome.line.number}", printable(outcome.line.text.strip())
     if outcome.status is not None:
         status = outcome.status
-        yield _labelled("status", f"{status.name}, {status.value:#x}: {status.meaning}")
+        yield "status", f"{status.name}, {status.value:#x}: {status.meaning}"
     for index, cause in enumerate(outcome.causes):
-        seen = "" if cause.seen is None else f" (seen {cause.seen} times)"
-        yield _labelled("causes" if index == 0 else "", f"{index + 1}. {cause.cause}{seen}")
-        yield _labelled("", f"   to do: {cause.to_do}")
-    yield _labelled("more", f"tdxctl explain {result.check.id}")
-
-
-def _labelled(label: str, text: str) -> str:
-    return f"  {label + ':' if label else '':<{_LABEL}}{text}"
+        yield "causes" if index == 0 else "", f"{index + 1}. {cause.and_how_often}"
+        yield "", f"   {TO_DO}: {cause.to_do}"
+    yield MORE, f"tdxctl explain {result.check.id}"
 
 
 def to_json(diagnosis: Diagnosis) -> str:

@@ -17,6 +17,7 @@ from tdxctl.events import (
     log_of,
 )
 from tdxctl.explain.failures import explain_failure
+from tdxctl.report import reasons
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.seam.status import status_name
 
@@ -50,7 +51,6 @@ def to_dict(report: InitReport) -> dict[str, object]:
 
 def failure_dict(failure: Failure) -> dict[str, object]:
     """A failure with its words."""
-    words = explain_failure(failure)
     status = failure.status
     return {
         "step": failure.step,
@@ -60,9 +60,7 @@ def failure_dict(failure: Failure) -> dict[str, object]:
         "status": None if status is None else hex(status),
         "status_name": None if status is None else status_name(status),
         "errno": failure.errno,
-        "reason": words.why,
-        "hint": words.to_do,
-        "explain": words.means,
+        **reasons.to_dict(explain_failure(failure)),
     }
 
 

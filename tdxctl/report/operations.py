@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`tdxctl.operations/1`: what operations on a machine did, as a dict of JSON values."""
+"""What operations on a machine did: `tdxctl.operations/1` as a dict, and why one failed."""
 
 from __future__ import annotations
 
+from tdxctl.advice.words import Explained
 from tdxctl.errnos import errno_name
-from tdxctl.events import OpResult
+from tdxctl.events import Failure, OpResult
+from tdxctl.explain.failures import explain_failure
 from tdxctl.report.json_init import log_dict
+from tdxctl.report.reasons import brief, labelled
 
 SCHEMA = "tdxctl.operations/1"
 
@@ -26,3 +29,10 @@ def to_dict(machine: str, results: list[tuple[str, OpResult]]) -> dict[str, obje
             for label, result in results
         ],
     }
+
+
+def problem_lines(failure: Failure) -> list[str]:
+    """Why an operation failed and what to do, as lines of text."""
+    words = explain_failure(failure)
+    where = f" ({failure.step})" if failure.step else ""
+    return labelled(brief(Explained(words.why + where, words.means, words.to_do)), width=8)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from tdxctl.report.reasons import labelled
 from tdxctl.report.view import InitView, StepLine, Table
 
 
@@ -16,7 +17,7 @@ def render(view: InitView) -> str:
         blocks.append("\n".join(["Kernel log", *(f"  {text}" for _, text in view.log)]))
     blocks.append(view.verdict)
     if view.problem:
-        blocks.append("\n".join(f"  {label + ':':<13}{text}" for label, text in view.problem))
+        blocks.append("\n".join(labelled(view.problem)))
     return "\n\n".join(blocks)
 
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
+from tdxctl.advice.words import TO_DO
 from tdxctl.errnos import errno_name
 from tdxctl.explain.failures import explain_failure
 from tdxctl.plan import KernelPlan, PlatformPlan
 from tdxctl.report.json_init import failure_dict, pamt_dict
+from tdxctl.report.reasons import labelled
 from tdxctl.units import approximate_size, counted, printable
 
 SCHEMA = "tdxctl.plan/1"
@@ -90,7 +92,7 @@ def _reasons(plan: PlatformPlan) -> list[str]:
     for kernels, reason, hint in reasons(plan):
         lines += ["", f"{', '.join(kernels)}: {reason}"]
         if hint:
-            lines.append(f"  to do: {hint}")
+            lines += labelled([(TO_DO, hint)], width=7)
     return lines
 
 

@@ -7,7 +7,13 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from tdxctl.report.view import InitView, StepLine, Table
+from tdxctl.advice.words import TO_DO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tdxctl.report.view import InitView, StepLine, Table
 
 _OUTCOMES = {"passed": ("✔", "green"), "failed": ("✘", "bold red"), "skipped": ("·", "dim")}
 _ASCII_OUTCOMES = {"passed": "+", "failed": "X", "skipped": "-"}
@@ -33,7 +39,7 @@ def show(view: InitView) -> None:
     console.print()
     console.print(Text(view.verdict, "bold green" if view.good else "bold red"))
     if view.problem:
-        console.print(_problem(view.problem))
+        console.print(pairs_grid(view.problem, gap=1))
 
 
 def _steps(steps: tuple[StepLine, ...], *, unicode: bool) -> RichTable:
@@ -68,10 +74,11 @@ def _table(table: Table) -> RichTable:
     return rich
 
 
-def _problem(problem: tuple[tuple[str, str], ...]) -> RichTable:
-    grid = RichTable.grid(padding=(0, 1))
+def pairs_grid(pairs: Iterable[tuple[str, str]], gap: int) -> RichTable:
+    """(label, text) pairs below each other; what to do stands out."""
+    grid = RichTable.grid(padding=(0, gap))
     grid.add_column()
     grid.add_column(overflow="fold")
-    for label, text in problem:
-        grid.add_row(Text(f"  {label}", "dim"), Text(text, "bold" if label == "to do" else ""))
+    for label, text in pairs:
+        grid.add_row(Text(f"  {label}", "dim"), Text(text, "bold" if label == TO_DO else ""))
     return grid

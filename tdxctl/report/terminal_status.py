@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from tdxctl.report.terminal import pairs_grid
 from tdxctl.report.text_status import status_pairs
 
 _STYLES = {"INITIALIZED": "bold green", "UNKNOWN": "bold yellow"}
@@ -20,9 +20,4 @@ def show(status: dict[str, Any]) -> None:
     (machine, verdict), *rest = status_pairs(status)
     style = _STYLES.get(status["status"], "bold red")
     console.print(Text.assemble((machine, "bold"), ": ", (verdict, style)))
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column()
-    grid.add_column(overflow="fold")
-    for label, text in rest:
-        grid.add_row(Text(f"  {label}", "dim"), Text(text, "bold" if label == "to do" else ""))
-    console.print(grid)
+    console.print(pairs_grid(rest, gap=2))

@@ -7,19 +7,18 @@ from typing import Any
 
 from tdxctl.advice.states import explain_cause_state
 from tdxctl.host.kernels import KERNELS
+from tdxctl.report.reasons import from_dict, in_full, labelled
 from tdxctl.units import approximate_size, counted
 
 _TITLES = {kernel.id: kernel.title for kernel in KERNELS}
 
-Pairs = list[tuple[str, str]]
 
-
-def status_pairs(status: dict[str, Any]) -> Pairs:
+def status_pairs(status: dict[str, Any]) -> list[tuple[str, str]]:
     """(label, text) of everything worth a line; the first is the verdict."""
     cpus, module, keyids = status["cpus"], status["module"], status["keyids"]
     returned = status["returned"]
     loaded = "loaded" if module["loaded"] else "not loaded"
-    pairs: Pairs = [
+    pairs = [
         (status["machine"], f"{status['status']}: {_meaning(status)}"),
         ("kernel", _TITLES.get(status["kernel"], status["kernel"])),
         ("CPUs", f"{cpus['online']} of {cpus['present']} online, {cpus['disabled']} not enabled"),
@@ -44,10 +43,8 @@ def status_pairs(status: dict[str, Any]) -> Pairs:
         pairs.append(("PAMT", _pamt(status["pamt"])))
     failure = status["failure"]
     if failure is not None:
-        pairs += [("why", failure["reason"]), ("means", failure["explain"])]
-        pairs.append(("to do", failure["hint"]))
-        asked = failure["status"] or failure["errno"]
-        pairs.append(("more", f"tdxctl explain {asked}"))
+        code = failure["status"] or failure["errno"]
+        pairs += in_full(from_dict(failure), (), code)
     return pairs
 
 
@@ -67,7 +64,7 @@ def _pamt(pamt: dict[str, Any]) -> str:
 def status_lines(status: dict[str, Any]) -> list[str]:
     """The status as plain lines."""
     (machine, verdict), *rest = status_pairs(status)
-    return [f"{machine}: {verdict}", *(f"  {label + ':':<12} {text}" for label, text in rest)]
+    return [f"{machine}: {verdict}", *labelled(rest)]
 
 
 def machine_lines(statuses: list[dict[str, Any]]) -> list[str]:

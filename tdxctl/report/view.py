@@ -10,6 +10,7 @@ from tdxctl.causes import ModuleNotLoaded
 from tdxctl.errnos import errno_name
 from tdxctl.events import InitReport, MachineSummary, StepResult, TdmrRow, log_of
 from tdxctl.explain.failures import explain_failure, explain_state
+from tdxctl.report.reasons import Pairs, in_full
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.units import approximate_size, counted, format_size, printable
 
@@ -42,7 +43,7 @@ class InitView(Struct, frozen=True):
     log: tuple[tuple[str, str], ...]
     verdict: str
     good: bool
-    problem: tuple[tuple[str, str], ...]
+    problem: Pairs
 
 
 def init_view(report: InitReport) -> InitView:
@@ -152,23 +153,22 @@ def _verdict(report: InitReport) -> str:
     return f"{text}: {explain_state(result.status, result.failure)}"
 
 
-def _problem(report: InitReport) -> tuple[tuple[str, str], ...]:
+def _problem(report: InitReport) -> Pairs:
     failure = report.result.failure
     if failure is None:
         return ()
-    words = explain_failure(failure)
-    lines = []
+    failed: Pairs = ()
     if failure.step is not None:
         titles = {step.name: step for step in report.result.steps}
         step = titles[failure.step]
         number = f"{step.number} " if step.number is not None else ""
-        lines.append(("failed step", f"{number}{step.title}"))
-    lines.append(("why", words.why))
-    if isinstance(failure.cause, ModuleNotLoaded):
-        call = failure.cause
-        lines.append(("SEAMCALL", f"{leaf_title(call.leaf)} on CPU {call.cpu}"))
-        lines.append(("status", describe_status(call.status)))
-    lines += [("errno", f"-{failure.errno}"), ("means", words.means), ("to do", words.to_do)]
-    asked = failure.errno if failure.status is None else hex(failure.status)
-    lines.append(("more", f"tdxctl explain {asked}"))
-    return tuple(lines)
+        failed = (("failed step", f"{number}{step.title}"),)
+    evidence: Pairs = (("errno", f"-{failure.errno}"),)
+    if isinstance(call := failure.cause, ModuleNotLoaded):
+        evidence = (
+            ("SEAMCALL", f"{leaf_title(call.leaf)} on CPU {call.cpu}"),
+            ("status", describe_status(call.status)),
+            *evidence,
+        )
+    code = failure.errno if failure.status is None else hex(failure.status)
+    return failed + in_full(explain_failure(failure), evidence, code)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tdxctl.advice.words import TO_DO
 from tdxctl.events import InitReport, LogLine, MachineSummary
 from tdxctl.plan import PlatformPlan
 from tdxctl.platform.description import Platform
@@ -45,7 +46,7 @@ def verdicts_section(plan: PlatformPlan) -> str:
     said = [
         pair
         for kernels, reason, hint in plans.reasons(plan)
-        for pair in ((", ".join(kernels), reason), ("to do", hint))
+        for pair in ((", ".join(kernels), reason), (TO_DO, hint))
         if pair[1]
     ]
     notes = "reserved: areas used in the tightest TDMR. seconds: an estimate, from real hosts."

@@ -11,6 +11,7 @@ from tdxctl.events import Failure, Holds, MachineSummary, TdmrRow
 from tdxctl.explain.failures import explain_failure, explain_state
 from tdxctl.platform.description import Platform
 from tdxctl.report.memory_map.areas import Area, Fate, areas_of
+from tdxctl.report.reasons import Pairs, brief
 from tdxctl.units import approximate_size, printable
 
 
@@ -84,7 +85,7 @@ class MemoryMap:
     name: str
     heading: tuple[str, ...]
     verdict: str
-    problem: tuple[tuple[str, str], ...]
+    problem: Pairs
     without_tdmrs: str | None
     lanes: tuple[Lane, ...]
     tdmrs: tuple[TdmrLine, ...]
@@ -157,11 +158,8 @@ def _verdict(summary: MachineSummary, failure: Failure | None) -> str:
     return f"Status {summary.status}: {explain_state(summary.status, failure)}{freed}"
 
 
-def _problem(failure: Failure | None) -> tuple[tuple[str, str], ...]:
-    if failure is None:
-        return ()
-    words = explain_failure(failure)
-    return ("why", words.why), ("to do", words.to_do)
+def _problem(failure: Failure | None) -> Pairs:
+    return () if failure is None else brief(explain_failure(failure))
 
 
 def _without_tdmrs(summary: MachineSummary, failure: Failure | None) -> str | None:

@@ -12,6 +12,7 @@ from tdxctl.report.memory_map.axis import axis_labels
 from tdxctl.report.memory_map.model import Kind, Lane, MemoryMap, Segment
 from tdxctl.report.memory_map.scale import Band, Canvas, Drawn, bands
 from tdxctl.report.memory_map.table import tdmr_lines, wanted_lines
+from tdxctl.report.reasons import labelled
 from tdxctl.units import approximate_size
 
 #: Widths that a drawing can have, names of lanes included.
@@ -67,7 +68,7 @@ def render(picture: MemoryMap, columns: int, *, unicode: bool) -> str:
     blocks.append("\n".join(_legend(picture, drawn, chars, columns)))
     blocks.append("\n".join(tdmr_lines(picture, columns)))
     blocks.append("\n".join(wanted_lines(picture)))
-    blocks.append("\n".join(f"{label + ':':<7}{text}" for label, text in picture.problem))
+    blocks.append("\n".join(labelled(picture.problem, width=7, indent=0)))
     return "\n\n".join(block for block in blocks if block)
 
 
