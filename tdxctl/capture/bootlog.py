@@ -94,7 +94,7 @@ def read_log(data: bytes, name: str, *, of_a_kernel: bool = True) -> BootLog:
 def _is_of_a_kernel(text: str) -> bool:
     if _OF_A_KERNEL.search(text) or has_prefix(text):
         return True
-    return any(read(line) for line in text.split("\n"))
+    return any(read(line) for line in filter(None, text.split("\n")))
 
 
 def _boots(lines: list[LogLine]) -> list[list[LogLine]]:

@@ -8,6 +8,7 @@ may have collapsed, the prefix may be any release's, and levels are not looked a
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from functools import cache, cached_property
 from string import Formatter
@@ -63,15 +64,16 @@ class _Wording:
             for literal, name, conversion, _ in parts
         ]
 
+    @cached_property
+    def pieces(self) -> tuple[str, ...]:
+        """What any line of it has, the longest first."""
+        pieces = (_pieces(literal, conversion) for literal, _, conversion in self._parts)
+        return tuple(sorted((piece for some in pieces for piece in some), key=len, reverse=True))
+
     @property
-    def words(self) -> str:
-        """The longest words that any line of it has."""
-        pieces = (
-            piece
-            for literal, _, conversion in self._parts
-            for piece in _pieces(literal, conversion)
-        )
-        return max(pieces, key=len)
+    def words(self) -> set[str]:
+        """Words that any line of it has."""
+        return {word for piece in self.pieces for word in piece.split(" ") if len(word) > 2}
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
@@ -92,8 +94,7 @@ class _Wording:
 
     def found(self, text: str) -> Found | None:
         """What of text is this wording."""
-        match = self.regex.search(text)
-        if match is None:
+        if self.pieces[0] not in text or (match := self.regex.search(text)) is None:
             return None
         fields: dict[str, int | str] = {}
         for _, name, conversion in self._parts:
@@ -124,8 +125,8 @@ def read(text: str) -> tuple[Found, ...]:
 def candidates(text: str) -> tuple[Found, ...]:
     """Every message that text could be, each in the wording that begins first and is longest."""
     best: dict[str, Found] = {}
-    for words, wordings in _wordings().items():
-        if words in text:
+    for word, wordings in _wordings().items():
+        if word in text:
             for wording in wordings:
                 if (found := wording.found(text)) is not None:
                     other = best.setdefault(found.message.id, found)
@@ -150,13 +151,15 @@ def _pieces(literal: str, conversion: str) -> list[str]:
 
 @cache
 def _wordings() -> dict[str, tuple[_Wording, ...]]:
-    # By words that a line must have: looking for those first is what makes a long log quick.
-    by_words: dict[str, list[_Wording]] = {}
-    for message in MESSAGES:
-        for template in message.templates:
-            wording = _Wording(message, template)
-            by_words.setdefault(wording.words, []).append(wording)
-    return {words: tuple(wordings) for words, wordings in by_words.items()}
+    # By a word that their lines have, so that a few words are looked for in a line that is none.
+    left = [_Wording(message, template) for message in MESSAGES for template in message.templates]
+    by_word: dict[str, tuple[_Wording, ...]] = {}
+    while left:
+        counts = Counter(word for wording in left for word in wording.words)
+        word = max(counts, key=lambda word: (counts[word], word))
+        by_word[word] = tuple(wording for wording in left if word in wording.words)
+        left = [wording for wording in left if word not in wording.words]
+    return by_word
 
 
 def _alternatives(sources: Iterable[Source]) -> str:
