@@ -71,7 +71,9 @@ def _run(arguments: list[str]) -> tuple[int, str, str]:
     streams = [
         io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace", newline="\n") for _ in range(2)
     ]
+    nothing = io.TextIOWrapper(io.BytesIO(), "utf-8")
     with (
+        patch.object(sys, "stdin", nothing),
         patch.object(sys, "stdout", streams[0]),
         patch.object(sys, "stderr", streams[1]),
         patch.object(command_line, "_hear_signals", lambda: None),

@@ -87,7 +87,7 @@ def runtime_fault(pairs: tuple[str, ...]) -> RuntimeFault:
             )
     document = with_settings(Source(file=None, data={}), pairs)
     given, errors = read_as(Fault, document.data)
-    found = in_order((*document.problems, *_model_problems(document, errors)))
+    found = in_order((*document.problems, *_model_problems(document, errors, Fault)))
     if found:
         # On a command line a value is where its key is.
         problems = tuple(one._replace(file=None, line=None, column=None) for one in found)
@@ -126,7 +126,7 @@ def _problems(
     if not isinstance(document.data, dict):
         yield document.problem((), f"must be a mapping ({got(document.data)})")
         return
-    yield from _model_problems(document, errors)
+    yield from _model_problems(document, errors, Platform)
     for found in cross_checks(given):
         if found.path not in document.merged:
             detail = document.got_at(found.path) if found.shows_value else None
@@ -140,9 +140,9 @@ def _problems(
         )
 
 
-def _model_problems(document: Source, errors: list[ValidationError]) -> Iterator[Diagnostic]:
+def _model_problems(
+    document: Source, errors: list[ValidationError], kind: Any
+) -> Iterator[Diagnostic]:
+    shape = Shape(lambda: schema_of(kind), lambda _: FAULT_KEYS)
     for error in errors:
-        yield from model_problems(document, error, _SHAPE)
-
-
-_SHAPE = Shape(lambda: schema_of(Platform), lambda _: FAULT_KEYS)
+        yield from model_problems(document, error, shape)

@@ -66,7 +66,7 @@ def _model_problem(
             return document.problem(
                 path, "unknown key", hint=_did_you_mean(path, location, shape.schema()), at_key=True
             )
-        case "invalid_key":
+        case "invalid_key" | "string_unicode":
             return document.problem(path, "a key must be text")
         case "too_short":
             return document.problem(path, "must not be empty")
@@ -98,14 +98,12 @@ def _did_you_mean(path: Path, location: Path, schema: dict[str, Any]) -> str | N
 
 def _keys_at(location: Path, schema: dict[str, Any]) -> list[str]:
     # Walks the JSON Schema, which has the model's keys by their written names.
-    nodes: list[dict[str, Any]] = [schema]
+    nodes = _resolved(schema, [schema])
     for part in location:
         if is_branch(part):
-            # The branches of faults are named after the key that tells them apart. A fault
-            # by itself, which the root is not, is found among the definitions.
+            # The branches of a union are named after the key that tells them apart.
             tag = str(part).removeprefix(BRANCH_MARK)
-            known = [*nodes, *schema["$defs"].values()]
-            nodes = [node for node in known if tag in node.get("properties", {})][:1] or nodes
+            nodes = [node for node in nodes if tag in node.get("properties", {})][:1] or nodes
         else:
             nodes = [child for node in nodes for child in _children(schema, node, part)]
     return [key for node in nodes for key in node.get("properties", {})]
@@ -117,6 +115,11 @@ def _children(
     found = [node["items"]] if isinstance(part, int) and "items" in node else []
     if isinstance(part, str) and part in node.get("properties", {}):
         found.append(node["properties"][part])
+    return _resolved(schema, found)
+
+
+def _resolved(schema: dict[str, Any], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    # The nodes themselves, with what they may be instead.
     resolved = []
     while found:
         child = found.pop()

@@ -20,25 +20,31 @@ from tdxctl.platform.problems import path_of
 from tdxctl.platform.source import UNREADABLE
 
 _AUTO = "auto"
+# In a tree of holes: the keys of a mapping that pydantic cannot read, lone surrogates in them.
+_NOT_TEXT = object()
+# More than any description takes: one that is never done is a bug, and must not eat the memory.
+_MOST_PASSES = 100
 
 
 def read_as(kind: Any, data: object) -> tuple[Any, list[ValidationError]]:
     """data as a record, a union or a list of records declares it, with what is wrong in it.
 
-    Mappings and lists are as they were, without unknown keys; what is wrong is UNREADABLE.
+    Mappings and lists are as they were, without unknown keys; what is wrong is UNREADABLE, and so
+    is all of it where no kind of a union fits.
     """
     errors: list[ValidationError] = []
-    while True:
+    for _ in range(_MOST_PASSES):
         try:
             return _validator(kind).validate_python(data), errors
         except ValidationError as error:
             errors.append(error)
             data = _holed(data, _holes(error))
+    raise RuntimeError(f"what is wrong is found again and again: {errors[-1]}")
 
 
 @cache
 def _validator(kind: Any) -> SchemaValidator:
-    return SchemaValidator(schema_of(kind))
+    return SchemaValidator(_or_hole(schema_of(kind)))
 
 
 @cache
@@ -131,11 +137,14 @@ def _holes(error: ValidationError) -> dict[Any, Any]:
     # The places of what is wrong as a tree: {} where all of it is wrong, None for an unknown key.
     holes: dict[Any, Any] = {}
     for entry in error.errors(include_url=False, include_input=False, include_context=False):
-        *way, last = path_of(entry["loc"], entry["type"]) or (None,)
+        path: tuple[Any, ...] = path_of(entry["loc"], entry["type"])
+        if entry["type"] == "string_unicode":
+            path = (*path, _NOT_TEXT)
+        *way, last = path or (None,)
         inside = holes
         for part in way:
             inside = inside.setdefault(part, {})
-        unknown = entry["type"] in ("extra_forbidden", "invalid_key")
+        unknown = entry["type"] in ("extra_forbidden", "invalid_key", "string_unicode")
         inside[last] = None if unknown else {}
     return holes
 
@@ -145,7 +154,19 @@ def _holed(data: Any, holes: dict[Any, Any]) -> Any:
         return UNREADABLE
     if isinstance(data, list):
         return [_holed(one, holes[i]) if i in holes else one for i, one in enumerate(data)]
-    kept = {key: one for key, one in data.items() if holes.get(key, {}) is not None}
+    kept = {
+        key: one
+        for key, one in data.items()
+        if holes.get(key, {}) is not None and not (_NOT_TEXT in holes and not _is_text(key))
+    }
     return kept | {
         key: _holed(data.get(key), inside) for key, inside in holes.items() if inside is not None
     }
+
+
+def _is_text(key: Any) -> bool:
+    try:
+        str(key).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

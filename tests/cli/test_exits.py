@@ -42,6 +42,12 @@ from tests.cli.runner import ROOT, tdxctl
         (["fault", "set"], "fault set takes KEY=VALUE pairs", "names the keys"),
         (["fault", "set", "leaf"], "fault set takes KEY=VALUE pairs, got 'leaf'", "status="),
         (["fault", "set", "leaf=SYS.INIT"], "status: is required", None),
+        (["fault", "set", "leef=SYS.INIT"], "must have one of the keys leaf, allocation", None),
+        (
+            ["fault", "set", "leaf=SYS.INIT", "status=1", "nth=2"],
+            "nth: unknown key",
+            "keys here: leaf, status, cpu, call, times",
+        ),
         (
             ["fault", "set", "leaf=SYS.INIT", "status=TDX_SUCESS"],
             "status: is not the",

@@ -1792,6 +1792,20 @@ def test_a_fault_that_is_switched_off_is_none() -> None:
     [
         ({}, ["cpus: is required", "memory: is required"]),
         ({1: 2}, ["cpus: is required", "memory: is required", "1: a key must be text"]),
+        # Half of a surrogate pair, as JSON can write it: what stands beside it is still read.
+        (
+            {
+                "\udc80": 1,
+                "cpus": {"madt": [{"apic_id": 0}], "\ud800": 1},
+                "memory": {"ranges": [], "x": 1},
+            },
+            [
+                "a key must be text",
+                "cpus: a key must be text",
+                "memory.x: unknown key",
+                "  hint: keys of memory: ranges, reserved, cmrs",
+            ],
+        ),
         (
             {"cpus": {"madt": ({"apic_id": 0},)}, "memory": {"ranges": {1, 2}}},
             [
