@@ -23,8 +23,8 @@ from tdxctl.seam.faults import Fault
 from tdxctl.seam.module import ModuleInfo, ModulePlatform, TdxModule
 from tdxctl.seam.msrs import MSRS
 from tdxctl.seam.port import SeamcallPort
+from tdxctl.seam.releases import ModuleVersion, release
 from tdxctl.seam.status import Status
-from tdxctl.seam.versions import SAMPLES, ModuleVersion
 
 _SMRR_MSRS = (MSRS["IA32_SMRR_PHYSBASE"], MSRS["IA32_SMRR_PHYSMASK"])
 _SMRR_LOCKED_NOT_VALID = 1 << 10
@@ -54,14 +54,14 @@ def of_version(now: ModuleInfo, version: str) -> ModuleInfo:
     Raises ValueError for a version that is not modelled.
     """
     parsed = ModuleVersion.parse(version)
-    sample = SAMPLES[parsed.behaviour]
-    same = parsed.behaviour is now.version.behaviour
+    row = release(parsed.release)
+    same = parsed.release == now.version.release
     return replace(
         now,
         version=parsed,
-        build_date=sample.build_date,
-        build_num=sample.build_num,
-        features0=now.features0 if same else sample.features0,
+        build_date=row.build_date,
+        build_num=row.build_num,
+        features0=now.features0 if same else row.features0,
     )
 
 

@@ -57,8 +57,8 @@ from tdxctl.seam import conditions as seam
 from tdxctl.seam.faults import FaultScript
 from tdxctl.seam.module import ModuleInfo, TdxModule
 from tdxctl.seam.port import Registers
+from tdxctl.seam.releases import ModuleVersion
 from tdxctl.seam.seamcall import SeamcallInstruction
-from tdxctl.seam.versions import ModuleVersion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

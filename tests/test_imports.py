@@ -170,7 +170,8 @@ SEAM_TABLES = {
     "seam.platform_tables",
     "seam.leaves",
     "seam.status",
-    "seam.versions",
+    "seam.features",
+    "seam.releases",
     "seam.cpuid_config",
     "seam.metadata",
 }
@@ -203,11 +204,12 @@ ROOMS: dict[str, set[str]] = {
     "seam.leaves": {"units"},
     "seam.cpu_models": set(),
     "seam.msrs": set(),
-    "seam.platform_tables": {"seam.msrs", "seam.versions"},
+    "seam.platform_tables": {"seam.msrs", "seam.releases"},
     "seam.status": {"units"},
-    "seam.versions": {"units"},
-    "seam.cpuid_config": {"seam.versions"},
-    "seam.metadata": {"seam.versions"},
+    "seam.features": set(),
+    "seam.releases": set(),
+    "seam.cpuid_config": set(),
+    "seam.metadata": set(),
     "seam": {"seam", "hardware.memory", "errors", "units"},
     "layout": {"layout", "units"},
     "hardware.memory": {"units"},
@@ -220,7 +222,7 @@ ROOMS: dict[str, set[str]] = {
     "advice": {"advice", "causes", "messages"} | LEAVES | SEAM_TABLES,
     "explain": {"explain", "advice", "causes", "messages", "events"} | LEAVES | SEAM_TABLES,
     "platform.changes": {"platform.cmrs", *DESCRIPTION} | LEAVES,
-    "capture": {"capture", "messages", *DESCRIPTION, "seam.cpu_models", "seam.versions"} | LEAVES,
+    "capture": {"capture", "messages", *DESCRIPTION, "seam.cpu_models", "seam.releases"} | LEAVES,
     "diagnose": {"diagnose", "capture", "advice", "explain", "machine", "messages", *DESCRIPTION}
     | {"causes", "events"}
     | LEAVES

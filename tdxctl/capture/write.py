@@ -14,7 +14,7 @@ from itertools import groupby
 from tdxctl.capture.findings import ModuleShown
 from tdxctl.capture.merge import Captured, CpuSlot
 from tdxctl.platform.description import SCHEMA
-from tdxctl.seam.versions import ModuleVersion
+from tdxctl.seam.releases import ModuleVersion
 from tdxctl.units import approximate_size, counted, printable
 
 _WIDTH = 96
@@ -179,7 +179,7 @@ def _module(module: ModuleShown | None, origin: str) -> Iterator[str]:
         yield f"  # version {module.version} is not modelled: the default stands"
         return
     short = "" if module.version.count(".") > 1 else ", without its update"
-    yield f'  version: "{module.version}"  # as shown{short}; behaves as {version.behaviour.value}'
+    yield f'  version: "{module.version}"  # as shown{short}; behaves as {version.release}'
     if module.build_date is not None:
         yield f"  build_date: {module.build_date}"
     if module.build_num is not None:

@@ -71,7 +71,7 @@ def module_operation(
         return {"op": f"module_{action}"}
     operation: dict[str, object] = {"op": "module_update", "force": force}
     if version is not None:
-        from tdxctl.seam.versions import ModuleVersion
+        from tdxctl.seam.releases import ModuleVersion
 
         try:
             ModuleVersion.parse(version)

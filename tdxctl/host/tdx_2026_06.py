@@ -34,8 +34,8 @@ from tdxctl.host.tdx_6_8 import Int64s, Uint64s
 from tdxctl.host.tdx_6_17 import Kernel617
 from tdxctl.layout.pamt import pamt_bitmap_size
 from tdxctl.messages import boot, bring_up, runtime
+from tdxctl.seam.features import FEATURES0
 from tdxctl.seam.leaves import Leaf
-from tdxctl.seam.versions import FEATURES0
 from tdxctl.units import SZ_4K, round_down
 
 _MINOR_VERSION, _MAJOR_VERSION, _UPDATE_VERSION = (

@@ -16,7 +16,7 @@ from tdxctl.host.steps import KernelErrno
 from tdxctl.host.sysinfo import TdmrSysInfo
 from tdxctl.host.tdx_6_8 import Kernel68
 from tdxctl.messages import bring_up, runtime
-from tdxctl.seam.versions import FEATURES0
+from tdxctl.seam.features import FEATURES0
 
 _FEATURES0 = 0x0A00000300000008
 #: Read and kept for KVM: control structures, attributes; their values decide nothing here.

@@ -57,7 +57,7 @@ from tdxctl.platform.limits import (
     MIN_KEYID_BITS,
 )
 from tdxctl.seam.msrs import CPUID_REGISTERS
-from tdxctl.seam.versions import SAMPLES, ModuleVersion
+from tdxctl.seam.releases import ModuleVersion, release
 
 SCHEMA = "tdxctl.platform/1"
 
@@ -317,7 +317,7 @@ class PamtEntrySize(Struct, frozen=True, rename={f"size_{n}": n for n in ("4k", 
 def _sampled(name: str) -> Any:
     # As the sample of the module's version has it.
     def value(module: Values, _: Values) -> object:
-        return getattr(SAMPLES[ModuleVersion.parse(module["version"]).behaviour], name)
+        return getattr(release(ModuleVersion.parse(module["version"]).release), name)
 
     return value
 

@@ -15,10 +15,11 @@ from msgspec import Struct
 from tdxctl.errnos import Errno
 from tdxctl.platform.limits import MAX_CPUS
 from tdxctl.platform.source import MAX_DIGITS, UNREADABLE
+from tdxctl.seam.features import FEATURES0
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.msrs import MSRS, parse_msr
+from tdxctl.seam.releases import ModuleVersion
 from tdxctl.seam.status import Status, parse_wanted
-from tdxctl.seam.versions import FEATURES0, ModuleVersion
 from tdxctl.units import (
     LONGEST_WORD,
     MAX_PHYSICAL_ADDRESS,

@@ -7,8 +7,6 @@ ECX and EDX on the baseline platform of the published vectors.
 
 from __future__ import annotations
 
-from tdxctl.seam.versions import Behaviour
-
 _V1_5_01 = (
     (0x00000001, 0xFFFFFFFF, 0x0FFF3FFF, 0x00FF0000, 0x01000000, 0x18000000),
     (0x00000004, 0x00000000, 0xFFFFC3FF, 0xFFFFF000, 0xFFFFFFFF, 0xFFFFFFFB),
@@ -55,8 +53,8 @@ _V1_5_25 = (
     (0x00000018, 0x00000008, 0x00000000, 0x00000000, 0x00000000, 0x03FFC000),
 )
 
-CPUID_CONFIG: dict[Behaviour, tuple[tuple[int, int, int, int, int, int], ...]] = {
-    Behaviour.V1_0: _V1_5_01,
-    Behaviour.V1_5_01: _V1_5_01,
-    Behaviour.V1_5_25: _V1_5_25,
+#: By the name that a release's profile has for its metadata.
+CPUID_CONFIG: dict[str, tuple[tuple[int, int, int, int, int, int], ...]] = {
+    "1.5.01": _V1_5_01,
+    "1.5.25": _V1_5_25,
 }

@@ -8,8 +8,6 @@ out. What follows the platform or the description is filled in by `sys_rd`.
 
 from __future__ import annotations
 
-from tdxctl.seam.versions import Behaviour
-
 Row = tuple[int, str, int, int, tuple[int, ...]]
 
 # id, name, fields, elements per field, values
@@ -311,7 +309,5 @@ _V1_5_25: tuple[Row, ...] = (
     (0xA200000300000006, "VCPU_L2_DEBUG_CTLS_FIXED1", 1, 1, (0,)),
 )
 
-FIELDS: dict[Behaviour, tuple[Row, ...]] = {
-    Behaviour.V1_5_01: _V1_5_01,
-    Behaviour.V1_5_25: _V1_5_25,
-}
+#: By the name that a release's profile has for its list.
+FIELDS: dict[str, tuple[Row, ...]] = {"1.5.01": _V1_5_01, "1.5.25": _V1_5_25}

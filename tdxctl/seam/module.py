@@ -62,12 +62,6 @@ _NOT_MODELLED = frozenset(range(99)) - {46, 47}
 
 # "leaf not in {31,32,33,34,35,37,44,45,53}" is not ready before SYS_READY.
 _ALLOWED_BEFORE_READY = frozenset({31, 32, 33, 34, 35, 37, 44, 45, 53})
-# Derived from observation: hosts whose kernel is newer than their 1.0 module get SYS_NOT_READY from
-# TDH.SYS.RD, which is an unknown leaf to it; as are RDALL, SHUTDOWN and UPDATE.
-_NEWER_THAN_1_0 = frozenset({34, 37, 52, 53})
-_ALLOWED_BEFORE_READY_1_0 = _ALLOWED_BEFORE_READY - _NEWER_THAN_1_0
-_WITH_VERSIONS = frozenset({23, 3, 30, 11, 26})
-_WITH_VERSIONS_25 = _WITH_VERSIONS | {22, 33, 53}
 
 
 class TdxModule:
@@ -177,7 +171,7 @@ class TdxModule:
             return registers._replace(rax=refused)
         leaf = registers.rax & 0xFFFF
         handler = _HANDLERS.get(leaf) or _later_handlers().get(leaf)
-        unknown = self._state.is_version_1_0 and leaf in _NEWER_THAN_1_0
+        unknown = leaf in self._state.profile.missing_leaves
         if handler is None or unknown:
             # 5. "unknown leaf in SYS_READY -> TDX_OPERAND_INVALID + RAX"; leaves that the module
             # knows and tdxctl does not are said to be not modelled.
@@ -222,14 +216,14 @@ class TdxModule:
         if rax >> 24:
             return with_operand(Status.TDX_OPERAND_INVALID, Operand.RAX)
         # 2. "version > 0 and leaf is not one of {23, 3, 30, 11, 26} ([25] adds 22, 33, 53)"
-        if version and leaf not in (_WITH_VERSIONS_25 if state.is_version_25 else _WITH_VERSIONS):
+        if version and leaf not in state.profile.leaves_with_versions:
             return with_operand(Status.TDX_OPERAND_INVALID, Operand.RAX)
         # 3. "SYS_STATE == SYS_SHUTDOWN and leaf != 44 -> TDX_SYS_SHUTDOWN"
         if state.sys_state is SysState.SYS_SHUTDOWN and leaf != Leaf.TDH_SYS_LP_SHUTDOWN:
             return Status.TDX_SYS_SHUTDOWN
-        # 4. "SYS_STATE != SYS_READY and leaf not in {...} -> TDX_SYS_NOT_READY", unknown
-        # leaves included.
-        allowed = _ALLOWED_BEFORE_READY_1_0 if state.is_version_1_0 else _ALLOWED_BEFORE_READY
-        if state.sys_state is not SysState.SYS_READY and leaf not in allowed:
+        # 4. "SYS_STATE != SYS_READY and leaf not in {...} -> TDX_SYS_NOT_READY", unknown leaves
+        # included. So hosts whose kernel is newer than their 1.0 module get it from TDH.SYS.RD.
+        early = leaf in _ALLOWED_BEFORE_READY and leaf not in state.profile.missing_leaves
+        if state.sys_state is not SysState.SYS_READY and not early:
             return Status.TDX_SYS_NOT_READY
         return None

@@ -21,7 +21,7 @@ def page_rdmd(state: ModuleState, cpu: int, registers: Registers) -> Registers:
     """TDH.PHYMEM.PAGE.RDMD. RCX: page; out: RCX type, RDX owner, R8 size."""
     out = registers._replace(rcx=0, rdx=0, r8=0, r9=0, r10=0, r11=0)
     pa, size = registers.rcx, 0
-    if state.is_version_25:
+    if state.profile.rdmd_takes_a_size:
         # "[25]: RCX bits 2:0 = size wanted (0, 1, 2; must be 0 without Dynamic PAMT)"
         size = pa & 7
         pa &= ~7

@@ -40,7 +40,7 @@ class Platform:
     def __init__(self, state: ModuleState, lp: int) -> None:
         self.state = state
         self.lp = lp
-        self.tables: Tables = tables(state.info.version.behaviour)
+        self.tables: Tables = tables(state.profile.checks)
 
     def msr(self, msr: int) -> int:
         """An MSR: set on this LP, else on all, else as the platform has it, else 0."""
@@ -235,7 +235,7 @@ def _extra_rule(  # noqa: C901, PLR0912  # a branch for each row of the specific
     platform: Platform, row: CpuidRow, values: Values, walk: _Walk, samples: Samples
 ) -> Values:
     eax, ebx, ecx, edx = values
-    is_25 = platform.state.is_version_25
+    profile = platform.state.profile
     match row.leaf, row.subleaf:
         case 1, _:
             # "the EAX kept is package_fms (from MCHECK), not the one read"
@@ -247,7 +247,7 @@ def _extra_rule(  # noqa: C901, PLR0912  # a branch for each row of the specific
         case 7, 1:
             walk.leaf_7_1_eax = eax
         case 0xA, _:
-            _check_perfmon(row, values, is_25=is_25)
+            _check_perfmon(row, values, by_bitmap=profile.fixed_counters_by_bitmap)
         case 0xD, 0:
             walk.user_mask = eax & _USER_XSAVE
         case 0xD, 1:
@@ -266,21 +266,21 @@ def _extra_rule(  # noqa: C901, PLR0912  # a branch for each row of the specific
             raise Halt
         case 0x1F, int(n):
             _check_topology(platform, n, values, walk, samples)
-        case 0x23, int(n) if is_25:
+        case 0x23, int(n) if profile.leaf_23_follows_its_first:
             return _check_leaf_23(row, n, values, walk)
         case 0x80000008, _:
-            _check_address_widths(platform.state, row, eax, walk, is_25=is_25)
+            _check_address_widths(platform.state, row, eax, walk)
         case _:
             pass
     return values
 
 
-def _check_perfmon(row: CpuidRow, values: Values, *, is_25: bool) -> None:
+def _check_perfmon(row: CpuidRow, values: Values, *, by_bitmap: bool) -> None:
     eax, _, ecx, edx = values
     if eax & 0xFF < 5:
         raise _incorrect(row, 0xF, 0, 5, 0)
     fixed = edx & 0x1F
-    if is_25:
+    if by_bitmap:
         if ((1 << fixed) - 1) | ecx > 0x7F:
             raise _incorrect(row, 0, 0x1FFFFFFFFF, 0, 0x70000007F)
     elif fixed > 7:
@@ -300,11 +300,9 @@ def _check_leaf_23(row: CpuidRow, n: int, values: Values, walk: _Walk) -> Values
     return values
 
 
-def _check_address_widths(
-    state: ModuleState, row: CpuidRow, eax: int, walk: _Walk, *, is_25: bool
-) -> None:
+def _check_address_widths(state: ModuleState, row: CpuidRow, eax: int, walk: _Walk) -> None:
     # "[25]: any <= 52, > 52 is fatal"; in [01] the table wants 52.
-    if is_25:
+    if state.profile.maxpa_from_cpuid:
         if eax & 0xFF > 52:
             raise Halt
         state.maxpa = eax & 0xFF
@@ -318,7 +316,7 @@ def _check_topology(
 ) -> None:
     eax, _, ecx, _ = values
     unrecognized = Refused(Status.TDX_CPUID_LEAF_1F_FORMAT_UNRECOGNIZED)
-    if platform.state.is_version_25 and ecx & 0xFF != n:
+    if platform.state.profile.leaf_1f_is_numbered and ecx & 0xFF != n:
         raise unrecognized
     level = ecx >> 8 & 0xFF
     if level:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The MSRs and CPUID rows that the module checks, and the baseline that passes every check.
 
-Data of the published module sources, a file per version (specification tdx-module 4.3).
+Data of the published module sources, a file per table (specification tdx-module 4.3).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from tdxctl.seam.msrs import CPUID_REGISTERS
-from tdxctl.seam.versions import Behaviour
+from tdxctl.seam.releases import releases
 
 MSR_KEYID_PARTITIONING = 0x87
 MSR_TME_CAPABILITY = 0x981
@@ -77,11 +77,9 @@ class Tables(Struct, frozen=True):
 
 
 @cache
-def tables(behaviour: Behaviour) -> Tables:
-    """The tables of a module version, from the package's data; 1.0 checks as 1.5.01 does."""
-    if behaviour is Behaviour.V1_0:
-        behaviour = Behaviour.V1_5_01
-    path = Path(__file__).parent / "data" / f"platform-{behaviour.value}.json"
+def tables(checks: str) -> Tables:
+    """The tables of that name, which a release's profile has, from the package's data."""
+    path = Path(__file__).parent / "data" / f"platform-{checks}.json"
     data = json.loads(path.read_text())
     return Tables(
         baseline_msr={_hex(row["msr"]): _hex(row["value"]) for row in data["baseline_msr"]},
@@ -100,8 +98,8 @@ def tables(behaviour: Behaviour) -> Tables:
 def checked_cpuid_leaves() -> dict[int, list[int]]:
     """The CPUID leaves that a module version looks at, each with its sub-leaves; 0 for none."""
     leaves: dict[int, set[int]] = {0x80000000: {0}}
-    for behaviour in (Behaviour.V1_5_01, Behaviour.V1_5_25):
-        for row in tables(behaviour).cpuid:
+    for checks in {release.profile.checks for release in releases()}:
+        for row in tables(checks).cpuid:
             leaves.setdefault(row.leaf, set()).add(row.subleaf or 0)
     return {leaf: sorted(leaves[leaf]) for leaf in sorted(leaves)}
 

@@ -67,7 +67,7 @@ class ModuleImage(Struct, frozen=True):
     @property
     def hv(self) -> int:
         """The handoff version."""
-        return self.info.built_in_hv if self.module_hv is None else self.module_hv
+        return self.info.profile.module_hv if self.module_hv is None else self.module_hv
 
 
 class SeamldrVersion(Struct, frozen=True):

@@ -13,8 +13,8 @@ from tdxctl.seam.conditions import Conditions
 from tdxctl.seam.environment import Environment
 from tdxctl.seam.handoff import Handoff, PamtMemory
 from tdxctl.seam.port import PhysicalMemory
+from tdxctl.seam.releases import ModuleVersion, Profile, release
 from tdxctl.seam.status import Status
-from tdxctl.seam.versions import SAMPLES, Behaviour, ModuleVersion
 from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_4K, U64_MASK
 
 MAX_CMRS = 32
@@ -72,21 +72,21 @@ class ModuleInfo(Struct, frozen=True):
     strict: bool = True
 
     @property
-    def built_in_hv(self) -> int:
-        """The handoff version that the module is built with: [01] 0, [25] 1."""
-        return int(self.version.behaviour is Behaviour.V1_5_25)
+    def profile(self) -> Profile:
+        """What the module does where releases differ."""
+        return release(self.version.release).profile
 
     @classmethod
     def of_version(cls, text: str) -> ModuleInfo:
         """The module as its published source is. Raises ValueError if it is not modelled."""
         version = ModuleVersion.parse(text)
-        sample = SAMPLES[version.behaviour]
+        row = release(version.release)
         return cls(
             version=version,
-            build_date=sample.build_date,
-            build_num=sample.build_num,
-            features0=sample.features0,
-            num_cpuid_config=sample.num_cpuid_config,
+            build_date=row.build_date,
+            build_num=row.build_num,
+            features0=row.features0,
+            num_cpuid_config=row.num_cpuid_config,
         )
 
 
@@ -173,6 +173,7 @@ class ModuleState:
     ) -> None:
         self.platform = platform
         self.info = info
+        self.profile = info.profile
         self.memory = memory
         self.conditions = conditions
         self.environment = environment
@@ -182,10 +183,10 @@ class ModuleState:
         self.handoff = handoff
         self.pamt = pamt
         self.sys_state = SysState.SYSINIT_PENDING
-        #: The physical address width; [25] reads it from CPUID, to [01] it is a constant.
+        #: The physical address width, until SYS.INIT of a module that reads it from CPUID.
         self.maxpa = 52
         self.initialized_lps: set[int] = set()
-        #: Of version 1.0 only: LPs after TDH.SYS.LP.SHUTDOWN, on which no SEAMCALL enters.
+        #: LPs on which no SEAMCALL enters any more, of a module whose LP.SHUTDOWN is final.
         self.shut_down_lps: set[int] = set()
         self.lp_package: dict[int, int] = {}
         self.initialized_packages = 0
@@ -195,26 +196,16 @@ class ModuleState:
         self.tdmrs: list[TdmrEntry] = []
 
     @property
-    def is_version_25(self) -> bool:
-        """Whether what 1.5.25 does differently applies ([25] in the specification)."""
-        return self.info.version.behaviour is Behaviour.V1_5_25
-
-    @property
-    def is_version_1_0(self) -> bool:
-        """Whether what the module of the v5 era does differently applies."""
-        return self.info.version.behaviour is Behaviour.V1_0
-
-    @property
     def module_hv(self) -> int:
         """The handoff version: the one built in, unless the platform says otherwise."""
         stated = self.platform.module_hv
-        return self.info.built_in_hv if stated is None else stated
+        return self.profile.module_hv if stated is None else stated
 
     @property
     def no_downgrade(self) -> int:
-        """Whether an update may not hand over to an older module: [01] 0, [25] 1."""
+        """Whether an update may not hand over to an older module, 0 or 1."""
         stated = self.platform.no_downgrade
-        return int(self.is_version_25) if stated is None else stated
+        return self.profile.no_downgrade if stated is None else stated
 
     @property
     def private_hkid_min(self) -> int:

@@ -61,7 +61,7 @@ def _check_state_and_operands(state: ModuleState, registers: Registers) -> None:
         raise Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.RDX))
     # 6. "R8 reserved bits 0 and private_hkid_min <= HKID <= private_hkid_max"
     hkid = registers.r8 & _R8_HKID
-    allowed = _R8_HKID | (_R8_DYNAMIC_PAMT if state.is_version_25 else 0)
+    allowed = _R8_HKID | (_R8_DYNAMIC_PAMT if state.profile.dynamic_pamt else 0)
     bad_bits = registers.r8 & ~allowed
     if bad_bits or not state.private_hkid_min <= hkid <= state.private_hkid_max:
         raise Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.R8))

@@ -40,8 +40,6 @@ _HEAD = struct.Struct(
 _CPUID_CONFIG_ENTRY = struct.Struct("<6I")
 _TDCS_BASE_SIZE = 0x6000
 _TDVPS_BASE_SIZE = 0x6000
-_ATTRIBUTES_FIXED0 = 0x8000000070000001
-_ATTRIBUTES_FIXED0_25 = 0x8000000070010001
 _XFAM_FIXED0 = 0x6DBE7
 _XFAM_FIXED1 = 3
 
@@ -87,12 +85,12 @@ def sysinfo_struct(state: ModuleState) -> bytes:
         _TDCS_BASE_SIZE,
         _TDVPS_BASE_SIZE,
         0,
-        _ATTRIBUTES_FIXED0_25 if state.is_version_25 else _ATTRIBUTES_FIXED0,
+        state.profile.attributes_fixed0,
         0,
         _XFAM_FIXED0,
         _XFAM_FIXED1,
         info.num_cpuid_config,
     )
-    entries = CPUID_CONFIG[info.version.behaviour][: info.num_cpuid_config]
+    entries = CPUID_CONFIG[state.profile.metadata][: info.num_cpuid_config]
     config = b"".join(_CPUID_CONFIG_ENTRY.pack(*entry) for entry in entries)
     return (head + config).ljust(SYSINFO_SIZE, b"\0")

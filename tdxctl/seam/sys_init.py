@@ -56,13 +56,11 @@ def _check_platform(state: ModuleState, lp: int) -> Samples | None:
 
 def _handoff_values_fit(state: ModuleState) -> bool:
     # "SYSINFO.module_hv == built-in HV, min_update_hv >= built-in minimum, no_downgrade not weaker
-    # than built-in, handoff pages >= needed". Built in: [01] HV=0,MIN=0,NO_DOWNGRADE=0; [25]
-    # HV=1, MIN=0, NO_DOWNGRADE=1.
+    # than built-in, handoff pages >= needed"; the minimum built in is 0.
     platform = state.platform
-    built_in_hv = built_in_no_downgrade = int(state.is_version_25)
     return (
-        state.module_hv == built_in_hv
-        and state.no_downgrade >= built_in_no_downgrade
+        state.module_hv == state.profile.module_hv
+        and state.no_downgrade >= state.profile.no_downgrade
         and platform.num_handoff_pages + 1 >= NEEDED_PAGES
     )
 
@@ -90,7 +88,7 @@ def sys_lp_init(state: ModuleState, cpu: int, registers: Registers) -> Registers
     if cpu in state.initialized_lps:
         return out._replace(rax=Status.TDX_SYS_LP_INIT_DONE)
     # "RDRAND else TDX_RND_NO_ENTROPY ([25] dropped this step)"
-    if not state.is_version_25 and not state.conditions.rdrand():
+    if state.profile.lp_init_draws_rdrand and not state.conditions.rdrand():
         return out._replace(rax=Status.TDX_RND_NO_ENTROPY)
     try:
         if state.samples is None:
@@ -110,6 +108,6 @@ def sys_lp_shutdown(state: ModuleState, cpu: int, registers: Registers) -> Regis
 
     Version 1.0, derived from observation: no later SEAMCALL enters the module on this LP.
     """
-    if state.is_version_1_0:
+    if state.profile.lp_shutdown_is_final:
         state.shut_down_lps.add(cpu)
     return registers._replace(rax=Status.TDX_SUCCESS)

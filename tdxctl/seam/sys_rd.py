@@ -13,7 +13,6 @@ from tdxctl.seam.metadata import FIELDS
 from tdxctl.seam.port import Registers
 from tdxctl.seam.state import MAX_CMRS, ModuleState
 from tdxctl.seam.status import Operand, Status, with_operand
-from tdxctl.seam.versions import Behaviour
 from tdxctl.units import SZ_4K, U64_MASK
 
 _NONE = U64_MASK
@@ -39,9 +38,8 @@ class Field(Struct, frozen=True):
 
 
 @cache
-def _fields(behaviour: Behaviour) -> tuple[Field, ...]:
-    # A 1.0 module has no SYS.RD; it is not asked.
-    rows = FIELDS[behaviour]
+def _fields(metadata: str) -> tuple[Field, ...]:
+    rows = FIELDS[metadata]
     following = [row[0] for row in rows[1:]] + [_NONE]
     return tuple(
         Field(
@@ -57,10 +55,10 @@ def _fields(behaviour: Behaviour) -> tuple[Field, ...]:
 
 
 @cache
-def _by_code(behaviour: Behaviour) -> dict[int, tuple[Field, int]]:
+def _by_code(metadata: str) -> dict[int, tuple[Field, int]]:
     # (class, field code) of every element -> its field and its index there.
     return {
-        _code(field.id) + i: (field, i) for field in _fields(behaviour) for i in range(field.count)
+        _code(field.id) + i: (field, i) for field in _fields(metadata) for i in range(field.count)
     }
 
 
@@ -76,11 +74,11 @@ def sys_rd(state: ModuleState, cpu: int, registers: Registers) -> Registers:
     if cpu not in state.initialized_lps:
         return out._replace(rax=Status.TDX_SYS_LP_INIT_NOT_DONE)
     field_id = registers.rdx
-    behaviour = state.info.version.behaviour
+    metadata = state.profile.metadata
     if field_id == _NONE:
-        first = _fields(behaviour)[0].id
+        first = _fields(metadata)[0].id
         return out._replace(rax=Status.TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT, rdx=first)
-    found = _by_code(behaviour).get(_code(field_id))
+    found = _by_code(metadata).get(_code(field_id))
     if field_id & _MUST_BE_ZERO or found is None:
         return out._replace(rax=Status.TDX_METADATA_FIELD_ID_INCORRECT)
     field, index = found
@@ -98,7 +96,7 @@ def sys_rdall(state: ModuleState, cpu: int, registers: Registers) -> Registers:
         return out._replace(rax=Status.TDX_SYS_LP_INIT_NOT_DONE)
     if not state.is_shared_hpa(registers.rdx, SZ_4K, SZ_4K):
         return out._replace(rax=with_operand(Status.TDX_OPERAND_INVALID, Operand.RDX))
-    fields = _fields(state.info.version.behaviour)
+    fields = _fields(state.profile.metadata)
     start = (0, 0)
     if registers.r8 != _NONE:
         found = _start(fields, registers.r8)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from tdxctl.seam.conditions import Halt
-from tdxctl.seam.handoff import HEADER_SIZE, SIZE_01, SIZE_25
+from tdxctl.seam.handoff import HEADER_SIZE
 from tdxctl.seam.port import Registers
 from tdxctl.seam.state import ModuleState, SysState, TdmrEntry
 from tdxctl.seam.status import Operand, Status, with_operand
@@ -18,7 +18,7 @@ def sys_shutdown(state: ModuleState, cpu: int, registers: Registers) -> Register
     """TDH.SYS.SHUTDOWN. RCX: handoff version."""
     platform = state.platform
     version = registers.rcx
-    if state.is_version_25:
+    if state.profile.shutdown_avoids_compat_sensitive:
         # "HV is bits 15:0, bit 16 AVOID_COMPAT_SENSITIVE, 63:17 reserved". Without TD life-cycle
         # leaves nothing is ever sensitive.
         version &= ~_AVOID_COMPAT_SENSITIVE
@@ -33,7 +33,7 @@ def sys_shutdown(state: ModuleState, cpu: int, registers: Registers) -> Register
     state.sys_state = SysState.SYS_SHUTDOWN
     handoff = state.handoff
     handoff.valid, handoff.hv = True, version & _HV
-    handoff.size = SIZE_25 if state.is_version_25 else SIZE_01
+    handoff.size = state.profile.handoff_bytes
     handoff.tdmrs = [(t.base, t.size, t.next, t.reserved) for t in state.tdmrs]
     handoff.global_hkid = state.global_hkid
     handoff.package_config_bitmap = state.package_config_bitmap
@@ -57,7 +57,8 @@ def sys_update(state: ModuleState, cpu: int, registers: Registers) -> Registers:
         return registers._replace(rax=Status.TDX_SYS_INVALID_HANDOFF)
     # "size 0 or larger than the data area: fatal; [01] also: size below 53,386 fatal"
     area = (platform.num_handoff_pages + 1) * SZ_4K - HEADER_SIZE
-    if not 0 < handoff.size <= area or (not state.is_version_25 and handoff.size < SIZE_01):
+    needed = state.profile.handoff_bytes if state.profile.handoff_bytes_are_a_minimum else 1
+    if not needed <= handoff.size <= area:
         raise Halt
     # (4) "restore, invalidate header, SYS_READY"
     state.tdmrs = [TdmrEntry(*tdmr) for tdmr in handoff.tdmrs]
