@@ -16,7 +16,12 @@ from tdxctl.scenario.runner import run_case
 from tdxctl.scenario.select import selector
 from tdxctl.units import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
+
 _CHUNK = 8
+_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
 def cases_of(paths: tuple[str, ...], expression: str | None) -> list[Case]:
@@ -68,7 +73,7 @@ def _in_order(cases: list[Case], jobs: int) -> Iterator[Outcome]:
 
     with ProcessPoolExecutor(jobs, initializer=_leave_ctrl_c_to_the_parent) as pool:
         # Not all at once: a run that is given up has not much left to finish.
-        chunks = (pool.submit(_run_chunk, chunk) for chunk in _chunks(cases))
+        chunks = (_submitted(pool, chunk) for chunk in _chunks(cases))
         ahead = list(islice(chunks, 2 * jobs))
         try:
             while ahead:
@@ -79,9 +84,20 @@ def _in_order(cases: list[Case], jobs: int) -> Iterator[Outcome]:
                 future.cancel()
 
 
+def _submitted(pool: ProcessPoolExecutor, chunk: list[Case]) -> Future[list[Outcome]]:
+    # Workers start when there is work. One that has not yet come to leave Ctrl-C to the parent
+    # would answer it with a traceback: until then signals wait, here and in the worker.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        return pool.submit(_run_chunk, chunk)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _leave_ctrl_c_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
 def _run_chunk(cases: list[Case]) -> list[Outcome]:
