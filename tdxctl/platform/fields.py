@@ -77,7 +77,7 @@ class Checked(Struct, frozen=True, eq=False):  # hashable: it stands in type uni
     The ValueError's second argument, where there is one, is the hint or what makes it.
     schema is the JSON Schema of what is written, resolved that of the value, where they differ.
     form: where the canonical description has neither. each: of a list its entries, of which
-    parse then makes the value.
+    parse then makes the value, and most how many they may be.
     """
 
     parse: Callable[[Any], object]
@@ -85,10 +85,11 @@ class Checked(Struct, frozen=True, eq=False):  # hashable: it stands in type uni
     resolved: dict[str, Any] | None = None
     form: Form | None = None
     each: Checked | None = None
+    most: int | None = None
 
     def in_form(self, form: Form) -> Checked:
         """The same, written into canonical descriptions in that form."""
-        return Checked(self.parse, self.schema, self.resolved, form, self.each)
+        return Checked(self.parse, self.schema, self.resolved, form, self.each, self.most)
 
     def check(self, value: object) -> object:
         """The value of what is written, for pydantic."""
@@ -393,11 +394,18 @@ TEXT = Checked(parse_text, {"type": "string"})
 NAME = Checked(parse_name, {"type": "string", "pattern": f"^{NAME_PATTERN}$"})
 VERSION = Checked(parse_version, {"type": "string"})
 FEATURE = Checked(_feature, {"enum": list(FEATURES0)})
+_BITS = 64
 FEATURES = Checked(
     _features,
-    {"anyOf": [*_U64.schema["anyOf"], {"type": "array", "items": FEATURE.schema}]},
+    {
+        "anyOf": [
+            *_U64.schema["anyOf"],
+            {"type": "array", "items": FEATURE.schema, "maxItems": _BITS},
+        ]
+    },
     _U64.resolved,
     each=FEATURE,
+    most=_BITS,
 )
 APIC_IDS = named(parse_apic_ids, "a number or a range such as 0-63")
 ONLINE = Checked(

@@ -85,7 +85,7 @@ def _of_value(checked: Checked) -> CoreSchema:
         values = read_each(given)
         return UNREADABLE if UNREADABLE in values else checked.check(values)
 
-    each = core_schema.list_schema(_of_value(checked.each))
+    each = core_schema.list_schema(_of_value(checked.each), max_length=checked.most)
     return core_schema.no_info_wrap_validator_function(one_or_each, each)
 
 

@@ -1203,6 +1203,12 @@ ROWS = [
         "bad.yaml:12:24: module.sysinfo_cmr_entries: must be at most 32 (got 33)",
     ),
     broken(
+        "more features than TDX_FEATURES0 has bits",
+        "bad.yaml",
+        VALID + "module: {features: [" + "X, " * 64 + "X]}\n",
+        "bad.yaml:3:20: module.features: has more than 64 entries",
+    ),
+    broken(
         "a feature that does not exist",
         "bad.yaml",
         VALID + "module: {features: [TD_PRESERVING, TD_PRESERVATION]}\n",
