@@ -25,11 +25,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parent.parent
 TIMEOUT = 120.0
-DISPATCH = frozenset(
-    {"_ALLOWED_BEFORE_READY", "_ALLOWED_BEFORE_READY_1_0", "_NEWER_THAN_1_0"}
-    | {"_NOT_MODELLED", "_WITH_VERSIONS", "_WITH_VERSIONS_25"}
-    | {"_gate", "seamcall"}
-)
+DISPATCH = frozenset({"_ALLOWED_BEFORE_READY", "_NOT_MODELLED", "_gate", "seamcall"})
 # Stages of tests, the quickest killers first: the next one runs where nothing failed.
 SYS_CONFIG = (
     ("tests/seam/test_vectors.py::test_every_sys_config", "tests/seam/test_sys_config_bounds.py"),
