@@ -12,8 +12,8 @@ from tdxctl.events import Journal
 from tdxctl.hardware.cpus import CpuSet
 from tdxctl.hardware.firmware import FirmwareRegisters
 from tdxctl.hardware.memory import SparseMemory
-from tdxctl.host import mm as linux_mm
-from tdxctl.host.kernel import Hardware
+from tdxctl.linux import mm as linux_mm
+from tdxctl.linux.kernel import Hardware
 from tdxctl.platform.description import Checks, Module, Platform
 from tdxctl.platform.faults import AllocationFault, BootFault, MsrReadFault, SeamcallFault
 from tdxctl.seam.conditions import Conditions

@@ -16,7 +16,7 @@ from msgspec import Struct
 from tdxctl import __version__, store
 from tdxctl.errors import BrokenStoreError, StateError
 from tdxctl.events import InitReport, OpResult
-from tdxctl.host.kernels import DEFAULT_KERNEL, KERNELS, find_kernel
+from tdxctl.linux.kernels import DEFAULT_KERNEL, KERNELS, find_kernel
 from tdxctl.machine import Machine
 from tdxctl.operations import Operation, perform
 from tdxctl.platform.description import Platform

@@ -37,8 +37,8 @@ from tdxctl.events import (
 from tdxctl.hardware.cpus import CpuSet
 from tdxctl.hardware.firmware import MsrFault
 from tdxctl.hardware.memory import SparseMemory
-from tdxctl.host.kernel import Kernel
-from tdxctl.host.kernels import DEFAULT_KERNEL, find_kernel, kernel_class
+from tdxctl.linux.kernel import Kernel
+from tdxctl.linux.kernels import DEFAULT_KERNEL, find_kernel, kernel_class
 from tdxctl.platform.description import Platform
 from tdxctl.platform.faults import (
     AllocationFault,
@@ -62,7 +62,7 @@ from tdxctl.seam.seamcall import SeamcallInstruction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tdxctl.host.seamldr import UpdateImage
+    from tdxctl.linux.seamldr import UpdateImage
 
 
 class Machine:
@@ -376,7 +376,7 @@ class Machine:
         return now if version is None else of_version(now, version)
 
     def _update_module(self, info: ModuleInfo, image: UpdateImage | None, force: bool) -> int:
-        from tdxctl.host.seamldr import SAMPLE_IMAGE
+        from tdxctl.linux.seamldr import SAMPLE_IMAGE
         from tdxctl.seam.seamldr import ModuleImage
 
         seamldr = self._seamcall.seamldr

@@ -35,7 +35,7 @@ GATE = (("tests/seam/test_module.py", "tests/seam/test_sys_config_bounds.py"), (
 LAYOUT = (
     tuple(f"tests/layout/test_{name}.py" for name in ("cover", "holes", "pamt", "bounds")),
     ("tests/layout/test_laws.py",),
-    ("tests/host/test_vectors.py",),
+    ("tests/linux/test_vectors.py",),
 )
 # File: its definitions that are mutated (none: all), the tests.
 TARGETS: dict[str, tuple[frozenset[str], tuple[tuple[str, ...], ...]]] = {

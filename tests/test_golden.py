@@ -12,7 +12,7 @@ import pytest
 
 from tests import golden
 from tests.cli.runner import ROOT
-from tests.host import vectors
+from tests.linux import vectors
 
 
 def test_the_vectors_that_differ_are_named_and_their_difference_is_shown() -> None:
@@ -49,8 +49,10 @@ def test_differences_are_told_by_place() -> None:
 @pytest.mark.parametrize(
     "asked",
     [
-        ["tests/host/test_vectors.py", "-k", "2026-06-entropy-011"],
-        ["tests/host/test_vectors.py::test_every_golden_result_is_reproduced[2026-06-entropy-011]"],
+        ["tests/linux/test_vectors.py", "-k", "2026-06-entropy-011"],
+        [
+            "tests/linux/test_vectors.py::test_every_golden_result_is_reproduced[2026-06-entropy-011]"
+        ],
     ],
 )
 def test_a_vector_runs_alone(asked: list[str]) -> None:
@@ -62,7 +64,7 @@ def test_a_vector_runs_alone(asked: list[str]) -> None:
         check=False,
     )
     assert [line for line in done.stdout.splitlines() if "::" in line] == [
-        "tests/host/test_vectors.py::test_every_golden_result_is_reproduced[2026-06-entropy-011]"
+        "tests/linux/test_vectors.py::test_every_golden_result_is_reproduced[2026-06-entropy-011]"
     ]
 
 

@@ -214,11 +214,11 @@ ROOMS: dict[str, set[str]] = {
     "layout": {"layout", "units"},
     "hardware.memory": {"units"},
     "hardware": {"hardware", *DESCRIPTION, "errors", "units"},
-    "host": {"host", "seam.port", "seam.tdmr_info", "layout", "messages", "causes", "events"}
+    "linux": {"linux", "seam.port", "seam.tdmr_info", "layout", "messages", "causes", "events"}
     | LEAVES
     | SEAM_TABLES,
-    "assembly": {*DESCRIPTION, "hardware", "seam", "host", "events"},
-    "machine": {"assembly", *DESCRIPTION, "hardware", "seam", "host", "events"} | LEAVES,
+    "assembly": {*DESCRIPTION, "hardware", "seam", "linux", "events"},
+    "machine": {"assembly", *DESCRIPTION, "hardware", "seam", "linux", "events"} | LEAVES,
     "advice": {"advice", "causes", "messages"} | LEAVES | SEAM_TABLES,
     "explain": {"explain", "advice", "causes", "messages", "events"} | LEAVES | SEAM_TABLES,
     "platform.changes": {"platform.cmrs", *DESCRIPTION} | LEAVES,
@@ -227,20 +227,20 @@ ROOMS: dict[str, set[str]] = {
     | {"causes", "events"}
     | LEAVES
     | SEAM_TABLES,
-    "plan": {"machine", "assembly", "host.kernels", *DESCRIPTION, "events"} | LEAVES,
-    "scenario": {"scenario", "machine", "operations", "platform", "host.kernels", "host.steps"}
+    "plan": {"machine", "assembly", "linux.kernels", *DESCRIPTION, "events"} | LEAVES,
+    "scenario": {"scenario", "machine", "operations", "platform", "linux.kernels", "linux.steps"}
     | {"events", "progress"}
     | LEAVES
     | SEAM_TABLES,
     "state": {"progress", "errors", "units"},
     "database": {"state", "errors", "units"},
     "store": {"database", "state", "errors", "units"},
-    "operations": {"machine", *DESCRIPTION, "seam.port", "host.seamldr"} | {"events", "errors"},
-    "lab": {"store", "machine", "operations", *DESCRIPTION, "host.kernels", "events"}
+    "operations": {"machine", *DESCRIPTION, "seam.port", "linux.seamldr"} | {"events", "errors"},
+    "lab": {"store", "machine", "operations", *DESCRIPTION, "linux.kernels", "events"}
     | {"report", "progress", "errors", "units"},
     "script": {"operations", "platform.calls", "events", "units"},
     "report": {"report", "causes", "events", "script", "plan", "advice", "explain"}
-    | {"host.kernels", "diagnose.outcome"}
+    | {"linux.kernels", "diagnose.outcome"}
     | {*DESCRIPTION, "platform.calls", "scenario.description"}
     | LEAVES
     | SEAM_TABLES,
@@ -262,13 +262,13 @@ FENCED = {
         "layout",
         "seam.tdmr_info",
         "seam.sys_config",
-        "host.mm",
-        "host.tdmr",
-        "host.construct",
-        "host.tdx_6_8",
-        "host.tdx_cmr_walk",
-        "host.tdx_v5",
-        "host.tdx_v5_posted",
+        "linux.mm",
+        "linux.tdmr",
+        "linux.construct",
+        "linux.tdx_6_8",
+        "linux.tdx_cmr_walk",
+        "linux.tdx_v5",
+        "linux.tdx_v5_posted",
         "assembly",
     },
     "rich": {"report.terminal", "report.terminal_status"},
@@ -321,7 +321,7 @@ def _own_imports(module: str, tree: ast.Module) -> set[str]:
         if name.startswith("tdxctl.") and name.removeprefix("tdxctl.") in known
     } - {
         _parent
-        for _parent in ("platform", "seam", "host", "hardware", "layout", "scenario")
+        for _parent in ("platform", "seam", "linux", "hardware", "layout", "scenario")
         if _parent
     }
 

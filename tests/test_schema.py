@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from tdxctl import Platform
-from tdxctl.host.kernels import KERNELS
+from tdxctl.linux.kernels import KERNELS
 from tdxctl.platform.schema import platform_schema
 from tdxctl.platform.shipped import names
 from tests.cli.runner import ROOT, tdxctl
-from tests.host import vectors
+from tests.linux import vectors
 
 SCHEMA = json.loads(platform_schema())
 

@@ -8,8 +8,8 @@ import json
 from tdxctl.commands.described import compiled
 from tdxctl.commands.parse import named
 from tdxctl.commands.stored import machine_row
-from tdxctl.host.kernels import find_kernel
 from tdxctl.lab import Asked
+from tdxctl.linux.kernels import find_kernel
 
 
 def asked(

@@ -7,7 +7,7 @@ import click
 
 from tdxctl.commands import complete
 from tdxctl.commands.options import machine_option, platform_option, set_option
-from tdxctl.host.kernels import DEFAULT_KERNEL
+from tdxctl.linux.kernels import DEFAULT_KERNEL
 
 
 @click.command("html")

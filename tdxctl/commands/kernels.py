@@ -22,7 +22,7 @@ def command(output_format: str) -> int:
     """
     import json
 
-    from tdxctl.host.kernels import KERNELS
+    from tdxctl.linux.kernels import KERNELS
 
     if output_format == "json":
         entries = [kernel._asdict() for kernel in KERNELS]

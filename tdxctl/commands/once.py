@@ -7,7 +7,7 @@ from tdxctl.commands.described import described_anew
 from tdxctl.commands.parse import named
 from tdxctl.errors import UsageError
 from tdxctl.events import InitReport
-from tdxctl.host.kernels import DEFAULT_KERNEL, find_kernel
+from tdxctl.linux.kernels import DEFAULT_KERNEL, find_kernel
 from tdxctl.machine import Machine
 from tdxctl.progress import shown
 

@@ -10,7 +10,7 @@ import click
 
 from tdxctl.commands import complete
 from tdxctl.commands.choice import OneOf
-from tdxctl.host.kernels import DEFAULT_KERNEL, KERNELS
+from tdxctl.linux.kernels import DEFAULT_KERNEL, KERNELS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from tdxctl.commands.described import described
 from tdxctl.commands.shown import stored_machine
-from tdxctl.host.kernels import DEFAULT_KERNEL, KERNELS, find_kernel
+from tdxctl.linux.kernels import DEFAULT_KERNEL, KERNELS, find_kernel
 from tdxctl.machine import Machine
 from tdxctl.plan import plan
 from tdxctl.report.html.kernel import Shown

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tdxctl.commands.described import described
 from tdxctl.commands.parse import memory_range
 from tdxctl.errors import UsageError
-from tdxctl.host.kernels import KERNELS, KernelId, find_kernel
+from tdxctl.linux.kernels import KERNELS, KernelId, find_kernel
 from tdxctl.plan import PlatformPlan, plan
 from tdxctl.platform.changes import with_hole, with_memory_added
 from tdxctl.platform.limits import MAX_NODE

@@ -9,7 +9,7 @@ from tdxctl.commands import complete
 from tdxctl.commands.choice import OneOf
 from tdxctl.commands.options import one_platform_option, set_option
 from tdxctl.commands.output import print_text
-from tdxctl.host.kernels import DEFAULT_KERNEL
+from tdxctl.linux.kernels import DEFAULT_KERNEL
 
 
 @click.command("scenario")
@@ -33,7 +33,7 @@ def command(action: str, platform: str, kernel: str, settings: tuple[str, ...]) 
     Commented, to be cut down to what matters; `tdxctl test` runs it.
     """
     from tdxctl.commands.described import described
-    from tdxctl.host.kernels import find_kernel
+    from tdxctl.linux.kernels import find_kernel
     from tdxctl.progress import shown
     from tdxctl.scenario.new import new_scenario
 

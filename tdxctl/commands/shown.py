@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from tdxctl.commands.described import described
 from tdxctl.errors import UsageError
-from tdxctl.host.kernels import DEFAULT_KERNEL, find_kernel
+from tdxctl.linux.kernels import DEFAULT_KERNEL, find_kernel
 from tdxctl.machine import Machine
 
 

@@ -11,7 +11,7 @@ from tdxctl.advice.causes import CAUSES
 from tdxctl.advice.states import STATES
 from tdxctl.explain.failures import explain_failure
 from tests.cli.runner import ROOT
-from tests.host import vectors
+from tests.linux import vectors
 
 
 def test_every_cause_has_words() -> None:

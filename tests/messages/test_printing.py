@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from tdxctl import Machine, Platform
 from tdxctl.errors import NotModelledError
 from tdxctl.events import LogLine
-from tdxctl.host.kernel import Kernel
-from tdxctl.host.kernels import KERNELS, kernel_class
+from tdxctl.linux.kernel import Kernel
+from tdxctl.linux.kernels import KERNELS, kernel_class
 from tdxctl.messages import boot, bring_up, kvm, runtime
 from tdxctl.messages.catalogue import MESSAGES
 from tdxctl.messages.message import PREFIXES, V5, Message, Release, Source, Stage, Template
 from tdxctl.messages.reading import candidates, read
 from tdxctl.platform import shipped
-from tests.host import vectors
+from tests.linux import vectors
 
 #: Kernel -> the release whose words it prints.
 RELEASES: dict[str, Release] = {

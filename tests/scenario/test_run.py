@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tdxctl.errors import NotModelledError, UsageError
-from tdxctl.host.kernels import KERNELS
+from tdxctl.linux.kernels import KERNELS
 from tdxctl.platform.shipped import names
 from tdxctl.report.results import as_json
 from tdxctl.scenario.find import scenario_files

@@ -22,13 +22,13 @@ from tdxctl.causes import (
 )
 from tdxctl.errnos import Errno
 from tdxctl.events import Holds, MemoryUse, ReservedArea, WbinvdOnAllCpus
-from tdxctl.host import steps
-from tdxctl.host.kernel import Kernel
-from tdxctl.host.steps import KernelErrno
-from tdxctl.host.tdmr import PamtChunk, TdmrArray, tdmr_stride
 from tdxctl.layout.cover import cover, first_region_above
 from tdxctl.layout.holes import Areas, holes, merged, overlaps
 from tdxctl.layout.pamt import place
+from tdxctl.linux import steps
+from tdxctl.linux.kernel import Kernel
+from tdxctl.linux.steps import KernelErrno
+from tdxctl.linux.tdmr import PamtChunk, TdmrArray, tdmr_stride
 from tdxctl.units import PAGE_SHIFT, counted
 
 Int64s = npt.NDArray[np.int64]

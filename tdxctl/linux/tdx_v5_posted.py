@@ -39,11 +39,11 @@ from tdxctl.causes import (
 from tdxctl.errnos import Errno
 from tdxctl.errors import NotModelledError
 from tdxctl.events import Journal, Wbinvd
-from tdxctl.host import steps
-from tdxctl.host.construct import TdmrConstruction
-from tdxctl.host.kernel import Hardware
-from tdxctl.host.steps import KernelErrno
 from tdxctl.layout.pamt import PAGE_SHIFTS, pamt_size_32bit
+from tdxctl.linux import steps
+from tdxctl.linux.construct import TdmrConstruction
+from tdxctl.linux.kernel import Hardware
+from tdxctl.linux.steps import KernelErrno
 from tdxctl.messages import boot, bring_up
 from tdxctl.messages.message import V5, Message
 from tdxctl.seam.leaves import Leaf
@@ -53,7 +53,7 @@ from tdxctl.units import U32_MASK, counted, format_size, round_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tdxctl.host.seamldr import UpdateImage
+    from tdxctl.linux.seamldr import UpdateImage
 
 Uint64s = npt.NDArray[np.uint64]
 

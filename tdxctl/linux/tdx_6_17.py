@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from tdxctl.causes import RbpClobbered, TooManyCpuidConfigs
 from tdxctl.errnos import Errno
 from tdxctl.events import Wbinvd
-from tdxctl.host.steps import KernelErrno
-from tdxctl.host.sysinfo import TdmrSysInfo
-from tdxctl.host.tdx_6_8 import Kernel68
+from tdxctl.linux.steps import KernelErrno
+from tdxctl.linux.sysinfo import TdmrSysInfo
+from tdxctl.linux.tdx_6_8 import Kernel68
 from tdxctl.messages import bring_up, runtime
 from tdxctl.seam.features import FEATURES0
 

@@ -25,14 +25,14 @@ from tdxctl.causes import (
 )
 from tdxctl.errnos import Errno
 from tdxctl.events import Failure, Journal, StepEvent, Wbinvd
-from tdxctl.host import steps
-from tdxctl.host.kernel import Hardware, Kernel
-from tdxctl.host.seamldr import UpdateImage, image_pages, seamldr_params
-from tdxctl.host.steps import KernelErrno
-from tdxctl.host.sysinfo import TdmrSysInfo
-from tdxctl.host.tdx_6_8 import Int64s, Uint64s
-from tdxctl.host.tdx_6_17 import Kernel617
 from tdxctl.layout.pamt import pamt_bitmap_size
+from tdxctl.linux import steps
+from tdxctl.linux.kernel import Hardware, Kernel
+from tdxctl.linux.seamldr import UpdateImage, image_pages, seamldr_params
+from tdxctl.linux.steps import KernelErrno
+from tdxctl.linux.sysinfo import TdmrSysInfo
+from tdxctl.linux.tdx_6_8 import Int64s, Uint64s
+from tdxctl.linux.tdx_6_17 import Kernel617
 from tdxctl.messages import boot, bring_up, runtime
 from tdxctl.seam.features import FEATURES0
 from tdxctl.seam.leaves import Leaf

@@ -7,7 +7,7 @@ import pytest
 
 from tests import golden
 from tests.golden import Golden
-from tests.host import vectors
+from tests.linux import vectors
 
 #: Kernel -> how many platforms.
 CASES = {"v5": 624, "v5-posted": 624, "6.8": 650, "6.17": 671, "2026-06": 713}

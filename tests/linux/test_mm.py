@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tdxctl.events import Journal
-from tdxctl.host.mm import AllocationFault, Mm
+from tdxctl.linux.mm import AllocationFault, Mm
 
 PAGE = 4096
 GIB4 = (4 << 30) // PAGE

@@ -10,7 +10,7 @@ from tdxctl.units import did_you_mean, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tdxctl.host.kernel import Kernel
+    from tdxctl.linux.kernel import Kernel
 
 DEFAULT_KERNEL = "v5"
 
@@ -101,27 +101,27 @@ def kernel_class(kernel: KernelId) -> type[Kernel]:
     """The class that emulates the kernel; imported only when asked for."""
     match kernel.id:
         case "v5":
-            from tdxctl.host.tdx_v5 import KernelV5
+            from tdxctl.linux.tdx_v5 import KernelV5
 
             return KernelV5
         case "v5-posted":
-            from tdxctl.host.tdx_v5_posted import KernelV5Posted
+            from tdxctl.linux.tdx_v5_posted import KernelV5Posted
 
             return KernelV5Posted
         case "6.8":
-            from tdxctl.host.tdx_6_8 import Kernel68
+            from tdxctl.linux.tdx_6_8 import Kernel68
 
             return Kernel68
         case "6.17":
-            from tdxctl.host.tdx_6_17 import Kernel617
+            from tdxctl.linux.tdx_6_17 import Kernel617
 
             return Kernel617
         case "cmr-walk":
-            from tdxctl.host.tdx_cmr_walk import KernelCmrWalk
+            from tdxctl.linux.tdx_cmr_walk import KernelCmrWalk
 
             return KernelCmrWalk
         case "2026-06":
-            from tdxctl.host.tdx_2026_06 import Kernel202606
+            from tdxctl.linux.tdx_2026_06 import Kernel202606
 
             return Kernel202606
         case _:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tdxctl.causes import BadImage
 from tdxctl.errnos import Errno
-from tdxctl.host.steps import KernelErrno
+from tdxctl.linux.steps import KernelErrno
 from tdxctl.units import SZ_4K
 
 HEADER_SIZE = SZ_4K

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tdxctl.host.tdx_v5_posted import KernelV5Posted
 from tdxctl.layout.pamt import PAGE_SHIFTS, pamt_size
+from tdxctl.linux.tdx_v5_posted import KernelV5Posted
 
 
 class KernelV5(KernelV5Posted):

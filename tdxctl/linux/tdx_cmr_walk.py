@@ -12,10 +12,10 @@ import numpy as np
 from tdxctl.causes import OutsideCmrs
 from tdxctl.errnos import Errno
 from tdxctl.events import Holds, Journal
-from tdxctl.host.kernel import Hardware
-from tdxctl.host.steps import KernelErrno
-from tdxctl.host.sysinfo import TdmrSysInfo
-from tdxctl.host.tdx_6_8 import Int64s, Kernel68
+from tdxctl.linux.kernel import Hardware
+from tdxctl.linux.steps import KernelErrno
+from tdxctl.linux.sysinfo import TdmrSysInfo
+from tdxctl.linux.tdx_6_8 import Int64s, Kernel68
 from tdxctl.messages import bring_up
 from tdxctl.units import PAGE_SHIFT
 

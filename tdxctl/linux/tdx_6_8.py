@@ -28,12 +28,12 @@ from tdxctl.causes import (
 from tdxctl.errnos import Errno
 from tdxctl.errors import NotModelledError
 from tdxctl.events import Journal, Movdir64b
-from tdxctl.host import steps
-from tdxctl.host.construct import TdmrConstruction
-from tdxctl.host.kernel import Hardware
-from tdxctl.host.steps import SIX_STEPS_6_8, SUBSTEPS_6_8, KernelErrno
-from tdxctl.host.sysinfo import TdmrSysInfo
 from tdxctl.layout.pamt import PAGE_SHIFTS, pamt_size
+from tdxctl.linux import steps
+from tdxctl.linux.construct import TdmrConstruction
+from tdxctl.linux.kernel import Hardware
+from tdxctl.linux.steps import SIX_STEPS_6_8, SUBSTEPS_6_8, KernelErrno
+from tdxctl.linux.sysinfo import TdmrSysInfo
 from tdxctl.messages import boot, bring_up
 from tdxctl.messages.message import Message
 from tdxctl.seam.leaves import Leaf

@@ -11,10 +11,10 @@ from msgspec import Struct
 from tdxctl.errnos import Errno
 from tdxctl.errors import UsageError
 from tdxctl.events import CallResult, Failure, Journal, LogLine, Seamcall, StatusEvent
-from tdxctl.host.mm import Mm
-from tdxctl.host.protocols import CpuTopology, Msrs
-from tdxctl.host.steps import SIX_STEPS, SUBSTEPS, Step, StepRecorder
-from tdxctl.host.tdmr import TdmrArray
+from tdxctl.linux.mm import Mm
+from tdxctl.linux.protocols import CpuTopology, Msrs
+from tdxctl.linux.steps import SIX_STEPS, SUBSTEPS, Step, StepRecorder
+from tdxctl.linux.tdmr import TdmrArray
 from tdxctl.messages.message import Message, Release, Source
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import PhysicalMemory, Registers, SeamcallPort
@@ -22,7 +22,7 @@ from tdxctl.seam.status import Status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tdxctl.host.seamldr import UpdateImage
+    from tdxctl.linux.seamldr import UpdateImage
 
 
 class Hardware(Struct, frozen=True):
