@@ -16,7 +16,7 @@ from msgspec import Struct
 from tdxctl import __version__, store
 from tdxctl.errors import BrokenStoreError, StateError
 from tdxctl.events import InitReport, OpResult
-from tdxctl.linux.kernels import DEFAULT_KERNEL, KERNELS, find_kernel
+from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId, find_kernel, is_stored
 from tdxctl.machine import Machine
 from tdxctl.operations import Operation, perform
 from tdxctl.platform.description import Platform
@@ -30,6 +30,9 @@ T = TypeVar("T")
 MAX_OPERATIONS = 1000
 
 
+_ANOTHER = "--reboot boots it with what is asked for, --machine names another one"
+
+
 class Asked(Struct, frozen=True):
     """What a command asks for: a machine by name, a platform, a kernel; None is not asked.
 
@@ -38,7 +41,7 @@ class Asked(Struct, frozen=True):
 
     machine: str
     platform: Platform | None = None
-    kernel: str | None = None
+    kernel: KernelId | None = None
     compiled: Compiled | None = None
 
 
@@ -57,7 +60,7 @@ def init(asked: Asked, *, callers: int = 1, reboot: bool = False) -> InitReport:
         else:
             assert row is not None
             _refuse_another(asked, row)
-            machine = _rebuild(rows, row)
+            machine = _rebuild(rows, row, asked.kernel)
         result = _operate(rows, asked.machine, machine, {"op": "init", "callers": callers})
         return machine.init_report(result, with_boot=boots)
 
@@ -73,11 +76,19 @@ def boot(asked: Asked) -> OpResult:
     return _transaction(act, asked.compiled)
 
 
-def operate(name: str, operations: Iterable[Operation]) -> list[OpResult]:
-    """Perform operations on a running machine, stopping after the first that fails."""
+def operate(
+    name: str, operations: Iterable[Operation], kernel: KernelId | None = None
+) -> list[OpResult]:
+    """Perform operations on a running machine, stopping after the first that fails.
+
+    kernel: the user's own, where the machine was booted with one. Raises StateError where it is
+    not the one that was booted.
+    """
     with shown("running the machine"), store.writing() as rows:
         row = _require(rows, name)
-        machine = _rebuild(rows, row)
+        if kernel is not None:
+            _refuse_another_kernel(kernel, row)
+        machine = _rebuild(rows, row, kernel)
         results: list[OpResult] = []
         for operation in operations:
             results.append(_operate(rows, name, machine, operation))
@@ -125,15 +136,15 @@ def _boot(rows: Store, asked: Asked, row: MachineRow | None) -> Machine:
         platform = _described(row)
     else:
         raise no_such_machine(asked.machine, rows.machines())
-    kernel = asked.kernel or (_kernel(row) if row is not None else DEFAULT_KERNEL)
+    kernel = asked.kernel or (_kernel(row) if row is not None else find_kernel(DEFAULT_KERNEL))
     machine = Machine.boot(platform, kernel=kernel, name=asked.machine)
     rows.put_machine(
         MachineRow(
             name=asked.machine,
             description=_dump(platform.to_dict()),
-            kernel=machine.kernel_id.id,
-            changes="",
-            digest=None,
+            kernel=kernel.id if kernel.own is not None else kernel.release.id,
+            changes="+".join(change.id for change in kernel.extra),
+            digest=kernel.digest,
             module=platform.module.version if platform.module.loaded else None,
             tdxctl=__version__,
         )
@@ -144,11 +155,8 @@ def _boot(rows: Store, asked: Asked, row: MachineRow | None) -> Machine:
 
 
 def _refuse_another(asked: Asked, row: MachineRow) -> None:
-    hint = "--reboot boots it with what is asked for, --machine names another one"
-    if asked.kernel is not None and find_kernel(asked.kernel).id != row.kernel:
-        raise StateError(
-            f"machine '{row.name}' is running kernel {row.kernel}, not {asked.kernel}", hint=hint
-        )
+    if asked.kernel is not None:
+        _refuse_another_kernel(asked.kernel, row)
     if asked.platform is None:
         return
     running = _described(row)
@@ -156,12 +164,27 @@ def _refuse_another(asked: Asked, row: MachineRow) -> None:
         raise StateError(
             f"machine '{row.name}' was booted from another description (of '{running.name}') than "
             f"the one asked for (of '{asked.platform.name}')",
-            hint=hint,
+            hint=_ANOTHER,
         )
 
 
-def _rebuild(rows: Store, row: MachineRow) -> Machine:
-    machine = Machine.boot(_described(row), kernel=_kernel(row), name=row.name)
+def _refuse_another_kernel(kernel: KernelId, row: MachineRow) -> None:
+    if kernel.id != row.kernel_id:
+        raise StateError(
+            f"machine '{row.name}' is running kernel {printable(row.kernel_id)}, not {kernel.id}",
+            hint=_ANOTHER,
+        )
+    if kernel.digest != row.digest:
+        raise StateError(
+            f"machine '{row.name}' was booted with {kernel.id} of another file than this one",
+            hint=_ANOTHER,
+        )
+
+
+def _rebuild(rows: Store, row: MachineRow, own: KernelId | None = None) -> Machine:
+    # own: the kernel of the user's own that it was booted with, which was held against the row.
+    kernel = own if row.digest is not None and own is not None else _kernel(row)
+    machine = Machine.boot(_described(row), kernel=kernel, name=row.name)
     operations = rows.operations(row.name)
     for number, stored in enumerate(operations):
         result = machine.boot_result
@@ -184,15 +207,21 @@ def _described(row: MachineRow) -> Platform:
         ) from None
 
 
-def _kernel(row: MachineRow) -> str:
+def _kernel(row: MachineRow) -> KernelId:
     # The kernel that was booted, which this tdxctl may not have.
-    known = [kernel.id for kernel in KERNELS]
-    if row.kernel not in known or row.changes or row.digest is not None:
-        kernel = "+".join(filter(None, (row.kernel, row.changes)))
-        raise _made_by_another(
-            row, f"{__version__} has no kernel {printable(kernel)}", and_with=" --kernel K"
+    if row.digest is not None and ":" in row.kernel:
+        raise StateError(
+            f"machine '{row.name}' was booted with a kernel of your own, "
+            f"{printable(row.kernel_id)}, which runs only where the command line names it",
+            hint="--kernel FILE.py:Class",
         )
-    return row.kernel
+    if row.digest is None and not is_stored(row.kernel_id):
+        raise _made_by_another(
+            row, f"{__version__} has no kernel {printable(row.kernel_id)}", and_with=" --kernel K"
+        )
+    kernel = find_kernel(row.kernel_id)
+    _refuse_another_kernel(kernel, row)
+    return kernel
 
 
 def _made_by_another(row: MachineRow, but: str, and_with: str = "") -> StateError:

@@ -37,8 +37,15 @@ from tdxctl.events import (
 from tdxctl.hardware.cpus import CpuSet
 from tdxctl.hardware.firmware import MsrFault
 from tdxctl.hardware.memory import SparseMemory
+from tdxctl.linux.changes import DYNAMIC_PAMT, RUNTIME_UPDATE, Change
 from tdxctl.linux.kernel import Kernel
-from tdxctl.linux.kernels import DEFAULT_KERNEL, find_kernel, kernel_class
+from tdxctl.linux.releases import (
+    DEFAULT_KERNEL,
+    KERNELS,
+    KernelId,
+    find_kernel,
+    kernel_class,
+)
 from tdxctl.platform.description import Platform
 from tdxctl.platform.faults import (
     AllocationFault,
@@ -62,7 +69,7 @@ from tdxctl.seam.seamcall import SeamcallInstruction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tdxctl.linux.seamldr import UpdateImage
+    from tdxctl.linux.parts import UpdateImage
 
 
 class Machine:
@@ -72,11 +79,15 @@ class Machine:
     """
 
     def __init__(
-        self, platform: Platform, kernel: str = DEFAULT_KERNEL, *, name: str | None = None
+        self,
+        platform: Platform,
+        kernel: str | KernelId = DEFAULT_KERNEL,
+        *,
+        name: str | None = None,
     ) -> None:
         self.platform = platform
         self.name = platform.name if name is None else name
-        self.kernel_id = find_kernel(kernel)
+        self.kernel_id = find_kernel(kernel) if isinstance(kernel, str) else kernel
         self._lock = threading.Lock()
         self._events: list[Event] = []
         self._calls = 0
@@ -101,9 +112,13 @@ class Machine:
 
     @classmethod
     def boot(
-        cls, platform: Platform, kernel: str = DEFAULT_KERNEL, *, name: str | None = None
+        cls,
+        platform: Platform,
+        kernel: str | KernelId = DEFAULT_KERNEL,
+        *,
+        name: str | None = None,
     ) -> Machine:
-        """Boot platform with the kernel of that id; name is the machine's own, if it has one.
+        """Boot platform with that kernel; name is the machine's own, if it has one.
 
         Raises UsageError for a kernel that does not exist, NotModelledError where the real
         kernel would crash.
@@ -142,13 +157,18 @@ class Machine:
         """Bytes of the PAMTs that were obtained, modulo 2^64, also after a failure."""
         return self._kernel.tdmrs.pamt_bytes if self._kernel.tdmrs else 0
 
+    @property
+    def still_allocated(self) -> dict[str, int]:
+        """What the kernel has allocated for TDX beside PAMTs and not freed: how many, by name."""
+        return dict(self._mm.live)
+
     # Operations
 
     def tdx_init(self, callers: int = 1) -> OpResult:
         """What KVM does when it wants TDX on this kernel; callers: so many threads at once."""
         with self._lock:
             if callers == 1:
-                result = self._operate("init", self._kernel.tdx_init)
+                result = self._operate("init", self._kernel.bring_up)
             else:
                 result = self._operate("init", lambda: self._contend(callers))
             calls = self._kernel.take_calls()
@@ -165,7 +185,10 @@ class Machine:
 
     def tdx_enable(self) -> OpResult:
         """Enable TDX without its CPUs first. Raises UsageError where a kernel has no such thing."""
-        return self._locked("enable", self._kernel.tdx_enable)
+        enable = self._kernel.exported_tdx_enable
+        if enable is None:
+            raise UsageError("this kernel has no tdx_enable() that could be called")
+        return self._locked("enable", enable)
 
     def cpu_online(self, cpu: int) -> OpResult:
         """Bring a logical CPU up. Raises UsageError if the machine has no such CPU."""
@@ -203,12 +226,18 @@ class Machine:
 
     def guest_keyid(self, action: str) -> OpResult:
         """alloc or free: a TD's KeyID, as KVM's calls do; TDs themselves are not modelled."""
-        call = {"alloc": self._kernel.guest_keyid_alloc, "free": self._kernel.guest_keyid_free}
+        keyids = self._kernel.guest_keyids
+        if keyids is None:
+            raise UsageError("this kernel gives out no guest KeyIDs")
+        call = {"alloc": keyids.alloc, "free": keyids.free}
         return self._locked(f"keyid_{action}", lambda: min(call[action](), 0))
 
     def pamt(self, action: str, pa: int) -> OpResult:
         """get or put: a TD takes or gives back the page at pa (Dynamic PAMT's refcounts)."""
-        call = {"get": self._kernel.pamt_get, "put": self._kernel.pamt_put}
+        refcounts = self._kernel.pamt_refcounts
+        if refcounts is None:
+            raise UsageError("this kernel has no Dynamic PAMT", hint=_which_have(DYNAMIC_PAMT))
+        call = {"get": refcounts.get, "put": refcounts.put}
         return self._locked(f"pamt_{action}", lambda: call[action](pa))
 
     def hotplug(self, what: str, start: int = 0, end: int = 0) -> OpResult:
@@ -231,8 +260,17 @@ class Machine:
         return self._locked("module_unload", self._unload_module)
 
     def shut_down_module(self) -> OpResult:
-        """Shut the module down by hand, to reach the state that the design names."""
-        return self._locked("module_shutdown", self._kernel.shut_down_module)
+        """Shut the module down by hand, to reach the state that the design names.
+
+        Raises UsageError on a kernel that never shuts a module down.
+        """
+        by_hand = self._kernel.by_hand
+        if by_hand is None:
+            raise UsageError(
+                "this kernel never shuts a module down by itself",
+                hint="unloading the module takes it away",
+            )
+        return self._locked("module_shutdown", by_hand.shut_down_module)
 
     def set_fault(self, fault: RuntimeFault) -> OpResult:
         """Script one more fault; calls are counted since boot.
@@ -338,7 +376,7 @@ class Machine:
         def call() -> None:
             barrier.wait()
             try:
-                self._kernel.tdx_init()
+                self._kernel.bring_up()
             except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
                 errors.append(error)
 
@@ -379,13 +417,20 @@ class Machine:
         from tdxctl.linux.seamldr import SAMPLE_IMAGE
         from tdxctl.seam.seamldr import ModuleImage
 
+        by_hand, runtime_update = self._kernel.by_hand, self._kernel.runtime_update
+        if by_hand is not None:
+            returned = by_hand.replace_module()
+            self._seamcall.load(self._fresh_module(info))
+            return returned
+        if runtime_update is None:
+            raise UsageError(
+                "this kernel cannot update a TDX module at run time",
+                hint=_which_have(RUNTIME_UPDATE),
+            )
         seamldr = self._seamcall.seamldr
         if seamldr is not None:
             seamldr.image = ModuleImage(info)
-        returned = self._kernel.update_module(image or SAMPLE_IMAGE, force=force)
-        if returned == 0 and self.kernel_id.id.startswith("v5"):
-            self._seamcall.load(self._fresh_module(info))
-        return returned
+        return runtime_update.update(image or SAMPLE_IMAGE, force=force)
 
     def _hotplug(self, what: str, start: int, end: int) -> int:
         returned = self._kernel.hotplug_refused(what, start, end)
@@ -400,6 +445,8 @@ class Machine:
     def _kexec(self) -> int:
         returned = self._kernel.kexec()
         if returned == 0:
+            # "kernel state, CPUs and memory as at power-on, the module as it was left"
+            self._cpus.as_at_power_on()
             self._mm = build_mm(self.platform, self._journal)
             self._kernel = self._new_kernel()
             self._calls, self._last = 0, None
@@ -414,7 +461,7 @@ class Machine:
             port=self._seamcall,
             mm=self._mm,
         )
-        return kernel_class(self.kernel_id)(hardware, self._journal)
+        return kernel_class(self.kernel_id)(hardware, self._journal, self.kernel_id)
 
     def _fresh_module(self, info: ModuleInfo | None = None) -> TdxModule:
         return build_module(
@@ -487,3 +534,9 @@ class Machine:
             raise UsageError(
                 f"no such CPU: {cpu}", hint=f"the machine has CPUs 0-{self._cpus.present - 1}"
             )
+
+
+def _which_have(change: Change) -> str:
+    # Of the kernels that can be booted.
+    having = [kernel.id for kernel in KERNELS if change in kernel.changes]
+    return f"{' and '.join(having)} {'have' if len(having) > 1 else 'has'} it"

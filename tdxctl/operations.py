@@ -12,7 +12,7 @@ from tdxctl.seam.port import Registers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tdxctl.linux.seamldr import UpdateImage
+    from tdxctl.linux.parts import UpdateImage
 
 Operation = dict[str, object]
 
@@ -69,7 +69,7 @@ def _behind_the_kernel(machine: Machine, operation: Operation) -> OpResult:
 
 
 def _image(image: object) -> UpdateImage:
-    from tdxctl.linux.seamldr import UpdateImage
+    from tdxctl.linux.parts import UpdateImage
 
     match image:
         case {"header": str(header), "size": int(size)}:

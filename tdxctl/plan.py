@@ -10,7 +10,7 @@ from msgspec import Struct
 from tdxctl.assembly import build_mm
 from tdxctl.errors import NotModelledError
 from tdxctl.events import Failure, Journal, NodeMemory, PamtSummary, Seamcall, TdmrRow
-from tdxctl.linux.kernels import KernelId
+from tdxctl.linux.releases import KernelId
 from tdxctl.machine import Machine
 from tdxctl.platform.description import Platform
 from tdxctl.units import SZ_4K

@@ -77,6 +77,11 @@ class MachineRow(NamedTuple):
     booted: int = 0
     status: str = ""
 
+    @property
+    def kernel_id(self) -> str:
+        """The release, with the changes on top of it."""
+        return "+".join(filter(None, (self.kernel, self.changes)))
+
 
 class _Head(NamedTuple):
     # Where a machine's chain of operations begins, how many there are, and the last one's seal.

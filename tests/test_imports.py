@@ -227,20 +227,20 @@ ROOMS: dict[str, set[str]] = {
     | {"causes", "events"}
     | LEAVES
     | SEAM_TABLES,
-    "plan": {"machine", "assembly", "linux.kernels", *DESCRIPTION, "events"} | LEAVES,
-    "scenario": {"scenario", "machine", "operations", "platform", "linux.kernels", "linux.steps"}
+    "plan": {"machine", "assembly", "linux.releases", *DESCRIPTION, "events"} | LEAVES,
+    "scenario": {"scenario", "machine", "operations", "platform", "linux.releases", "linux.steps"}
     | {"events", "progress"}
     | LEAVES
     | SEAM_TABLES,
     "state": {"progress", "errors", "units"},
     "database": {"state", "errors", "units"},
     "store": {"database", "state", "errors", "units"},
-    "operations": {"machine", *DESCRIPTION, "seam.port", "linux.seamldr"} | {"events", "errors"},
-    "lab": {"store", "machine", "operations", *DESCRIPTION, "linux.kernels", "events"}
+    "operations": {"machine", *DESCRIPTION, "seam.port", "linux.parts"} | {"events", "errors"},
+    "lab": {"store", "machine", "operations", *DESCRIPTION, "linux.releases", "events"}
     | {"report", "progress", "errors", "units"},
     "script": {"operations", "platform.calls", "events", "units"},
     "report": {"report", "causes", "events", "script", "plan", "advice", "explain"}
-    | {"linux.kernels", "diagnose.outcome"}
+    | {"linux.releases", "diagnose.outcome"}
     | {*DESCRIPTION, "platform.calls", "scenario.description"}
     | LEAVES
     | SEAM_TABLES,
@@ -265,10 +265,9 @@ FENCED = {
         "linux.mm",
         "linux.tdmr",
         "linux.construct",
-        "linux.tdx_6_8",
-        "linux.tdx_cmr_walk",
-        "linux.tdx_v5",
-        "linux.tdx_v5_posted",
+        "linux.pamt",
+        "linux.v5",
+        "linux.v6_8",
         "assembly",
     },
     "rich": {"report.terminal", "report.terminal_status"},

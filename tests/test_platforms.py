@@ -40,7 +40,7 @@ def test_the_outcome_is_the_one_listed(row: dict[str, str]) -> None:
 
 
 def test_every_platform_is_listed_under_every_kernel() -> None:
-    from tdxctl.linux.kernels import KERNELS
+    from tdxctl.linux.releases import KERNELS
 
     listed = {(row["name"], row["kernel"]) for row in ROWS}
     assert listed == {(name, kernel.id) for name in shipped.names() for kernel in KERNELS}

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tdxctl import Platform
-from tdxctl.linux.kernels import KERNELS
+from tdxctl.linux.releases import KERNELS
 from tdxctl.platform.schema import platform_schema
 from tdxctl.platform.shipped import names
 from tests.cli.runner import ROOT, tdxctl

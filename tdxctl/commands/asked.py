@@ -9,15 +9,13 @@ from tdxctl.commands.described import compiled
 from tdxctl.commands.parse import named
 from tdxctl.commands.stored import machine_row
 from tdxctl.lab import Asked
-from tdxctl.linux.kernels import find_kernel
+from tdxctl.linux.releases import KernelId
 
 
 def asked(
-    platform: str | None, kernel: str | None, machine: str | None, settings: tuple[str, ...]
+    platform: str | None, kernel: KernelId | None, machine: str | None, settings: tuple[str, ...]
 ) -> Asked:
     """What the options ask for; without a platform, of the machine that is meant."""
-    if kernel is not None:
-        find_kernel(kernel)
     if platform is not None:
         description, entry = compiled(platform, settings)
         return Asked(named(machine) or description.name, description, kernel, entry)

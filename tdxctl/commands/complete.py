@@ -51,7 +51,7 @@ def kernels(_ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     """Kernels by id and by other names, each with its title; `all` where that is the default."""
     from click.shell_completion import CompletionItem
 
-    from tdxctl.linux.kernels import ALIASES, KERNELS, find_kernel
+    from tdxctl.linux.releases import ALIASES, KERNELS, find_kernel
 
     titles = {kernel.id: kernel.title for kernel in KERNELS}
     titles |= {alias: find_kernel(alias).title for alias in ALIASES}

@@ -22,7 +22,7 @@ def command(what: str, memory: str | None, machine: str | None, output_format: s
 
     \b
       tdxctl boot --platform small --kernel 6.8 && tdxctl hotplug add-memory 64GiB+1GiB
-      tdxctl boot --platform small --kernel 2026-06 && tdxctl hotplug add-memory 64GiB+1GiB
+      tdxctl boot --platform small --kernel 7.2+dynamic-pamt && tdxctl hotplug add-memory 64GiB+1GiB
 
     add-memory is a driver's, the others come from ACPI. Exit 1 when the kernel refuses. A machine's
     CPUs are as described: what a kernel does not refuse is not modelled, except that memory is

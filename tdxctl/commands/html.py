@@ -6,8 +6,9 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands import complete
+from tdxctl.commands.kernel_name import KernelName
 from tdxctl.commands.options import machine_option, platform_option, set_option
-from tdxctl.linux.kernels import DEFAULT_KERNEL
+from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId
 
 
 @click.command("html")
@@ -16,6 +17,7 @@ from tdxctl.linux.kernels import DEFAULT_KERNEL
     "--kernel",
     "kernels",
     metavar="K",
+    type=KernelName(),
     multiple=True,
     shell_complete=complete.kernels,
     help=f"A kernel to tell in full. Repeatable. Default: {DEFAULT_KERNEL}.",
@@ -32,7 +34,7 @@ from tdxctl.linux.kernels import DEFAULT_KERNEL
 )
 def command(
     platform: str | None,
-    kernels: tuple[str, ...],
+    kernels: tuple[KernelId, ...],
     machine: str | None,
     settings: tuple[str, ...],
     output: str,

@@ -14,6 +14,7 @@ from tdxctl.commands.options import (
     set_option,
 )
 from tdxctl.commands.output import write_init
+from tdxctl.linux.releases import KernelId
 
 
 @click.command("init")
@@ -33,7 +34,7 @@ from tdxctl.commands.output import write_init
 @format_option("text", "json", "jsonl", "dmesg")
 def command(
     platform: str | None,
-    kernel: str | None,
+    kernel: KernelId | None,
     machine: str | None,
     settings: tuple[str, ...],
     reboot: bool,

@@ -5,34 +5,47 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands import complete
+from tdxctl.commands.kernel_name import KernelName
 from tdxctl.commands.options import format_option
-from tdxctl.commands.output import print_json, print_text
+from tdxctl.commands.output import print_as
+from tdxctl.errors import UsageError
+from tdxctl.linux.releases import KERNELS, KernelId
 
 
 @click.command("kernels")
+@click.argument(
+    "kernel", metavar="[KERNEL]", required=False, type=KernelName(), shell_complete=complete.kernels
+)
+@click.option(
+    "--against",
+    metavar="K",
+    type=KernelName(),
+    shell_complete=complete.kernels,
+    help="The changes between KERNEL and this one.",
+)
 @format_option("text", "json")
-def command(output_format: str) -> int:
-    """List the kernels that can be booted: what each changed, and what it is validated by.
+def command(kernel: KernelId | None, against: KernelId | None, output_format: str) -> int:
+    """List the kernels that can be booted: their changes, and on what evidence they rest.
 
     \b
       tdxctl kernels
-      tdxctl kernels --format json
+      tdxctl kernels 6.18 --against 6.8
 
-    An id, a title and a date; the alias mainline is the newest.
+    KERNEL tells one of them in full, each change with its commit. A kernel is a release and the
+    changes since the one before; RELEASE+CHANGE boots a release that carries one more.
     """
-    import json
+    from tdxctl.report import kernels
 
-    from tdxctl.linux.kernels import KERNELS
-
-    if output_format == "json":
-        entries = [kernel._asdict() for kernel in KERNELS]
-        print_json(json.dumps({"schema": "tdxctl.kernels/1", "kernels": entries}, indent=2))
-        return 0
-    blocks = [
-        f"{kernel.id}: {kernel.title} ({kernel.date})\n"
-        f"  changes:      {kernel.changes}\n"
-        f"  validated by: {kernel.validated_by}"
-        for kernel in KERNELS
-    ]
-    print_text("\n".join(blocks))
+    as_json = output_format == "json"
+    if kernel is None:
+        if against is not None:
+            raise UsageError("--against which kernel's?", hint="tdxctl kernels 6.18 --against 6.8")
+        shown = kernels.list_json(KERNELS) if as_json else kernels.list_text(KERNELS)
+    elif against is not None:
+        render = kernels.between_json if as_json else kernels.between_text
+        shown = render(kernel, against)
+    else:
+        shown = kernels.one_json(kernel) if as_json else kernels.one_text(kernel)
+    print_as(output_format, shown)
     return 0

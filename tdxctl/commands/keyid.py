@@ -18,7 +18,7 @@ def command(action: str, machine: str | None, output_format: str) -> int:
     """Take or give back a guest KeyID, as KVM does for a TD.
 
     \b
-      tdxctl boot --platform small --kernel 2026-06 && tdxctl keyid alloc --machine small
+      tdxctl boot --platform small --kernel 7.2+dynamic-pamt && tdxctl keyid alloc --machine small
       tdxctl boot --platform small --kernel 6.8 && tdxctl keyid alloc --machine small
 
     TDs themselves are not modelled; that one is there decides whether the last CPU of a package

@@ -13,6 +13,7 @@ from tdxctl.commands.options import (
     set_option,
 )
 from tdxctl.commands.output import write_map
+from tdxctl.linux.releases import KernelId
 
 
 @click.command("map")
@@ -23,7 +24,7 @@ from tdxctl.commands.output import write_map
 @format_option("text", "svg")
 def command(
     platform: str | None,
-    kernel: str | None,
+    kernel: KernelId | None,
     machine: str | None,
     settings: tuple[str, ...],
     output_format: str,

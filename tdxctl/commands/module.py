@@ -40,7 +40,7 @@ def command(
     load puts a fresh module image in place; unload makes every SEAMCALL fail as VMfailInvalid.
     No kernel function unloads or shuts down on demand: these are tdxctl's own means to reach
     the states that the kernel's design names. update is what an upload to the kernel's device
-    does (2026-06); on v5, by hand, it puts another module in place that must be initialized,
+    does (from 7.2 on); on v5, by hand, it puts another module in place that must be initialized,
     also where the status was final.
     """
     from tdxctl import lab

@@ -7,14 +7,14 @@ from tdxctl.commands.described import described_anew
 from tdxctl.commands.parse import named
 from tdxctl.errors import UsageError
 from tdxctl.events import InitReport
-from tdxctl.linux.kernels import DEFAULT_KERNEL, find_kernel
+from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId
 from tdxctl.machine import Machine
 from tdxctl.progress import shown
 
 
 def once_report(
     platform: str | None,
-    kernel: str | None,
+    kernel: KernelId | None,
     machine: str | None,
     settings: tuple[str, ...],
     callers: int,
@@ -25,8 +25,6 @@ def once_report(
             "--once keeps no machine: it needs --platform",
             hint="a file, or a shipped one: `tdxctl platforms` lists them",
         )
-    if kernel is not None:
-        find_kernel(kernel)
     description = described_anew(platform, settings)
     with shown("running the machine"):
         booted = Machine.boot(description, kernel or DEFAULT_KERNEL, name=named(machine))

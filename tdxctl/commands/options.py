@@ -10,7 +10,8 @@ import click
 
 from tdxctl.commands import complete
 from tdxctl.commands.choice import OneOf
-from tdxctl.linux.kernels import DEFAULT_KERNEL, KERNELS
+from tdxctl.commands.kernel_name import KernelName
+from tdxctl.linux.releases import DEFAULT_KERNEL
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -32,9 +33,10 @@ one_platform_option = click.option(
 kernel_option = click.option(
     "--kernel",
     metavar="K",
+    type=KernelName(),
     shell_complete=complete.kernels,
-    help=f"The kernel to boot: {', '.join(kernel.id for kernel in KERNELS)}. "
-    f"Default: {DEFAULT_KERNEL}, or what the machine is running.",
+    help="The kernel to boot: a release of `tdxctl kernels`, RELEASE+CHANGE, a `uname -r`, or "
+    f"FILE.py:Class. Default: {DEFAULT_KERNEL}, or what the machine is running.",
 )
 machine_option = click.option(
     "--machine",

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from tdxctl.commands.described import described
 from tdxctl.commands.shown import stored_machine
-from tdxctl.linux.kernels import DEFAULT_KERNEL, KERNELS, find_kernel
+from tdxctl.linux.releases import DEFAULT_KERNEL, KERNELS, KernelId, find_kernel
 from tdxctl.machine import Machine
 from tdxctl.plan import plan
 from tdxctl.report.html.kernel import Shown
@@ -16,7 +16,7 @@ from tdxctl.report.html.page import render
 
 def page(
     platform: str | None,
-    kernels: tuple[str, ...],
+    kernels: tuple[KernelId, ...],
     machine: str | None,
     settings: tuple[str, ...],
 ) -> str:
@@ -26,10 +26,10 @@ def page(
         return render(stored.name, plan(stored.platform, KERNELS), [_shown(stored)])
     assert platform is not None, "no platform is a stored machine"
     # In the order asked for, each one once.
-    ids = dict.fromkeys(find_kernel(kernel).id for kernel in kernels or (DEFAULT_KERNEL,))
+    named = dict.fromkeys(kernels or (find_kernel(DEFAULT_KERNEL),))
     description = described(platform, settings)
     shown = []
-    for kernel in ids:
+    for kernel in named:
         booted = Machine.boot(description, kernel)
         booted.tdx_init()
         shown.append(_shown(booted))

@@ -19,8 +19,8 @@ def command(action: str, address: str, machine: str | None, output_format: str) 
     """Take or give back a page for a TD: Dynamic PAMT's refcounts and page pairs.
 
     \b
-      tdxctl boot --platform small --kernel 2026-06 && tdxctl pamt get 8GiB --machine small
-      tdxctl boot --platform small --kernel 2026-06 && tdxctl pamt get 0x200001000 --machine small
+      tdxctl boot --platform small --kernel 7.2+dynamic-pamt && tdxctl pamt get 8GiB
+      tdxctl boot --platform small --kernel 7.2+dynamic-pamt && tdxctl pamt get 0x200001000
 
     The first page of a 2 MiB range makes the kernel give the module a pair of pages
     (TDH.PHYMEM.PAMT.ADD), the last one given back gets it back. Exit 1 when that fails.

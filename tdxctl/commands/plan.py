@@ -6,8 +6,10 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands import complete
+from tdxctl.commands.kernel_name import ALL, KernelName
 from tdxctl.commands.options import format_option, one_platform_option, set_option
 from tdxctl.commands.output import print_as
+from tdxctl.linux.releases import KernelId
 
 
 @click.command("plan")
@@ -16,8 +18,9 @@ from tdxctl.commands.output import print_as
     "--kernel",
     "kernels",
     metavar="K",
+    type=KernelName(or_all=True),
     multiple=True,
-    default=("all",),
+    default=(ALL,),
     shell_complete=complete.kernels,
     help="A kernel, or all. Repeatable. Default: all.",
 )
@@ -27,7 +30,7 @@ from tdxctl.commands.output import print_as
 @format_option("text", "json")
 def command(
     platform: str,
-    kernels: tuple[str, ...],
+    kernels: tuple[KernelId | str, ...],
     settings: tuple[str, ...],
     add_memory: tuple[str, ...],
     hole: tuple[str, ...],

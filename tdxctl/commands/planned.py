@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tdxctl.commands.described import described
+from tdxctl.commands.kernel_name import ALL
 from tdxctl.commands.parse import memory_range
 from tdxctl.errors import UsageError
-from tdxctl.linux.kernels import KERNELS, KernelId, find_kernel
+from tdxctl.linux.releases import KERNELS, KernelId
 from tdxctl.plan import PlatformPlan, plan
 from tdxctl.platform.changes import with_hole, with_memory_added
 from tdxctl.platform.limits import MAX_NODE
@@ -18,7 +19,7 @@ from tdxctl.units import parse_size, printable
 
 def planned(
     platform: str,
-    kernels: tuple[str, ...],
+    kernels: tuple[KernelId | str, ...],
     settings: tuple[str, ...],
     add_memory: tuple[str, ...],
     holes: tuple[str, ...],
@@ -38,10 +39,11 @@ def planned(
         return before, None if changed == unchanged else plan(changed, _told(asked))
 
 
-def _asked(kernels: tuple[str, ...]) -> tuple[KernelId, ...]:
+def _asked(kernels: tuple[KernelId | str, ...]) -> tuple[KernelId, ...]:
     # In the order asked for, each one once.
-    found = dict.fromkeys(find_kernel(kernel) for kernel in kernels if kernel != "all")
-    return KERNELS if "all" in kernels else tuple(found)
+    if ALL in kernels:
+        return KERNELS
+    return tuple(dict.fromkeys(kernel for kernel in kernels if isinstance(kernel, KernelId)))
 
 
 def _told(kernels: tuple[KernelId, ...]) -> Iterator[KernelId]:

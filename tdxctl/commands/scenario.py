@@ -7,9 +7,10 @@ import click
 
 from tdxctl.commands import complete
 from tdxctl.commands.choice import OneOf
+from tdxctl.commands.kernel_name import KernelName
 from tdxctl.commands.options import one_platform_option, set_option
 from tdxctl.commands.output import print_text
-from tdxctl.linux.kernels import DEFAULT_KERNEL
+from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId
 
 
 @click.command("scenario")
@@ -18,12 +19,13 @@ from tdxctl.linux.kernels import DEFAULT_KERNEL
 @click.option(
     "--kernel",
     metavar="K",
+    type=KernelName(),
     shell_complete=complete.kernels,
     default=DEFAULT_KERNEL,
     help=f"The kernel. Default: {DEFAULT_KERNEL}.",
 )
 @set_option
-def command(action: str, platform: str, kernel: str, settings: tuple[str, ...]) -> int:  # noqa: ARG001
+def command(action: str, platform: str, kernel: KernelId, settings: tuple[str, ...]) -> int:  # noqa: ARG001
     """Print a scenario whose expectations are what happens today.
 
     \b
@@ -33,12 +35,11 @@ def command(action: str, platform: str, kernel: str, settings: tuple[str, ...]) 
     Commented, to be cut down to what matters; `tdxctl test` runs it.
     """
     from tdxctl.commands.described import described
-    from tdxctl.linux.kernels import find_kernel
     from tdxctl.progress import shown
     from tdxctl.scenario.new import new_scenario
 
     description = described(platform, settings)
     with shown("running the machine"):
-        text = new_scenario(description, platform, settings, find_kernel(kernel).id)
+        text = new_scenario(description, platform, settings, kernel.id)
     print_text(text)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from tdxctl.commands.described import described
 from tdxctl.errors import UsageError
-from tdxctl.linux.kernels import DEFAULT_KERNEL, find_kernel
+from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId
 from tdxctl.machine import Machine
 
 
@@ -31,14 +31,13 @@ def stored_machine(platform: str | None, machine: str | None, *, changes: bool) 
 
 
 def shown_machine(
-    platform: str | None, machine: str | None, kernel: str | None, settings: tuple[str, ...]
+    platform: str | None, machine: str | None, kernel: KernelId | None, settings: tuple[str, ...]
 ) -> Machine:
     """The stored machine, or the platform booted and initialized for this alone."""
     stored = stored_machine(platform, machine, changes=kernel is not None or settings != ())
     if stored is not None:
         return stored
     assert platform is not None, "no platform is a stored machine"
-    find_kernel(kernel or DEFAULT_KERNEL)
     booted = Machine.boot(described(platform, settings), kernel or DEFAULT_KERNEL)
     booted.tdx_init()
     return booted

@@ -55,7 +55,7 @@ def machine_json(name: str) -> dict[str, object]:
         "schema": "tdxctl.machine/1",
         "tdxctl": row.tdxctl,
         "machine": row.name,
-        "kernel": row.kernel,
+        "kernel": row.kernel_id,
         "description": json.loads(row.description),
         "operations": [
             json.loads(op.operation) | {"outcome": json.loads(op.outcome)} for op in operations

@@ -31,6 +31,6 @@ def command(machine: str | None, output_format: str) -> int:
     if output_format == "text":
         print_text("\n".join(map(trace.line, hardware)))
     else:
-        head = {"ev": "tdxctl.events/1", "machine": row.name, "kernel": row.kernel}
+        head = {"ev": "tdxctl.events/1", "machine": row.name, "kernel": row.kernel_id}
         print_json("\n".join(json.dumps(entry) for entry in [head, *hardware]))
     return 0

@@ -116,12 +116,12 @@ def _basis(found: Findings) -> str | None:
 def _kernel(evidence: Evidence) -> str:
     # The generation that printed the log. A kernel that prints CMRs walks them for holes.
     if evidence.first(bring_up.DYNAMIC_PAMT):
-        return "2026-06"
+        return "7.2+dynamic-pamt"
     printed = evidence.last(bring_up.PAMT_ALLOCATED)
     in_pages = printed is not None and "pages" in printed.fields
     if in_pages or evidence.first(bring_up.MODULE_SHUT_DOWN):
         return "v5"
-    return "cmr-walk" if evidence.first(bring_up.CMR) and printed is not None else "6.8"
+    return "6.8+cmr-walk" if evidence.first(bring_up.CMR) and printed is not None else "6.8"
 
 
 def _platform(captured: Captured, kernel: str) -> Platform:
@@ -142,6 +142,6 @@ def _platform(captured: Captured, kernel: str) -> Platform:
 
 def _cmrs(captured: Captured, kernel: str) -> list[dict[str, int]]:
     # A kernel that walks the CMRs walks the log's; for the others one holds all memory.
-    if kernel == "cmr-walk" and captured.cmrs is not None:
+    if kernel == "6.8+cmr-walk" and captured.cmrs is not None:
         return [{"base": start, "size": end - start} for start, end in captured.cmrs]
     return [{"base": 0, "size": captured.ranges[-1].end}]

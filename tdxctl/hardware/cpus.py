@@ -17,7 +17,8 @@ class CpuSet:
         self.features = cpus.features
         self.family = cpus.model.family
         self.model = cpus.model.model
-        self._online = set(cpus.online)
+        self._at_power_on = frozenset(cpus.online)
+        self._online = set(self._at_power_on)
 
     @property
     def present(self) -> int:
@@ -40,3 +41,7 @@ class CpuSet:
     def set_online(self, cpu: int, online: bool) -> None:
         """Bring logical CPU cpu up or down."""
         (self._online.add if online else self._online.discard)(cpu)
+
+    def as_at_power_on(self) -> None:
+        """Those are online that a kernel which boots brings up."""
+        self._online = set(self._at_power_on)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Linux kernel's TDX host code, one class per kernel, and the Linux mm it needs."""
+"""The Linux kernel's TDX host code: engines, changes, releases, and the Linux mm they need."""

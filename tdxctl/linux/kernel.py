@@ -1,28 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every kernel has: its hardware, its log, and the one place that makes SEAMCALLs."""
+"""What every kernel has: its hardware, its log, and the one place that makes SEAMCALLs.
+
+Kernel is what the three engines are made of (v5, v6_8, v7_1), and through them a kernel of your
+own. A method with the name of a function of tdx.c is that function, and overriding it replaces
+that function alone. Python keeps names that begin with two underscores for itself: what tdx.c calls
+`__tdx_init()` is `_tdx_init()` here.
+"""
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 from msgspec import Struct
 
+from tdxctl.causes import Cause, KernelAllocation
 from tdxctl.errnos import Errno
-from tdxctl.errors import UsageError
-from tdxctl.events import CallResult, Failure, Journal, LogLine, Seamcall, StatusEvent
+from tdxctl.events import (
+    CallResult,
+    Failure,
+    Journal,
+    LogLine,
+    Seamcall,
+    StatusEvent,
+    WbinvdOnAllCpus,
+)
+from tdxctl.linux import steps
+from tdxctl.linux.changes import Change
 from tdxctl.linux.mm import Mm
+from tdxctl.linux.parts import ByHand, GuestKeyids, PamtRefcounts, RuntimeUpdate
 from tdxctl.linux.protocols import CpuTopology, Msrs
-from tdxctl.linux.steps import SIX_STEPS, SUBSTEPS, Step, StepRecorder
+from tdxctl.linux.releases import KernelId
+from tdxctl.linux.steps import SIX_STEPS, SUBSTEPS, KernelErrno, Step, StepRecorder
 from tdxctl.linux.tdmr import TdmrArray
-from tdxctl.messages.message import Message, Release, Source
+from tdxctl.messages.message import Message, Source
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import PhysicalMemory, Registers, SeamcallPort
 from tdxctl.seam.status import Status
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from tdxctl.linux.seamldr import UpdateImage
 
 
 class Hardware(Struct, frozen=True):
@@ -44,37 +60,57 @@ class Hardware(Struct, frozen=True):
 
 
 class Kernel(ABC):
-    """A booted kernel's TDX host code. Functions return 0 or a negative errno, as in C."""
+    """A booted kernel's TDX host code.
 
-    #: Whose words and prefixes its log has.
-    RELEASE: Release
+    `boot`, `bring_up` and what comes after them return 0 or a negative errno, as functions of C do;
+    a function inside a bring-up raises KernelErrno where its C returns one.
+
+    RELEASE: of a kernel of your own, the id of the release that it is but for what it overrides.
+    """
+
+    RELEASE: ClassVar[str | None] = None
     #: The status before anything was tried.
-    INITIAL_STATUS: str
+    INITIAL_STATUS: ClassVar[str]
     #: Its steps, and the sub-steps of the fourth.
-    SIX_STEPS: tuple[Step, ...] = SIX_STEPS
-    SUBSTEPS: tuple[tuple[str, str], ...] = SUBSTEPS
+    SIX_STEPS: ClassVar[tuple[Step, ...]] = SIX_STEPS
+    SUBSTEPS: ClassVar[tuple[tuple[str, str], ...]] = SUBSTEPS
 
-    def __init__(self, hardware: Hardware, journal: Journal) -> None:
+    def __init__(self, hardware: Hardware, journal: Journal, kernel: KernelId) -> None:
+        self.kernel = kernel
+        self._changes = frozenset(change.id for change in kernel.changes)
         self.cpus = hardware.cpus
         self.msrs = hardware.msrs
         self.memory = hardware.memory
         self.mm = hardware.mm
         self.hardware = hardware
+        self.journal = journal
         self._port = hardware.port
-        self._journal = journal
+        self.tdx_module_lock = threading.Lock()
         self.steps = StepRecorder(journal, self.SIX_STEPS, self.SUBSTEPS)
         #: The failure of the running call of tdx_init(), if it has one.
         self.failure: Failure | None = None
+        #: What the boot found wrong, where TDX is off.
+        self.not_at_boot: KernelErrno | None = None
         self._calls: list[CallResult] = []
         #: The TDMRs last built, kept where the kernel itself has freed its array.
         self.tdmrs: TdmrArray | None = None
         self._status = self.INITIAL_STATUS
         #: Whether the 4K part of the PAMTs is a bitmap.
         self.dynamic_pamt = False
+        # What not every kernel can do: None where this one cannot.
+        self.exported_tdx_enable: Callable[[], int] | None = None
+        self.by_hand: ByHand | None = None
+        self.runtime_update: RuntimeUpdate | None = None
+        self.guest_keyids: GuestKeyids | None = None
+        self.pamt_refcounts: PamtRefcounts | None = None
+
+    def has(self, change: Change) -> bool:
+        """Whether this kernel has that change."""
+        return change.id in self._changes
 
     @property
     def entry(self) -> str:
-        """The function whose return value tdx_init() gave last, as the kernel's source has it."""
+        """The function whose return value bring_up() gave last, as the kernel's source has it."""
         return "tdx_init()"
 
     @property
@@ -87,74 +123,23 @@ class Kernel(ABC):
         """The state of the TDX module as this kernel knows it."""
         return self._status
 
-    def _set_status(self, status: str) -> None:
+    def set_status(self, status: str) -> None:
+        """The state of the TDX module becomes status."""
         self._status = status
-        self._journal.record(StatusEvent(status))
+        self.journal.record(StatusEvent(status))
 
     @abstractmethod
     def boot(self) -> int:
         """What the kernel does for TDX while it boots."""
 
     @abstractmethod
-    def tdx_init(self) -> int:
-        """What KVM calls when it wants TDX."""
+    def bring_up(self) -> int:
+        """What somebody who wants TDX calls."""
 
     @property
     @abstractmethod
     def keyids(self) -> tuple[int | None, int]:
         """The global KeyID, None while TDX is not enabled, and how many guests can use."""
-
-    def take_calls(self) -> tuple[CallResult, ...]:
-        """The calls of tdx_init() since the last take, in the order of their turns."""
-        calls, self._calls = tuple(self._calls), []
-        return calls
-
-    def _answered(self, returned: int) -> int:
-        # The end of a tdx_init() call, still in its turn: note what the caller gets.
-        self._calls.append(CallResult(returned, self.steps.results(), self.failure))
-        return returned
-
-    def shut_down_module(self) -> int:
-        """Shut the TDX module down, as the design's SHUTDOWN state has it.
-
-        Raises UsageError on a kernel that never shuts a module down.
-        """
-        raise UsageError(
-            "this kernel never shuts a module down by itself",
-            hint="`tdxctl module unload` takes the module away",
-        )
-
-    def tdx_enable(self) -> int:
-        """Enable TDX without its CPUs first. Raises UsageError where a kernel has no such thing."""
-        raise UsageError("this kernel has no tdx_enable() that could be called")
-
-    def update_module(self, image: UpdateImage, *, force: bool) -> int:  # noqa: ARG002
-        """Update the module at run time. Raises UsageError on a kernel that cannot."""
-        raise UsageError(
-            "this kernel cannot update a TDX module at run time", hint="kernel 2026-06 can"
-        )
-
-    def guest_keyid_alloc(self) -> int:
-        """tdx_guest_keyid_alloc(): the KeyID of a new TD, -ENOSPC where none is left.
-
-        Raises UsageError on a kernel that has no such function.
-        """
-        raise UsageError("this kernel gives out no guest KeyIDs")
-
-    def guest_keyid_free(self) -> int:
-        """tdx_guest_keyid_free() of the KeyID allocated last, -EINVAL where there is none.
-
-        Raises UsageError on a kernel that has no such function.
-        """
-        raise UsageError("this kernel gives out no guest KeyIDs")
-
-    def pamt_get(self, pa: int) -> int:  # noqa: ARG002
-        """A TD takes the page at pa: tdx_pamt_get(). Raises UsageError without Dynamic PAMT."""
-        raise UsageError("this kernel has no Dynamic PAMT", hint="kernel 2026-06 has")
-
-    def pamt_put(self, pa: int) -> int:
-        """The TD gives it back: tdx_pamt_put(). Raises UsageError without Dynamic PAMT."""
-        return self.pamt_get(pa)
 
     @abstractmethod
     def kexec(self) -> int:
@@ -182,10 +167,88 @@ class Kernel(ABC):
         self.cpus.set_online(cpu, False)
         return 0
 
+    # Calls of a bring-up
+
+    def take_calls(self) -> tuple[CallResult, ...]:
+        """The calls of bring_up() since the last take, in the order of their turns."""
+        calls, self._calls = tuple(self._calls), []
+        return calls
+
+    def in_turn(self, function: Callable[[], int], *, anew: bool = True) -> int:
+        """Call function under the lock that callers wait for, and note what this one gets.
+
+        anew: its steps are its own, else those taken before it, which are then told.
+        """
+        with self.tdx_module_lock:
+            if anew:
+                self.steps.begin()
+            self.failure = None
+            returned = function()
+            self._calls.append(CallResult(returned, self.steps.results(), self.failure))
+            if not anew:
+                self.steps.begin()
+            return returned
+
+    def failed(self, error: KernelErrno, returned: Errno | None = None) -> int:
+        """Note why the running call fails; what it returns: error's errno, or another."""
+        returned = error.errno if returned is None else returned
+        self.failure = error.failure(self.steps.failed_step, returned)
+        return -returned
+
+    def refused(self, errno: Errno, cause: Cause) -> int:
+        """The running call does nothing, and returns -errno."""
+        self.failure = KernelErrno(errno, cause).failure(None, errno)
+        return -errno
+
+    def not_enabled(self) -> int:
+        """-ENODEV: the boot found that TDX is off."""
+        try:
+            with self.steps.step(steps.PRECONDITION):
+                self.steps.detail("TDX was not enabled at boot")
+                raise self.why_not_enabled()
+        except KernelErrno as error:
+            return self.failed(error, Errno.ENODEV)
+
+    def why_not_enabled(self) -> KernelErrno:
+        """What the boot found wrong."""
+        assert self.not_at_boot is not None, "TDX is off only where the boot found so"
+        return self.not_at_boot
+
+    # What tdx.c uses of the rest of the kernel
+
     def pr(self, message: Message, /, *, source: Source | None = None, **fields: int | str) -> None:
         """printk of message in this release's words. source: the file, where it has several."""
-        level, text, newline = message.printed(self.RELEASE, source, fields)
-        self._journal.record(LogLine(level, text, newline))
+        level, text, newline = message.printed(self.kernel.wording, source, fields)
+        self.journal.record(LogLine(level, text, newline))
+
+    def kmalloc(self, what: str, count: int = 1) -> None:
+        """Allocate for the kernel itself, count times. Raises KernelErrno where it fails."""
+        for _ in range(count):
+            if not self.mm.kmalloc(what):
+                raise KernelErrno(Errno.ENOMEM, KernelAllocation(what))
+
+    def wbinvd_on_all_cpus(self) -> None:
+        """WBINVD on every online CPU."""
+        self.journal.record(WbinvdOnAllCpus())
+
+    @property
+    def this_cpu(self) -> int:
+        """The CPU that calls are made on: the lowest that is online."""
+        return self.cpus.online()[0]
+
+    def packages(self) -> dict[int, int]:
+        """The first online CPU of each package, ascending CPU order: by package."""
+        leaders: dict[int, int] = {}
+        for cpu in self.cpus.online():
+            leaders.setdefault(self.cpus.package_ids[cpu], cpu)
+        return leaders
+
+    def the_tdmrs(self) -> TdmrArray:
+        """The TDMR array, which was filled."""
+        assert self.tdmrs is not None, "the TDMRs come first"
+        return self.tdmrs
+
+    # SEAMCALL
 
     def call_module(
         self, cpu: int, leaf: Leaf, *, rcx: int = 0, rdx: int = 0, r8: int = 0, r9: int = 0
@@ -213,7 +276,7 @@ class Kernel(ABC):
         if calls == 0:
             return
         self.steps.count_seamcalls(calls)
-        self._journal.record(
+        self.journal.record(
             Seamcall(
                 leaf=registers.rax,
                 cpu=cpu,

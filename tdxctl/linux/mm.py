@@ -68,6 +68,10 @@ class Mm:
         self.faults = faults
         self._journal = journal
         self._attempts: Counter[str] = Counter()
+        #: What the kernel has allocated and not freed: how many, by what it is.
+        self.live: Counter[str] = Counter()
+        #: Contiguous chunks, of PAMTs, that are not freed.
+        self.live_pamts = 0
         # "everything below 1 MB is reserved too"; "a reserved range that is not page aligned
         # counts outward"
         self._taken = [(0, SZ_1M >> PAGE_SHIFT)] + [
@@ -79,7 +83,7 @@ class Mm:
     def kernel_alloc(self, size: int) -> int:
         """The physical address of size zeroed bytes for the kernel itself, page aligned.
 
-        Not counted as an allocation that can fail; see kernel_allocation_fails.
+        Not counted as an allocation that can fail; see kmalloc.
         """
         avoid_base, avoid_size = self._kernel_avoid
         pa = self._kernel_next
@@ -88,9 +92,16 @@ class Mm:
         self._kernel_next = round_up(pa + size, SZ_4K)
         return pa
 
-    def kernel_allocation_fails(self) -> bool:
-        """Count one of the kernel's other allocations; whether a scripted fault makes it fail."""
-        return self._fails("kernel")
+    def kmalloc(self, what: str) -> bool:
+        """One of the kernel's other allocations; False where a scripted fault makes it fail."""
+        if self._fails("kernel"):
+            return False
+        self.live[what] += 1
+        return True
+
+    def kfree(self, what: str) -> None:
+        """Free all that was allocated as what."""
+        self.live.pop(what, None)
 
     def alloc_contig_pages(self, nr_pages: int, nid: int) -> tuple[int, int] | None:
         """nr_pages physically contiguous pages, from node nid if it has them.
@@ -103,6 +114,7 @@ class Mm:
             return None
         pfn, got_nid = found
         self._taken.append((pfn, pfn + nr_pages))
+        self.live_pamts += 1
         self._journal.record(AllocContigPages(nr_pages, nid, got_nid, pfn << PAGE_SHIFT))
         return pfn << PAGE_SHIFT, got_nid
 
@@ -110,6 +122,7 @@ class Mm:
         """Give back what alloc_contig_pages returned."""
         pfn = base >> PAGE_SHIFT
         self._taken.remove((pfn, pfn + nr_pages))
+        self.live_pamts -= 1
         self._journal.record(FreeContigRange(base, nr_pages))
 
     def alloc_page(self, nid: int) -> int | None:

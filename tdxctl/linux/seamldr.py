@@ -1,18 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel's side of P-SEAMLDR: the update image and SEAMLDR_PARAMS.
+"""The kernel's side of P-SEAMLDR: runtime update, its image and SEAMLDR_PARAMS.
 
-arch/x86/virt/vmx/tdx/seamldr.c of the mid-2026 tree; specification linux-host section 7.
+arch/x86/virt/vmx/tdx/seamldr.c of 7.2 on; linux-host 7.
 """
 
 from __future__ import annotations
 
 import struct
+from typing import Protocol
 
-from msgspec import Struct
-
-from tdxctl.causes import BadImage
+from tdxctl.causes import (
+    BadImage,
+    Cause,
+    UpdateNotInitialized,
+    UpdateNotPreserving,
+    UpdateSeamretErratum,
+)
 from tdxctl.errnos import Errno
+from tdxctl.events import Failure, Journal, StepEvent
+from tdxctl.linux.metadata import TdxSysInfo
+from tdxctl.linux.mm import Mm
+from tdxctl.linux.parts import UpdateImage
+from tdxctl.linux.protocols import CpuTopology
 from tdxctl.linux.steps import KernelErrno
+from tdxctl.messages.message import Source
+from tdxctl.seam.features import FEATURES0
+from tdxctl.seam.leaves import Leaf
+from tdxctl.seam.port import PhysicalMemory, Registers
 from tdxctl.units import SZ_4K
 
 HEADER_SIZE = SZ_4K
@@ -20,14 +34,8 @@ _HEADER = struct.Struct("<HH8sII")
 _VERSION, _SIGNATURE = 0x200, b"TDX-BLOB"
 _MAX_SIGSTRUCT_PAGES, _MAX_MODULE_PAGES = 1, 496
 _SCENARIO_UPDATE = 1
+_TD_PRESERVING = 1 << FEATURES0["TD_PRESERVING"]
 _PARAMS = struct.Struct(f"<IIQ104xQ{_MAX_MODULE_PAGES}Q")
-
-
-class UpdateImage(Struct, frozen=True):
-    """What is given to the upload device: the header, as much of it as there is, and the size."""
-
-    header: bytes
-    size: int
 
 
 #: An image of one signature page and one module page, for who has none at hand.
@@ -60,3 +68,87 @@ def seamldr_params(sigstruct_pa: int, page_pas: list[int]) -> bytes:
     """SEAMLDR_PARAMS of an update, 4096 bytes."""
     padding = [0] * (_MAX_MODULE_PAGES - len(page_pas))
     return _PARAMS.pack(0, _SCENARIO_UPDATE, sigstruct_pa, len(page_pas), *page_pas, *padding)
+
+
+class _Tdx(Protocol):
+    # What of tdx.c it uses.
+    cpus: CpuTopology
+    mm: Mm
+    memory: PhysicalMemory
+    journal: Journal
+    sysinfo: TdxSysInfo
+    failure: Failure | None
+
+    @property
+    def status(self) -> str: ...
+    def tdx_cpu_enable(self, cpu: int) -> None: ...
+    def tdx_module_shutdown(self) -> None: ...
+    def tdx_module_run_update(self) -> None: ...
+    def sc_retry_prerr(
+        self, cpu: int, leaf: Leaf, *, source: Source | None = None, rcx: int
+    ) -> Registers: ...
+
+
+class Seamldr:
+    """Runtime update of the module through P-SEAMLDR."""
+
+    def __init__(self, tdx: _Tdx) -> None:
+        self._tdx = tdx
+
+    def why_not_offered(self) -> Cause | None:
+        """Why there is no upload device; None where there is one."""
+        if self._tdx.status != "INITIALIZED":
+            return UpdateNotInitialized()
+        if not self._tdx.sysinfo.features0 & _TD_PRESERVING:
+            return UpdateNotPreserving()
+        if not self._tdx.cpus.features.no_seamret_invd_vmcs:
+            return UpdateSeamretErratum()
+        return None
+
+    def update(self, image: UpdateImage, *, force: bool) -> int:
+        """What writing image to the upload device does; force: even where there is none."""
+        tdx = self._tdx
+        tdx.failure = None
+        why_not = self.why_not_offered()
+        if why_not is not None and not force:
+            tdx.failure = KernelErrno(Errno.ENODEV, why_not).failure(None, Errno.ENODEV)
+            return -Errno.ENODEV
+        stage = "update-image"
+        try:
+            params = self.init_seamldr_params(image)
+            # "stop_machine over online CPUs, each state acknowledged by all before the next"
+            for stage, run in (
+                ("update-shutdown", tdx.tdx_module_shutdown),
+                ("update-install", lambda: self.seamldr_install(params)),
+                ("update-cpu-init", self.cpu_init),
+                ("update-run", tdx.tdx_module_run_update),
+            ):
+                tdx.journal.record(StepEvent(stage))
+                run()
+                tdx.journal.record(StepEvent(stage, "passed"))
+        except KernelErrno as error:
+            tdx.journal.record(StepEvent(stage, "failed"))
+            tdx.failure = error.failure(stage, error.errno)
+            return -error.errno
+        return 0
+
+    def init_seamldr_params(self, image: UpdateImage) -> int:
+        """SEAMLDR_PARAMS and the pages that it names, in memory; returns its address."""
+        mm = self._tdx.mm
+        _, module_pages = image_pages(image)
+        pages = [mm.kernel_alloc(SZ_4K) for _ in range(1 + module_pages)]
+        params_pa = mm.kernel_alloc(SZ_4K)
+        self._tdx.memory.write(params_pa, seamldr_params(pages[0], pages[1:]))
+        return params_pa
+
+    def seamldr_install(self, params_pa: int) -> None:
+        """Let "every CPU" call P-SEAMLDR INSTALL, one after the other."""
+        for cpu in self._tdx.cpus.online():
+            # "The error line of a P-SEAMLDR call comes from seamldr.c and has **its** prefix"
+            leaf = Leaf.SEAMLDR_INSTALL
+            self._tdx.sc_retry_prerr(cpu, leaf, source=Source.SEAMLDR, rcx=params_pa)
+
+    def cpu_init(self) -> None:
+        """On "every CPU tdx_cpu_enable: SYS.INIT once, LP.INIT each"."""
+        for cpu in self._tdx.cpus.online():
+            self._tdx.tdx_cpu_enable(cpu)

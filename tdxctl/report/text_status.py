@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from tdxctl.advice.states import explain_cause_state
-from tdxctl.linux.kernels import KERNELS
+from tdxctl.linux.releases import KERNELS
 from tdxctl.report.reasons import from_dict, in_full, labelled
 from tdxctl.units import approximate_size, counted
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from pydantic import ValidationError
 
 from tdxctl.errors import DescriptionError, Diagnostic, UsageError
-from tdxctl.linux.kernels import ALIASES, KERNELS, find_kernel
+from tdxctl.linux.releases import ALIASES, KERNELS, find_kernel
 from tdxctl.operations import Operation, set_fault
 from tdxctl.platform.canonical import built_one_of
 from tdxctl.platform.description import Platform

@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag
 
 from tdxctl.errnos import Errno
 from tdxctl.errors import UsageError
-from tdxctl.linux.kernels import DEFAULT_KERNEL, KERNELS, find_kernel
+from tdxctl.linux.releases import DEFAULT_KERNEL, KERNELS, find_kernel
 from tdxctl.linux.steps import PRECONDITION, SHUTDOWN, SIX_STEPS
 from tdxctl.platform.fields import (
     BRANCH_MARK,

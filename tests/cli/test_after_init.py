@@ -10,6 +10,9 @@ import pytest
 
 from tests.cli.runner import tdxctl
 
+#: The kernel that has everything.
+DYNAMIC = "7.2+dynamic-pamt"
+
 
 class Session:
     """Commands on one stored machine `m`, on the platform `small` or as described."""
@@ -33,7 +36,7 @@ TWO_PACKAGES = "cpus.madt=[{apic_id: 0-1, package: 0}, {apic_id: 128-129, packag
 
 def test_the_last_cpu_of_a_package_stays_while_a_td_runs(tmp_path: Path) -> None:
     """2026-06: CPUs 2 and 3 are package 1; with a guest KeyID in use one of them must stay."""
-    m = Session(tmp_path, "2026-06", TWO_PACKAGES)
+    m = Session(tmp_path, DYNAMIC, TWO_PACKAGES)
     assert m("keyid", "alloc") == (0, "m: keyid alloc: ok, status INITIALIZED\n")
     assert m("cpu", "offline", "2") == (0, "m: cpu 2 offline: ok, status INITIALIZED\n")
     assert m("cpu", "offline", "3") == (
@@ -48,21 +51,16 @@ def test_the_last_cpu_of_a_package_stays_while_a_td_runs(tmp_path: Path) -> None
     assert m("trace")[1].splitlines()[-2:] == ["wbinvd cpu 2", "wbinvd cpu 3"]
 
 
-def test_a_cpu_that_comes_late_is_initialized_or_refused(tmp_path: Path) -> None:
-    """6.8, CPU 3 offline at first: LP.INIT when it comes; it stays away where that fails."""
+def test_a_cpu_that_comes_late_makes_no_seamcall_where_tdx_failed(tmp_path: Path) -> None:
+    """6.8, CPU 3 offline, so that tdx_enable() fails: KVM takes its callback away."""
     m = Session(tmp_path, "6.8", "cpus.online=0-2")
     m("fault", "set", "leaf=TDH.SYS.LP.INIT", "cpu=3", "status=TDX_SYS_BUSY")
-    assert m("cpu", "online", "3") == (
-        1,
-        "m: cpu 3 online: -5 (EIO), status ERROR\n"
-        "  virt/tdx: SEAMCALL (0x0000000000000023) failed: 0x8000020200000000\n",
-    )
     assert m("cpu", "online", "3") == (0, "m: cpu 3 online: ok, status ERROR\n")
-    assert m("trace")[1].splitlines()[-1] == "TDH.SYS.LP.INIT cpu 3 -> 0"
+    assert "TDH.SYS.LP.INIT cpu 3" not in m("trace")[1]
 
 
 def test_memory_outside_the_list_is_not_onlined(tmp_path: Path) -> None:
-    m = Session(tmp_path, "6.17")
+    m = Session(tmp_path, "6.18")
     assert m("memory", "online", "4GiB-5GiB")[0] == 0
     assert m("memory", "online", "64GiB+1GiB") == (
         1,
@@ -94,7 +92,7 @@ def test_an_update_image_is_checked_before_anything_happens(
 ) -> None:
     """Version 0x200, TDX-BLOB, 1 signature page, 3 module pages; a checksum of no account."""
     (tmp_path / "image").write_bytes(image)
-    m = Session(tmp_path, "2026-06")
+    m = Session(tmp_path, DYNAMIC)
     code, out = m("module", "update", "--image", str(tmp_path / "image"))
     if what is None:
         assert (code, out) == (0, "m: module update: ok, status INITIALIZED\n")
@@ -110,7 +108,7 @@ def test_an_update_image_is_checked_before_anything_happens(
 
 
 def test_an_update_to_another_version_is_seen_in_the_status(tmp_path: Path) -> None:
-    m = Session(tmp_path, "2026-06", 'module.version="1.5.24"')
+    m = Session(tmp_path, DYNAMIC, 'module.version="1.5.24"')
     assert m("module", "update", "--version", "1.5.25")[0] == 0
     status = m("status")[1]
     assert "INITIALIZED" in status
@@ -119,13 +117,13 @@ def test_an_update_to_another_version_is_seen_in_the_status(tmp_path: Path) -> N
 
 def test_an_update_backwards_leaves_no_usable_module(tmp_path: Path) -> None:
     """1.5.01 takes handoff version 0, and 1.5.25 hands over version 1: EBADHANDOFF."""
-    m = Session(tmp_path, "2026-06")
+    m = Session(tmp_path, DYNAMIC)
     code, out = m("module", "update", "--version", "1.5.01")
     assert (code, out.splitlines()[:2]) == (
         1,
         [
             "m: module update: -5 (EIO), status NOT_INITIALIZED",
-            "  virt/tdx: SEAMCALL (0x8000000000000001) failed: 0x8000000000000004",
+            "  seamldr: SEAMCALL (0x8000000000000001) failed: 0x8000000000000004",
         ],
     )
     assert m("module", "update")[1].splitlines()[0] == (
@@ -146,7 +144,7 @@ def test_an_update_backwards_leaves_no_usable_module(tmp_path: Path) -> None:
     ],
 )
 def test_where_there_is_no_upload_device(setting: str, why: str, tmp_path: Path) -> None:
-    code, out = Session(tmp_path, "2026-06", setting)("module", "update")
+    code, out = Session(tmp_path, DYNAMIC, setting)("module", "update")
     assert code == 1
     assert "-19 (ENODEV)" in out
     assert f"  why:    {why}" in out
@@ -172,15 +170,29 @@ def test_after_an_update_on_v5_the_module_must_be_initialized_again(tmp_path: Pa
     ("kernel", "words", "code", "message"),
     [
         ("6.8", ("module", "update"), 2, "error: this kernel cannot update a TDX module"),
-        ("6.17", ("pamt", "get", "8GiB"), 2, "error: this kernel has no Dynamic PAMT"),
-        ("2026-06", ("pamt", "get", "8G"), 2, "error: the address '8G' must be bytes"),
-        ("2026-06", ("pamt", "get", "4096TiB"), 2, "error: the address '4096TiB' is beyond 2^52"),
+        ("6.18", ("pamt", "get", "8GiB"), 2, "error: this kernel has no Dynamic PAMT"),
+        (DYNAMIC, ("pamt", "get", "8G"), 2, "error: the address '8G' must be bytes"),
+        (
+            DYNAMIC,
+            ("pamt", "get", "4096TiB"),
+            2,
+            "error: the address '4096TiB' is beyond 2^52",
+        ),
         ("6.8", ("module", "shutdown"), 2, "error: this kernel never shuts a module down"),
         ("v5", ("keyid", "alloc"), 2, "error: this kernel gives out no guest KeyIDs"),
         ("v5", ("module", "load", "--force"), 2, "error: --version, --image and --force are for"),
-        ("2026-06", ("module", "update", "--version", "2.0"), 2, "error: the version '2.0' "),
-        ("2026-06", ("module", "update", "--image", "no"), 2, "error: cannot read 'no': no such"),
-        ("2026-06", ("kexec",), 3, "error: TDH.SYS.DISABLE is not modelled"),
+        (
+            DYNAMIC,
+            ("module", "update", "--version", "2.0"),
+            2,
+            "error: the version '2.0' ",
+        ),
+        (
+            DYNAMIC,
+            ("module", "update", "--image", "no"),
+            2,
+            "error: cannot read 'no': no such",
+        ),
         ("v5", ("hotplug", "cpu-remove"), 3, "error: this kernel says 'Platform doesn't support"),
         ("6.8", ("hotplug", "cpu-add"), 3, "error: kernel 6.8 does not refuse this"),
         ("v5", ("hotplug", "cpu-add"), 1, "m: hotplug cpu-add: -22 (EINVAL)"),
@@ -206,7 +218,7 @@ def test_a_driver_s_memory_is_refused_by_v5(tmp_path: Path) -> None:
 
 def test_kexec_goes_on_when_the_module_is_gone(tmp_path: Path) -> None:
     """Expect the failed SEAMCALL to be printed, and the kernel to be booted anew."""
-    m = Session(tmp_path, "2026-06")
+    m = Session(tmp_path, DYNAMIC)
     m("module", "unload")
     code, text = m("kexec")
     assert (code, text.splitlines()[0][:13]) == (0, "m: kexec: ok,")
@@ -234,7 +246,7 @@ def test_kexec_leaves_the_module_as_it_is(tmp_path: Path) -> None:
 
 
 def test_kexec_is_refused_with_the_partial_write_erratum(tmp_path: Path) -> None:
-    m = Session(tmp_path, "6.17", "cpus.model=emerald-rapids")
+    m = Session(tmp_path, "6.18", "cpus.model=emerald-rapids")
     assert m("kexec") == (
         1,
         "m: kexec: -95 (EOPNOTSUPP), status INITIALIZED\n"
@@ -244,7 +256,7 @@ def test_kexec_is_refused_with_the_partial_write_erratum(tmp_path: Path) -> None
 
 def test_a_page_pair_lasts_as_long_as_a_page_of_its_range_is_used(tmp_path: Path) -> None:
     """Two pages of [8 GiB, 8 GiB + 2 MiB): PAMT.ADD at the first, PAMT.REMOVE at the last."""
-    m = Session(tmp_path, "2026-06")
+    m = Session(tmp_path, DYNAMIC)
     before = len(m("trace")[1].splitlines())
     for action, page in (("get", 0), ("get", 1), ("put", 0), ("put", 1)):
         assert m("pamt", action, hex((8 << 30) + 4096 * page))[0] == 0
@@ -260,7 +272,7 @@ def test_a_page_pair_lasts_as_long_as_a_page_of_its_range_is_used(tmp_path: Path
 
 
 def test_a_page_that_no_node_has_and_a_pair_that_the_module_refuses(tmp_path: Path) -> None:
-    m = Session(tmp_path, "2026-06")
+    m = Session(tmp_path, DYNAMIC)
     assert m("pamt", "get", "1TiB")[1].startswith("m: pamt get 0x10000000000: -22 (EINVAL)")
     m("fault", "set", "leaf=TDH.PHYMEM.PAMT.ADD", "status=TDX_OPERAND_BUSY")
     assert m("pamt", "get", "8GiB") == (
@@ -273,7 +285,7 @@ def test_a_page_that_no_node_has_and_a_pair_that_the_module_refuses(tmp_path: Pa
 
 def test_the_status_says_why_the_boot_failed(tmp_path: Path) -> None:
     """2026-06 makes its one attempt at boot: nobody needs to call init to be told."""
-    m = Session(tmp_path, "2026-06")
+    m = Session(tmp_path, DYNAMIC)
     m.run("boot", "--machine", "m", "--set", "module.max_tdmrs=1")
     code, out = m("status", "--check")
     assert code == 1

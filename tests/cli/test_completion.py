@@ -13,7 +13,7 @@ import pytest
 
 from tdxctl import store
 from tdxctl.cli import COMMANDS
-from tdxctl.linux.kernels import ALIASES, KERNELS
+from tdxctl.linux.releases import ALIASES, KERNELS
 from tdxctl.platform import shipped
 from tests.cli.runner import ROOT, tdxctl
 from tests.test_imports import loaded_by

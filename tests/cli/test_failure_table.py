@@ -22,7 +22,7 @@ EFAULT, EINVAL, EIO, ENODEV, ENOMEM, ENOSPC = (
     "ENOMEM",
     "ENOSPC",
 )
-LATER = ("6.8", "6.17", "2026-06")
+LATER = ("6.8", "6.18", "7.2+dynamic-pamt")
 SHUT_DOWN = "tdx: Failed to initialize TDX module.  Shut it down."
 NOT_SUPPORTED = "virt/tdx: TDX not supported by the host platform"
 
@@ -43,8 +43,10 @@ def error(errno: str, number: int, line: str | None = None) -> dict[str, Outcome
     summary = f"module initialization failed (-{number})"
     return {
         "6.8": Outcome(errno, "ERROR", line or f"virt/tdx: {summary}"),
-        "6.17": Outcome(errno, "ERROR", line or f"virt/tdx: {summary}"),
-        "2026-06": Outcome(errno, "NOT_INITIALIZED", line or f"virt/tdx: TDX-M{summary[1:]}"),
+        "6.18": Outcome(errno, "ERROR", line or f"virt/tdx: {summary}"),
+        "7.2+dynamic-pamt": Outcome(
+            errno, "NOT_INITIALIZED", line or f"virt/tdx: TDX-M{summary[1:]}"
+        ),
     }
 
 
@@ -52,8 +54,8 @@ def before_enable(errno: str, line: str | None) -> dict[str, Outcome]:
     """The rows in which KVM, or the boot, gives up before the module is configured."""
     return {
         "6.8": Outcome(errno, "UNINITIALIZED", line),
-        "6.17": Outcome(errno, "UNINITIALIZED", line),
-        "2026-06": Outcome(errno, "NOT_INITIALIZED", line),
+        "6.18": Outcome(errno, "UNINITIALIZED", line),
+        "7.2+dynamic-pamt": Outcome(errno, "NOT_INITIALIZED", line),
     }
 
 
@@ -86,8 +88,8 @@ ROWS: dict[str, tuple[list[str], dict[str, Outcome]]] = {
         {
             "v5": Outcome(ENODEV, "UNKNOWN", "tdx: TDX private KeyID range: [32, 32)."),
             "6.8": Outcome(ENODEV, "UNINITIALIZED"),
-            "6.17": Outcome(ENODEV, "UNINITIALIZED"),
-            "2026-06": Outcome(ENODEV, "NOT_INITIALIZED", NOT_SUPPORTED),
+            "6.18": Outcome(ENODEV, "UNINITIALIZED"),
+            "7.2+dynamic-pamt": Outcome(ENODEV, "NOT_INITIALIZED", NOT_SUPPORTED),
         },
     ),
     "1 KeyID": (
@@ -103,8 +105,8 @@ ROWS: dict[str, tuple[list[str], dict[str, Outcome]]] = {
         ["faults=[{msr: 0x87}]"],
         {
             "6.8": Outcome(ENODEV, "UNINITIALIZED"),
-            "6.17": Outcome(ENODEV, "UNINITIALIZED"),
-            "2026-06": Outcome(ENODEV, "NOT_INITIALIZED", NOT_SUPPORTED),
+            "6.18": Outcome(ENODEV, "UNINITIALIZED"),
+            "7.2+dynamic-pamt": Outcome(ENODEV, "NOT_INITIALIZED", NOT_SUPPORTED),
         },
     ),
     "hibernation on": (
@@ -172,7 +174,7 @@ ROWS: dict[str, tuple[list[str], dict[str, Outcome]]] = {
     ),
     "VMX off": (
         ["cpus.features.vmx=false"],
-        {"2026-06": Outcome("EOPNOTSUPP", "NOT_INITIALIZED")},
+        {"7.2+dynamic-pamt": Outcome("EOPNOTSUPP", "NOT_INITIALIZED")},
     ),
     "INFO fails": (
         fault("TDH.SYS.INFO", "TDX_SYS_BUSY"),
@@ -186,19 +188,19 @@ ROWS: dict[str, tuple[list[str], dict[str, Outcome]]] = {
         fault("TDH.SYS.RD", "TDX_SYS_NOT_READY"),
         error(EIO, 5, "virt/tdx: SEAMCALL (0x0000000000000022) failed: 0xc000050500000000")
         | {
-            "2026-06": Outcome(EIO, "NOT_INITIALIZED", "virt/tdx: Module version: 0.0.00"),
+            "7.2+dynamic-pamt": Outcome(EIO, "NOT_INITIALIZED", "virt/tdx: Module version: 0.0.00"),
         },
     ),
     "RBP bit missing": (
         ["module.features=0"],
         {
             "6.8": Outcome(None, "INITIALIZED"),
-            "6.17": Outcome(
+            "6.18": Outcome(
                 EINVAL,
                 "ERROR",
                 "virt/tdx: frame pointer (RBP) clobber bug present, upgrade TDX module",
             ),
-            "2026-06": Outcome(
+            "7.2+dynamic-pamt": Outcome(
                 EINVAL,
                 "NOT_INITIALIZED",
                 "virt/tdx: frame pointer (RBP) clobber bug present, upgrade TDX module",
@@ -228,7 +230,9 @@ ROWS: dict[str, tuple[list[str], dict[str, Outcome]]] = {
                 "tdx: [0x100000, 0x80000000) is not fully convertible memory",
             ),
             **error(EIO, 5),
-            "cmr-walk": Outcome(EINVAL, "ERROR", "virt/tdx: module initialization failed (-22)"),
+            "6.8+cmr-walk": Outcome(
+                EINVAL, "ERROR", "virt/tdx: module initialization failed (-22)"
+            ),
         },
     ),
     "memory across two touching CMRs": (
@@ -342,7 +346,7 @@ def test_a_row_of_the_failure_table(row: str, kernel: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kernel", "errno"), [("v5", "EFAULT"), ("6.8", "EINVAL"), ("6.17", "EINVAL")]
+    ("kernel", "errno"), [("v5", "EFAULT"), ("6.8", "EINVAL"), ("6.18", "EINVAL")]
 )
 def test_a_later_call_after_a_failure_is_final(kernel: str, errno: str) -> None:
     """v5 -EFAULT, 6.8 and 6.17 -EINVAL, without a SEAMCALL or a line."""

@@ -66,7 +66,7 @@ def test_a_picture_of_a_failure_is_a_picture(platform: str) -> None:
 
 def test_another_kernel_and_a_changed_description() -> None:
     done = tdxctl(
-        *("map", "--platform", "emr-2s-256g-fragmented", "--kernel", "cmr-walk"),
+        *("map", "--platform", "emr-2s-256g-fragmented", "--kernel", "6.8+cmr-walk"),
         *("--set", "description=changed"),
     )
     assert done.stdout.startswith(

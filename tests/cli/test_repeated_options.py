@@ -15,7 +15,7 @@ ONCE = ("init", "--once", "--platform", "small")
 @pytest.mark.parametrize(
     ("words", "option"),
     [
-        ((*ONCE, "--kernel", "6.8", "--kernel", "cmr-walk"), "--kernel"),
+        ((*ONCE, "--kernel", "6.8", "--kernel", "6.8+cmr-walk"), "--kernel"),
         ((*ONCE, "--kernel=6.8", "--kernel=6.8"), "--kernel"),
         ((*ONCE, "--platform", "tdx-off"), "--platform"),
         (("boot", "--machine", "a", "--machine", "b"), "--machine"),
@@ -45,10 +45,10 @@ def test_as_json_too() -> None:
 
 def test_plan_and_html_use_all_kernels_in_the_order_asked_for() -> None:
     """Expect the no of 6.8 beside the yes of cmr-walk, and the exit of both: 1."""
-    words = ("--platform", "emr-2s-256g-fragmented", "--kernel", "cmr-walk", "--kernel", "6.8")
-    done = tdxctl("plan", *words, "--kernel", "cmr-walk")
+    words = ("--platform", "emr-2s-256g-fragmented", "--kernel", "6.8+cmr-walk", "--kernel", "6.8")
+    done = tdxctl("plan", *words, "--kernel", "6.8+cmr-walk")
     rows = [line.split()[:2] for line in done.stdout.splitlines()[4:6]]
-    assert (done.returncode, rows) == (1, [["cmr-walk", "yes"], ["6.8", "no,"]])
+    assert (done.returncode, rows) == (1, [["6.8+cmr-walk", "yes"], ["6.8", "no,"]])
     assert done.stdout.splitlines()[6] == ""
     page = tdxctl("html", *words, "-o", "-").stdout
     assert page.index("Linux 6.8 with the CMR walk</h2>") < page.index("Linux 6.8</h2>")

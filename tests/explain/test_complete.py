@@ -57,7 +57,7 @@ def test_every_leaf_has_words() -> None:
 def test_every_errno_of_the_kernels_has_words() -> None:
     """Expect words for each errno that code of the host side names, and some to be named."""
     named = set()
-    for path in (*(ROOT / "tdxctl" / "host").glob("*.py"), ROOT / "tdxctl" / "machine.py"):
+    for path in (*(ROOT / "tdxctl" / "linux").glob("*.py"), ROOT / "tdxctl" / "machine.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.Attribute(value=ast.Name(id="Errno"), attr=str(name)):

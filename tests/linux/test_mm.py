@@ -93,7 +93,10 @@ def test_scripted_faults_last_as_long_as_they_say() -> None:
     found = [mm.alloc_contig_pages(1, 0) is not None for _ in range(4)]
     assert found == [True, False, False, True]
     kernel = _mm([], faults=(AllocationFault("kernel", call=1, times=2),))
-    assert [kernel.kernel_allocation_fails() for _ in range(3)] == [True, True, False]
+    assert [kernel.kmalloc("an array") for _ in range(3)] == [False, False, True]
+    assert kernel.live == {"an array": 1}
+    kernel.kfree("an array")
+    assert not kernel.live
 
 
 def test_the_kernel_keeps_its_arrays_out_of_seamrr() -> None:

@@ -16,13 +16,13 @@ from tdxctl.seam.cpu_models import has_seam
 from tdxctl.seam.port import Registers
 from tests.machines import booted
 
-LATER = ("6.8", "cmr-walk", "6.17", "2026-06")
+LATER = ("6.8", "6.8+cmr-walk", "6.18", "7.2+dynamic-pamt")
 GP, UD = 0x8000FF00_0000000D, 0x8000FF00_00000006
 SYS_INIT = {"ev": "seamcall", "leaf": 33, "cpu": 0, "rcx": "0x0", "rdx": "0x0", "r8": "0x0"}
 
 
 def _not_initialized(kernel: str) -> str:
-    return "NOT_INITIALIZED" if kernel == "2026-06" else "UNINITIALIZED"
+    return "NOT_INITIALIZED" if kernel == "7.2+dynamic-pamt" else "UNINITIALIZED"
 
 
 @pytest.mark.parametrize("loaded", [True, False])

@@ -5,15 +5,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from tdxctl import Machine, Platform
-from tdxctl.events import OpResult, StepEvent, TdmrRow
+from tdxctl.errnos import Errno
+from tdxctl.events import Event, LogLine, OpResult, Seamcall, StepEvent, TdmrRow, TraceEvent, Wbinvd
 from tests.golden import Golden
 
 
 def results(profile: str) -> Golden:
     """The golden results of one profile."""
-    file = {"2026-06": "mainline"}.get(profile, profile)
-    return Golden(f"host/{file}", profile)
+    return Golden(f"host/{profile}", profile)
 
 
 def load(profile: str) -> list[dict[str, Any]]:
@@ -99,11 +101,24 @@ def run(case: dict[str, Any], kernel: str) -> dict[str, Any]:
     """What tdxctl makes of a vector's input, in the form of its output."""
     machine = Machine.boot(Platform.from_dict(description(case, kernel)), kernel=kernel)
     ops = []
+    last = machine.boot_result
+    since_boot = list(last.trace)
     for name, *arguments in case["ops"]:
-        result = _operation(machine, name, arguments)
+        if name == "kexec":
+            # "the syscore shutdown of the running kernel; boot after it = the next kernel": here
+            # one operation does both.
+            old, last = _parts(machine, last.status)
+            since_boot = list(last.trace)
+            ops.append(_op(name, old, machine))
+            continue
+        if name != "boot":
+            last = _operation(machine, name, arguments)
+            since_boot += last.trace
+        result = last
         ops.append(_op(name, result, machine))
     # "null and [] if an update left the kernel not initialised"
-    lost = case["ops"][-1][0] == "update" and machine.status != "INITIALIZED"
+    updated = any(name == "update" for name, *_ in case["ops"])
+    lost = updated and machine.status != "INITIALIZED"
     pamt_bytes = 0 if lost else machine.pamt_bytes
     return {
         "ops": ops,
@@ -112,8 +127,28 @@ def run(case: dict[str, Any], kernel: str) -> dict[str, Any]:
         "pamt_bytes": pamt_bytes,
         "pamt_kb": pamt_bytes >> 10,
         "pamt_pages": pamt_bytes >> 12,
-        "chunks_not_freed": _chunks_not_freed(machine),
+        "live": _live(machine, since_boot),
     }
+
+
+def _parts(machine: Machine, before: str) -> tuple[OpResult, OpResult]:
+    # What the old kernel does at its end, and what the new one does at its boot.
+    kexec = machine.kexec()
+    first = next(
+        (i for i, event in enumerate(kexec.events) if not _is_of_the_end(event)), len(kexec.events)
+    )
+    failure = machine.summary().boot_failure
+    returned = 0 if failure is None or failure.errno is None else -Errno[failure.errno]
+    return (
+        replace(kexec, status=before, events=kexec.events[:first]),
+        replace(kexec, returned=returned, status=machine.status, events=kexec.events[first:]),
+    )
+
+
+def _is_of_the_end(event: Event) -> bool:
+    disable = isinstance(event, Seamcall) and event.leaf == 69
+    told = isinstance(event, LogLine) and "TDH.SYS.DISABLE" in event.text
+    return disable or told or isinstance(event, Wbinvd)
 
 
 def _op(name: str, result: OpResult, machine: Machine) -> dict[str, Any]:
@@ -140,13 +175,23 @@ def _op(name: str, result: OpResult, machine: Machine) -> dict[str, Any]:
             stages[-1].name.removeprefix("update-").replace("-", "_").replace("run", "run_update")
         )
         entry["update_stage"] = "done" if result.returned == 0 else last
-    if name == "init" and machine.kernel_id.id == "2026-06":
+    if name == "init" and machine.kernel_id.release.engine == "v7_1":
         entry["ret"] = 0  # "it is no call there"
     return entry
 
 
-def _chunks_not_freed(machine: Machine) -> int:
-    kinds = [event.to_dict() for event in machine.trace]
+def _live(machine: Machine, trace: list[TraceEvent]) -> dict[str, int]:
+    # "a leak check"
+    live = machine.still_allocated
+    return {
+        "contig": _chunks_not_freed(trace),
+        "pages_exact": live.get("the TDMR array", 0),
+        "kmalloc": live.get("the memory list", 0) + live.get("the PAMT refcounts", 0),
+    }
+
+
+def _chunks_not_freed(trace: list[TraceEvent]) -> int:
+    kinds = [event.to_dict() for event in trace]
     got = sum(int(str(e.get("n", 1))) for e in kinds if e.get("base") and "nid" in e)
     return got - sum(int(str(e.get("n", 1))) for e in kinds if e["ev"] == "free_contig_range")
 
@@ -161,14 +206,12 @@ def golden(output: dict[str, Any]) -> dict[str, Any]:
         "pamt_bytes": output["pamt_bytes"],
         "pamt_kb": output["pamt_kb"],
         "pamt_pages": output["pamt_pages"],
-        "chunks_not_freed": output["live"]["contig"],
+        "live": output["live"],
     }
 
 
 def _operation(machine: Machine, name: str, arguments: list[int]) -> OpResult:
     match name:
-        case "boot":
-            return machine.boot_result
         case "init":
             return machine.tdx_init()
         case "cpu_online":

@@ -128,7 +128,7 @@ def _fragmented(kernel: str) -> MemoryMap:
     return map_of(_shipped("emr-2s-256g-fragmented"), kernel)
 
 
-@pytest.mark.parametrize("kernel", ["v5", "6.8", "2026-06"])
+@pytest.mark.parametrize("kernel", ["v5", "6.8", "7.2+dynamic-pamt"])
 def test_the_hole_that_found_no_reserved_area_is_marked(kernel: str) -> None:
     """Seventeen holes in TDMR 0, sixteen reserved areas.
 
@@ -161,7 +161,7 @@ def test_the_hole_that_found_no_reserved_area_is_marked(kernel: str) -> None:
 
 def test_holes_that_are_found_by_walking_cmrs_fit() -> None:
     """Expect nothing to be left out with the kernel that gets by with three."""
-    picture = _fragmented("cmr-walk")
+    picture = _fragmented("6.8+cmr-walk")
     assert picture.wanted == ()
     assert Kind.LEFT_OUT not in picture.kinds
     assert [line.needed for line in picture.tdmrs] == [2, 3, 2, 2, 2]

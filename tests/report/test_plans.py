@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tdxctl.linux.kernels import find_kernel
+from tdxctl.linux.releases import find_kernel
 from tdxctl.plan import plan
 from tdxctl.platform.description import Platform
 from tdxctl.platform.shipped import path_of
@@ -12,7 +12,7 @@ from tdxctl.report.plans import to_text
 
 def test_kernels_that_had_another_pamt_before_have_a_table_of_their_own() -> None:
     """With 32 reserved areas 6.8 allocates what cmr-walk, which needs 3, did with 16 too."""
-    kernels = [find_kernel(name) for name in ("6.8", "cmr-walk", "6.17")]
+    kernels = [find_kernel(name) for name in ("6.8", "6.8+cmr-walk", "6.18")]
     platform = Platform.load(path_of("emr-2s-256g-fragmented"))
     described = platform.to_dict()
     module = described["module"]

@@ -9,7 +9,7 @@ from tdxctl import Machine, Platform
 from tdxctl.causes import ReservedAreasExhausted
 from tdxctl.events import Holds, NodeMemory, PamtRow, ReservedArea, StepEvent
 from tdxctl.explain.failures import explain_failure
-from tdxctl.linux.kernels import find_kernel
+from tdxctl.linux.releases import find_kernel
 from tdxctl.plan import plan
 from tdxctl.report.html.kernel import Shown
 from tdxctl.report.html.page import render as render_page
@@ -61,7 +61,7 @@ TDMR 0 needs 3 reserved areas and has 2; in the order the kernel met them:
 @pytest.mark.parametrize(
     ("kernel", "lane", "words"),
     [
-        ("cmr-walk", "reserved h                  LLL hole LLL                  !!!!!", WALKED),
+        ("6.8+cmr-walk", "reserved h                  LLL hole LLL                  !!!!!", WALKED),
         ("6.8", "reserved h               LLLLL hole LLLLL               ! hole !", LISTED),
         ("v5", "reserved h               LLLLL hole LLLLL               ! hole !", LISTED),
     ],
@@ -80,7 +80,7 @@ def test_the_map_has_the_areas_that_its_kernel_met(kernel: str, lane: str, words
 
 
 def test_the_drawing_has_the_areas_that_the_kernel_met() -> None:
-    drawn = svg.render(map_of(_cmrs_wider_than_memory(), "cmr-walk"))
+    drawn = svg.render(map_of(_cmrs_wider_than_memory(), "6.8+cmr-walk"))
     titles = [
         "<title>reserved area of TDMR 0: hole between CMRs [0x0, 0x100000), 1 MiB</title>",
         "<title>last reserved area of TDMR 0: hole between CMRs [0x12c00000, 0x1f400000), 200 MiB",
@@ -93,11 +93,11 @@ def test_the_drawing_has_the_areas_that_the_kernel_met() -> None:
 def test_the_page_has_the_areas_that_the_kernel_met() -> None:
     """Expect the table of reserved areas to be the kernel's, and no advice to walk CMRs."""
     platform = _cmrs_wider_than_memory()
-    machine = Machine.boot(platform, "cmr-walk")
+    machine = Machine.boot(platform, "6.8+cmr-walk")
     report = machine.init_report(machine.tdx_init(), with_boot=True)
     page = render_page(
         "hand-made",
-        plan(platform, [find_kernel("cmr-walk")]),
+        plan(platform, [find_kernel("6.8+cmr-walk")]),
         [Shown(machine.summary(), report, machine.dmesg)],
     )
     row = (
@@ -112,7 +112,7 @@ def test_the_page_has_the_areas_that_the_kernel_met() -> None:
 
 def test_only_a_kernel_that_does_not_walk_cmrs_is_advised_to() -> None:
     hints = {}
-    for kernel in ("v5", "6.8", "cmr-walk"):
+    for kernel in ("v5", "6.8", "6.8+cmr-walk"):
         failure = Machine.boot(_cmrs_wider_than_memory(), kernel).tdx_init().failure
         assert failure is not None
         assert isinstance(failure.cause, ReservedAreasExhausted)
@@ -124,7 +124,7 @@ def test_only_a_kernel_that_does_not_walk_cmrs_is_advised_to() -> None:
     assert hints == {
         "v5": other,
         "6.8": other,
-        "cmr-walk": "fewer holes between CMRs: a BIOS that keeps its tables together",
+        "6.8+cmr-walk": "fewer holes between CMRs: a BIOS that keeps its tables together",
     }
 
 
@@ -182,7 +182,7 @@ def test_usable_and_lost_memory_are_those_of_the_run() -> None:
 
 def test_the_end_of_the_step_that_covers_memory_carries_what_became_of_it() -> None:
     """Expect nothing of it in other steps, and areas up to the TDMR that ran out of them."""
-    result = Machine.boot(_cmrs_wider_than_memory(), "cmr-walk").tdx_init()
+    result = Machine.boot(_cmrs_wider_than_memory(), "6.8+cmr-walk").tdx_init()
     steps = [event.to_dict() for event in result.events if isinstance(event, StepEvent)]
     told = [step for step in steps if "memory" in step]
     hole = {"tdmr": 0, "holds": "cmr-gap", "pamt_of": None}
@@ -213,7 +213,7 @@ def test_a_pamt_that_was_not_obtained_is_not_shown() -> None:
         memory={"ranges": [{"start": "4GiB", "end": "5GiB"}, {"start": "8GiB", "end": "9GiB"}]},
         faults=[{"allocation": "pamt", "call": 2}],
     )
-    for kernel in ("v5", "6.17"):
+    for kernel in ("v5", "6.18"):
         machine = Machine.boot(platform, kernel)
         report = machine.init_report(machine.tdx_init(), with_boot=False)
         tdmrs = init_view(report).tables[0]

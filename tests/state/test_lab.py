@@ -12,6 +12,7 @@ from tdxctl import lab, store
 from tdxctl.errors import StateError
 from tdxctl.events import OpResult
 from tdxctl.lab import Asked
+from tdxctl.linux.releases import find_kernel
 from tdxctl.machine import Machine
 from tdxctl.operations import Operation, perform
 from tests.machines import small
@@ -39,7 +40,7 @@ def test_what_each_caller_got_is_part_of_the_outcome(monkeypatch: pytest.MonkeyP
 
 def test_nothing_is_done_after_an_operation_that_was_refused() -> None:
     """6.8: memory outside its list is refused, and CPU 3, named after it, stays online."""
-    lab.init(Asked("m", small(), kernel="6.8"))
+    lab.init(Asked("m", small(), kernel=find_kernel("6.8")))
     refused: Operation = {"op": "memory_online", "start": 70 << 30, "end": 71 << 30}
     results = lab.operate(
         "m",

@@ -22,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tdxctl import Machine, __version__, lab, store
 from tdxctl.events import OpResult
 from tdxctl.lab import Asked
+from tdxctl.linux.releases import find_kernel
 from tdxctl.operations import Operation, perform
 from tdxctl.platform.description import Platform
 from tdxctl.report import json_status
@@ -48,7 +49,7 @@ PLATFORMS: dict[str, dict[str, Any]] = {
     "key fails": {"faults": [{"leaf": 31, "call": 2, "status": "TDX_KEY_GENERATION_FAILED"}]},
     "not loaded once": {"faults": [{"leaf": 33, "status": "VMFAILINVALID"}]},
 }
-ALL_KERNELS = ["v5", "v5-posted", "6.8", "cmr-walk", "6.17", "2026-06"]
+ALL_KERNELS = ["v5", "v5-posted", "6.8", "6.8+cmr-walk", "6.16", "6.18", "7.2", "7.2+dynamic-pamt"]
 FAULTS: list[dict[str, object]] = [
     {"leaf": 35, "cpu": 1, "call": 1, "times": 1, "status": "0x8000020300000000"},
     {"leaf": 36, "call": 300, "times": 1, "status": "0x8000020000000001"},
@@ -119,7 +120,7 @@ class StoredAgainstMemory(RuleBasedStateMachine):
     def _boot(self, platform: Platform, kernel: str) -> None:
         self.machine = Machine.boot(platform, kernel=kernel, name="m")
         self.kernel = kernel
-        result = lab.boot(Asked("m", platform, kernel))
+        result = lab.boot(Asked("m", platform, find_kernel(kernel)))
         assert shown(result) == shown(self.machine.boot_result)
         self._compare()
 
@@ -187,13 +188,13 @@ class StoredAgainstMemory(RuleBasedStateMachine):
         elsewhere=st.booleans(),
     )
     def update(self, version: str, force: bool, elsewhere: bool) -> None:
-        if self.kernel in ("v5", "v5-posted", "2026-06"):
+        if self.kernel in ("v5", "v5-posted", "7.2+dynamic-pamt"):
             operation: Operation = {"op": "module_update", "version": version, "force": force}
             self._do(operation, elsewhere)
 
     @rule(elsewhere=st.booleans())
     def kexec(self, elsewhere: bool) -> None:
-        if self.kernel != "2026-06":  # whose TDH.SYS.DISABLE is not modelled
+        if self.kernel != "7.2+dynamic-pamt":  # whose TDH.SYS.DISABLE is not modelled
             self._do({"op": "kexec"}, elsewhere)
 
     @rule(action=st.sampled_from(["alloc", "free"]), elsewhere=st.booleans())

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels as text and JSON: what each is made of, and what lies between two."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from textwrap import fill
+
+from tdxctl.linux.changes import Change
+from tdxctl.linux.releases import KernelId, changes_between
+from tdxctl.units import counted
+
+_WIDTH = 100
+
+
+def list_text(kernels: Iterable[KernelId]) -> str:
+    """Each kernel with its changes and what shows that it is right."""
+    return "\n".join(_block(kernel) for kernel in kernels)
+
+
+def one_text(kernel: KernelId) -> str:
+    """A kernel in full: every change with its commit."""
+    changes = kernel.changes
+    lines = [_block(kernel), "", f"{counted(len(changes), 'change')} since the first of its line:"]
+    return "\n".join([*lines, *map(_change, changes)]) if changes else lines[0]
+
+
+def between_text(kernel: KernelId, against: KernelId) -> str:
+    """The changes that lie between two kernels, and what more of the metadata is read."""
+    added, gone = changes_between(kernel, against)
+    lines = [f"{kernel.id} against {against.id}: {_counts(added, gone)}"]
+    lines += [_change(change) for change in added]
+    lines += [_change(change, "not in it: ") for change in gone]
+    lines += [_item("metadata", line) for line in _metadata(kernel, against)]
+    if _engine(kernel) != _engine(against):
+        lines.append(
+            _item("engine", f"{_engine(kernel)}, not {_engine(against)}: another tdx.c altogether")
+        )
+    return "\n".join(lines)
+
+
+def list_json(kernels: Iterable[KernelId]) -> str:
+    """`tdxctl.kernels/2` of all."""
+    return _dump({"schema": "tdxctl.kernels/2", "kernels": [_to_dict(k) for k in kernels]})
+
+
+def one_json(kernel: KernelId) -> str:
+    """`tdxctl.kernels/2` of one."""
+    return list_json([kernel])
+
+
+def between_json(kernel: KernelId, against: KernelId) -> str:
+    """`tdxctl.kernels-between/1`."""
+    added, gone = changes_between(kernel, against)
+    return _dump(
+        {
+            "schema": "tdxctl.kernels-between/1",
+            "kernel": kernel.id,
+            "against": against.id,
+            "engine": _engine(kernel),
+            "engine_against": _engine(against),
+            "changes": [_change_to_dict(change) for change in added],
+            "not_in_it": [_change_to_dict(change) for change in gone],
+            "metadata": _metadata(kernel, against),
+        }
+    )
+
+
+def _block(kernel: KernelId) -> str:
+    release = kernel.release
+    new = (*release.adds, *kernel.extra)
+    told = "; ".join(change.title for change in new)
+    if release.on is not None:
+        told = f"on {release.on}: {told}"
+    return "\n".join(
+        [
+            f"{kernel.id}: {kernel.title} ({kernel.date})",
+            *([_item("changes", told)] if told else []),
+            _item("evidence", f"{kernel.evidence.word}: {kernel.validated_by}"),
+        ]
+    )
+
+
+def _change(change: Change, before: str = "") -> str:
+    told = f"{before}{change.does}. {'; '.join(map(str, change.commits))}"
+    return f"  {change.id}\n{fill(told, _WIDTH, initial_indent='    ', subsequent_indent='    ')}"
+
+
+def _item(label: str, text: str) -> str:
+    indent = " " * 12
+    return fill(f"{label + ':':<10}{text}", _WIDTH, initial_indent="  ", subsequent_indent=indent)
+
+
+def _counts(added: Sequence[Change], gone: Sequence[Change]) -> str:
+    told = counted(len(added), "change")
+    return f"{told}, {len(gone)} not in it" if gone else told
+
+
+def _metadata(kernel: KernelId, against: KernelId) -> list[str]:
+    # What differs in the reads of the module's metadata.
+    mine, theirs = kernel.release.metadata, against.release.metadata
+    told = []
+    more, less = mine.groups, theirs.groups
+    if new := [group.name for group in more if group not in less]:
+        told.append(
+            f"also reads {', '.join(new)}: {len(mine.fields)} fields, not {len(theirs.fields)}"
+        )
+    if lost := [group.name for group in less if group not in more]:
+        told.append(f"does not read {', '.join(lost)}")
+    if bool(mine.before_memlist) != bool(theirs.before_memlist) and more and less:
+        when = "before" if mine.before_memlist else "after"
+        told.append(f"is read {when} the memory list is built")
+    return told
+
+
+def _engine(kernel: KernelId) -> str:
+    return f"linux/{kernel.release.engine}.py"
+
+
+def _to_dict(kernel: KernelId) -> dict[str, object]:
+    release = kernel.release
+    return {
+        "id": kernel.id,
+        "title": kernel.title,
+        "date": kernel.date,
+        "on": release.on,
+        "engine": _engine(kernel),
+        "changes": [_change_to_dict(change) for change in kernel.changes],
+        "evidence": kernel.evidence.word,
+        "validated_by": kernel.validated_by,
+    }
+
+
+def _change_to_dict(change: Change) -> dict[str, object]:
+    return {
+        "id": change.id,
+        "title": change.title,
+        "does": change.does,
+        "since": change.since,
+        "commits": [commit._asdict() for commit in change.commits],
+        "evidence": change.evidence.word,
+    }
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, indent=2)
