@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Operation = dict[str, object]
 
 _WITHOUT_ARGUMENTS = {
+    "enable": Machine.tdx_enable,
     "module_load": Machine.load_module,
     "module_unload": Machine.unload_module,
     "module_shutdown": Machine.shut_down_module,

@@ -292,3 +292,12 @@ def test_json_is_read_too(tmp_path: Path) -> None:
         json.dumps({"schema": "tdxctl.scenario/1", "platform": "no-module", "steps": steps})
     )
     assert tdxctl("test", str(path)).returncode == 0
+
+
+def test_tdx_enable_can_be_called_without_the_cpus_first(tmp_path: Path) -> None:
+    """6.8: the module, which was not initialized before, refuses the first call, TDH.SYS.RD."""
+    calls = "{TDH.SYS.LP.INIT: 0, TDH.SYS.RD: 1}"
+    steps = f"steps: [{{enable: true, expect: {{returned: -EIO, calls: {calls}}}}}]\n"
+    path = scenario(tmp_path, f"platform: small\nkernel: '6.8'\n{steps}")
+    (outcome,) = run_cases(load_cases(path), jobs=1, fail_fast=False)
+    assert (outcome.outcome, outcome.reason, outcome.differences) == ("passed", None, ())
