@@ -18,7 +18,7 @@ from tdxctl.errors import BrokenStoreError, StateError
 from tdxctl.events import InitReport, OpResult
 from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId, find_kernel, is_stored
 from tdxctl.machine import Machine
-from tdxctl.operations import Operation, perform
+from tdxctl.operations import Boot, Init, Operation
 from tdxctl.platform.description import Platform
 from tdxctl.progress import shown
 from tdxctl.report import json_status
@@ -61,7 +61,7 @@ def init(asked: Asked, *, callers: int = 1, reboot: bool = False) -> InitReport:
             assert row is not None
             _refuse_another(asked, row)
             machine = _rebuild(rows, row, asked.kernel)
-        result = _operate(rows, asked.machine, machine, {"op": "init", "callers": callers})
+        result = _operate(rows, asked.machine, machine, Init(callers))
         return machine.init_report(result, with_boot=boots)
 
     return _transaction(act, asked.compiled)
@@ -149,8 +149,7 @@ def _boot(rows: Store, asked: Asked, row: MachineRow | None) -> Machine:
             tdxctl=__version__,
         )
     )
-    booted = OperationRow(_dump({"op": "boot"}), _outcome(machine.boot_result))
-    rows.put_operation(asked.machine, booted, _status(machine))
+    _record(rows, machine, Boot(), machine.boot_result)
     return machine
 
 
@@ -185,11 +184,8 @@ def _rebuild(rows: Store, row: MachineRow, own: KernelId | None = None) -> Machi
     # own: the kernel of the user's own that it was booted with, which was held against the row.
     kernel = own if row.digest is not None and own is not None else _kernel(row)
     machine = Machine.boot(_described(row), kernel=kernel, name=row.name)
-    operations = rows.operations(row.name)
-    for number, stored in enumerate(operations):
-        result = machine.boot_result
-        if number:
-            result = perform(machine, json.loads(stored.operation))
+    for number, stored in enumerate(rows.operations(row.name)):
+        result = Operation.from_dict(json.loads(stored.operation)).perform(machine)
         if _outcome(result) != stored.outcome:
             raise _made_by_another(
                 row, f"its operation {number} comes out differently under {__version__}"
@@ -237,10 +233,14 @@ def _operate(rows: Store, name: str, machine: Machine, operation: Operation) -> 
             f"machine '{name}' has had {MAX_OPERATIONS} operations since it was booted",
             hint=f"`tdxctl boot --machine {name}` boots it again",
         )
-    result = perform(machine, operation)
-    row = OperationRow(_dump(operation), _outcome(result))
-    rows.put_operation(name, row, _status(machine))
+    result = operation.perform(machine)
+    _record(rows, machine, operation, result)
     return result
+
+
+def _record(rows: Store, machine: Machine, operation: Operation, result: OpResult) -> None:
+    row = OperationRow(_dump(operation.to_dict()), _outcome(result))
+    rows.put_operation(machine.name, row, _status(machine))
 
 
 def _outcome(result: OpResult) -> str:

@@ -9,7 +9,14 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from tdxctl.events import DirectSeamcall, MemoryData, OpResult
-from tdxctl.operations import Operation, set_fault
+from tdxctl.operations import (
+    FaultClear,
+    FaultSet,
+    MemoryRead,
+    MemoryWrite,
+    Operation,
+    Seamcall,
+)
 from tdxctl.platform.calls import (
     CallEntry,
     Entry,
@@ -19,6 +26,7 @@ from tdxctl.platform.calls import (
     TableEntry,
     WriteEntry,
 )
+from tdxctl.seam.port import Registers
 from tdxctl.units import round_up
 
 # Below 1 MiB, which no kernel gives to the TDX module: the array of pointers to TDMR_INFO
@@ -58,18 +66,18 @@ def operations(script: Script) -> list[list[Operation]]:
                     free += round_up(len(data), _ALIGNMENT)
                 elif entry.at is not None:
                     addresses[entry.name] = entry.at
-                found.append([_write(addresses[entry.name], data)])
+                found.append([MemoryWrite(addresses[entry.name], data)])
             case CallEntry():
                 found.append(list(_call(entry, addresses)))
             case WriteEntry():
-                found.append([_write(entry.at, entry.data)])
+                found.append([MemoryWrite(entry.at, entry.data)])
             case ReadEntry():
-                found.append([{"op": "memory_read", "at": hex(entry.at), "length": entry.length}])
+                found.append([MemoryRead(entry.at, entry.length)])
             case FaultEntry(fault=None):
-                found.append([{"op": "fault_clear"}])
+                found.append([FaultClear()])
             case FaultEntry():
                 assert entry.fault is not None
-                found.append([set_fault(entry.fault)])
+                found.append([FaultSet(entry.fault)])
     return found
 
 
@@ -89,12 +97,11 @@ def _call(entry: CallEntry, addresses: dict[str, int]) -> Iterator[Operation]:
     if entry.tdmrs is not None:
         pointers = [addresses[name] for name in entry.tdmrs]
         if pointers:
-            yield _write(_PA_ARRAY, struct.pack(f"<{len(pointers)}Q", *pointers))
+            yield MemoryWrite(_PA_ARRAY, struct.pack(f"<{len(pointers)}Q", *pointers))
         rcx = _PA_ARRAY if rcx is None else rcx
         rdx = len(pointers) if rdx is None else rdx
-    registers = (entry.rax, rcx or 0, rdx or 0, entry.r8, entry.r9, entry.r10, entry.r11)
-    call: Operation = {"op": "seamcall", "cpu": entry.cpu, "registers": [*map(hex, registers)]}
-    yield call if entry.until is None else call | {"until": hex(entry.until)}
+    registers = Registers(entry.rax, rcx or 0, rdx or 0, entry.r8, entry.r9, entry.r10, entry.r11)
+    yield Seamcall(entry.cpu, registers, entry.until)
 
 
 def _tdmr_info(entry: TableEntry) -> bytes:
@@ -104,7 +111,3 @@ def _tdmr_info(entry: TableEntry) -> bytes:
     data = struct.pack(f"<{len(words)}Q", *words)
     # What follows the last area is empty areas, not what stood there before.
     return data.ljust(round_up(len(data) + 16, _ALIGNMENT), b"\0")
-
-
-def _write(at: int, data: bytes) -> Operation:
-    return {"op": "memory_write", "at": hex(at), "data": data.hex()}

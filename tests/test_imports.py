@@ -235,10 +235,11 @@ ROOMS: dict[str, set[str]] = {
     "state": {"progress", "errors", "units"},
     "database": {"state", "errors", "units"},
     "store": {"database", "state", "errors", "units"},
-    "operations": {"machine", *DESCRIPTION, "seam.port", "linux.parts"} | {"events", "errors"},
+    "operations": {"machine", *DESCRIPTION, "seam.port", "linux.parts"}
+    | {"events", "errors", "units"},
     "lab": {"store", "machine", "operations", *DESCRIPTION, "linux.releases", "events"}
     | {"report", "progress", "errors", "units"},
-    "script": {"operations", "platform.calls", "events", "units"},
+    "script": {"operations", "platform.calls", "seam.port", "events", "units"},
     "report": {"report", "causes", "events", "script", "plan", "advice", "explain"}
     | {"linux.releases", "diagnose.outcome"}
     | {*DESCRIPTION, "platform.calls", "scenario.description"}

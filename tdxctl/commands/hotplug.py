@@ -6,18 +6,21 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands.choice import OneOf
-from tdxctl.commands.options import format_option, machine_option
-from tdxctl.commands.output import write_operations
+from tdxctl.commands.operation import operation_command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tdxctl.operations import Operation
 
 _WHAT = ["cpu-add", "cpu-remove", "memory-add", "memory-remove", "add-memory"]
 
 
-@click.command("hotplug")
-@click.argument("what", type=OneOf(_WHAT))
-@click.argument("memory", metavar="[RANGE]", required=False)
-@machine_option
-@format_option("text", "json")
-def command(what: str, memory: str | None, machine: str | None, output_format: str) -> int:
+@operation_command(
+    "hotplug",
+    click.argument("what", type=OneOf(_WHAT)),
+    click.argument("memory", metavar="[RANGE]", required=False),
+)
+def command(what: str, memory: str | None) -> list[Operation]:
     """Add or remove CPUs or memory of a running machine: what the kernel makes of it.
 
     \b
@@ -28,18 +31,13 @@ def command(what: str, memory: str | None, machine: str | None, output_format: s
     CPUs are as described: what a kernel does not refuse is not modelled, except that memory is
     there (`tdxctl memory online` asks for its use).
     """
-    from tdxctl import lab
     from tdxctl.commands.parse import memory_range
-    from tdxctl.commands.stored import machine_row
     from tdxctl.errors import UsageError
+    from tdxctl.operations import Hotplug
 
     if what == "add-memory" and memory is None:
         raise UsageError("add-memory of which range?", hint="a RANGE such as 64GiB+1GiB")
     if what.startswith("cpu-") and memory is not None:
         raise UsageError(f"{what} takes no RANGE: a machine's CPUs are as described")
     start, end = memory_range(memory) if memory is not None else (0, 0)
-    name = machine_row(machine).name
-    operation: dict[str, object] = {"op": "hotplug", "what": what, "start": start, "end": end}
-    results = lab.operate(name, [operation])
-    write_operations(name, [(f"hotplug {what}", results[0])], output_format)
-    return 1 if results[0].returned else 0
+    return [Hotplug(what, start, end)]

@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-import click
+from tdxctl.commands.operation import operation_command
 
-from tdxctl.commands.options import format_option, machine_option
-from tdxctl.commands.output import write_operations
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tdxctl.operations import Operation
 
 
-@click.command("kexec")
-@machine_option
-@format_option("text", "json")
-def command(machine: str | None, output_format: str) -> int:
+@operation_command("kexec")
+def command() -> list[Operation]:
     """Boot a running machine's kernel anew by kexec: the TDX module stays as it is.
 
     \b
@@ -21,10 +20,6 @@ def command(machine: str | None, output_format: str) -> int:
 
     Prints the new kernel's TDX lines. Exit 1 where the old kernel loads no image.
     """
-    from tdxctl import lab
-    from tdxctl.commands.stored import machine_row
+    from tdxctl.operations import Kexec
 
-    name = machine_row(machine).name
-    results = lab.operate(name, [{"op": "kexec"}])
-    write_operations(name, [("kexec", results[0])], output_format)
-    return 1 if results[0].returned else 0
+    return [Kexec()]

@@ -6,16 +6,19 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands.choice import OneOf
-from tdxctl.commands.options import format_option, machine_option
-from tdxctl.commands.output import write_operations
+from tdxctl.commands.operation import operation_command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tdxctl.operations import Operation
 
 
-@click.command("memory")
-@click.argument("action", type=OneOf(["online"]))
-@click.argument("memory", metavar="RANGE")
-@machine_option
-@format_option("text", "json")
-def command(action: str, memory: str, machine: str | None, output_format: str) -> int:
+@operation_command(
+    "memory",
+    click.argument("action", type=OneOf(["online"])),
+    click.argument("memory", metavar="RANGE"),
+)
+def command(action: str, memory: str) -> list[Operation]:
     """Bring memory of a running machine online.
 
     \b
@@ -24,12 +27,8 @@ def command(action: str, memory: str, machine: str | None, output_format: str) -
 
     RANGE is START-END, end exclusive, or START+SIZE. Exit 1 when the kernel refuses it.
     """
-    from tdxctl import lab
     from tdxctl.commands.parse import memory_range
-    from tdxctl.commands.stored import machine_row
+    from tdxctl.operations import MemoryOnline
 
-    start, end = memory_range(memory)
-    name = machine_row(machine).name
-    results = lab.operate(name, [{"op": f"memory_{action}", "start": start, "end": end}])
-    write_operations(name, [(f"memory {start:#x}-{end:#x} {action}", results[0])], output_format)
-    return 1 if results[0].returned else 0
+    operation = {"online": MemoryOnline}[action]
+    return [operation(*memory_range(memory))]

@@ -6,16 +6,19 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands.choice import OneOf
-from tdxctl.commands.options import format_option, machine_option
-from tdxctl.commands.output import write_operations
+from tdxctl.commands.operation import operation_command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tdxctl.operations import Operation
 
 
-@click.command("pamt")
-@click.argument("action", type=OneOf(["get", "put"]))
-@click.argument("address")
-@machine_option
-@format_option("text", "json")
-def command(action: str, address: str, machine: str | None, output_format: str) -> int:
+@operation_command(
+    "pamt",
+    click.argument("action", type=OneOf(["get", "put"])),
+    click.argument("address"),
+)
+def command(action: str, address: str) -> list[Operation]:
     """Take or give back a page for a TD: Dynamic PAMT's refcounts and page pairs.
 
     \b
@@ -25,12 +28,7 @@ def command(action: str, address: str, machine: str | None, output_format: str) 
     The first page of a 2 MiB range makes the kernel give the module a pair of pages
     (TDH.PHYMEM.PAMT.ADD), the last one given back gets it back. Exit 1 when that fails.
     """
-    from tdxctl import lab
-    from tdxctl.commands.parse import address as parse_address
-    from tdxctl.commands.stored import machine_row
+    from tdxctl.commands import parse
+    from tdxctl.operations import Pamt
 
-    pa = parse_address(address)
-    name = machine_row(machine).name
-    results = lab.operate(name, [{"op": "pamt", "action": action, "pa": hex(pa)}])
-    write_operations(name, [(f"pamt {action} {pa:#x}", results[0])], output_format)
-    return 1 if results[0].returned else 0
+    return [Pamt(action, parse.address(address))]

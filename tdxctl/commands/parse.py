@@ -18,6 +18,11 @@ from tdxctl.units import (
     printable,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tdxctl.linux.parts import UpdateImage
+    from tdxctl.operations import Operation
+
 _IMAGE_HEADER = 4096
 
 
@@ -60,16 +65,17 @@ def _message(line: str) -> str | None:
 
 def module_operation(
     action: str, version: str | None, image: str | None, *, force: bool
-) -> dict[str, object]:
+) -> Operation:
     """The operation of `tdxctl module`. Raises UsageError."""
+    from tdxctl.operations import ModuleLoad, ModuleShutdown, ModuleUnload, ModuleUpdate
+
     if action != "update":
         if version is not None or image is not None or force:
             raise UsageError(
                 "--version, --image and --force are for update",
                 hint="`tdxctl module update --version V`",
             )
-        return {"op": f"module_{action}"}
-    operation: dict[str, object] = {"op": "module_update", "force": force}
+        return {"load": ModuleLoad, "unload": ModuleUnload, "shutdown": ModuleShutdown}[action]()
     if version is not None:
         from tdxctl.seam.releases import ModuleVersion
 
@@ -78,11 +84,12 @@ def module_operation(
         except ValueError as error:
             hint = "modelled are 1.0, and 1.5.0 and later 1.5 ones"
             raise UsageError(f"the version '{printable(version)}' {error}", hint=hint) from None
-        operation["version"] = version
-    return operation if image is None else operation | {"image": _uploaded(image)}
+    return ModuleUpdate(force, version, None if image is None else _uploaded(image))
 
 
-def _uploaded(path: str) -> dict[str, object]:
+def _uploaded(path: str) -> UpdateImage:
+    from tdxctl.linux.parts import UpdateImage
+
     # The header, without the zeros at its end, and the size: all that is looked at.
     try:
         with open(path, "rb") as file:
@@ -91,7 +98,7 @@ def _uploaded(path: str) -> dict[str, object]:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UsageError(f"cannot read '{printable(path)}': {reason}") from None
-    return {"header": header.hex(), "size": size}
+    return UpdateImage(header, size)
 
 
 def address(text: str) -> int:

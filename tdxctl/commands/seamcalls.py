@@ -9,7 +9,7 @@ from tdxctl.commands.described import described
 from tdxctl.errors import NotModelledError, UsageError
 from tdxctl.events import OpResult
 from tdxctl.machine import Machine
-from tdxctl.operations import Operation, perform
+from tdxctl.operations import Operation
 from tdxctl.platform.calls import Script
 from tdxctl.platform.script import load_script
 from tdxctl.progress import shown
@@ -39,7 +39,7 @@ def called(
     description = described(platform or _DEFAULT_PLATFORM, settings)
     with shown("calling the module"):
         booted = Machine.boot(description)
-        return booted.name, _run(script, lambda asked: [perform(booted, one) for one in asked])
+        return booted.name, _run(script, lambda asked: [one.perform(booted) for one in asked])
 
 
 def _run(script: Script, perform: Callable[[Iterable[Operation]], list[OpResult]]) -> list[Done]:

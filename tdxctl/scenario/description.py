@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
-from tdxctl.operations import Operation
+from tdxctl.operations import CpuOffline, CpuOnline, Operation
 from tdxctl.platform.description import Platform
 from tdxctl.units import Cpulist
 
@@ -38,14 +38,20 @@ class Expected(Struct, frozen=True):
     line: int
 
 
+class BootAgain(Struct, frozen=True):
+    """The machine is booted anew, with a kernel, or None for the one it has."""
+
+    kernel: str | None
+
+
 class OfEachCpu(Struct, frozen=True):
     """The same operation on one CPU after the other; there may be thousands in a line."""
 
-    op: str
+    operation: type[CpuOnline | CpuOffline]
     cpus: Cpulist
 
     def __iter__(self) -> Iterator[Operation]:
-        return ({"op": self.op, "cpu": cpu} for cpu in self.cpus)
+        return map(self.operation, self.cpus)
 
 
 class Step(Struct, frozen=True):
@@ -53,7 +59,7 @@ class Step(Struct, frozen=True):
 
     label: str
     line: int
-    operations: Iterable[Operation]
+    operations: Iterable[Operation | BootAgain]
     expected: tuple[Expected, ...]
 
 

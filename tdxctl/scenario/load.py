@@ -7,7 +7,7 @@ import copy
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache, lru_cache, partial
 from itertools import product
 from pathlib import PurePath
@@ -18,10 +18,8 @@ from pydantic import ValidationError
 
 from tdxctl.errors import DescriptionError, Diagnostic, UsageError
 from tdxctl.linux.releases import ALIASES, KERNELS, find_kernel
-from tdxctl.operations import Operation, set_fault
-from tdxctl.platform.canonical import built_one_of
 from tdxctl.platform.description import Platform
-from tdxctl.platform.faults import BOOT_FAULT_KEYS, FAULT_KEYS, RuntimeFault
+from tdxctl.platform.faults import BOOT_FAULT_KEYS, FAULT_KEYS
 from tdxctl.platform.load import load_file, platform_of
 from tdxctl.platform.problems import Shape, model_problems
 from tdxctl.platform.reading import read
@@ -29,7 +27,7 @@ from tdxctl.platform.settings import with_settings
 from tdxctl.platform.shipped import resolve
 from tdxctl.platform.source import Mark, Path, Source, got, in_order, shortened
 from tdxctl.platform.text import read_bytes
-from tdxctl.scenario.description import SCHEMA, Case, Expected, OfEachCpu, Step
+from tdxctl.scenario.description import SCHEMA, Case, Expected, Step
 from tdxctl.scenario.find import SUFFIXES
 from tdxctl.scenario.model import (
     MAX_AXES,
@@ -255,43 +253,14 @@ def _steps(document: Source, model: ScenarioModel, kernel: str) -> tuple[Step, .
 
 def _step(document: Source, model: StepModel, i: int, kernel: str) -> Step:
     name = next(name for name in OPERATIONS if getattr(model, name) is not None)
-    operations, label = _operations(name, model)
+    value, means = getattr(model, name), OPERATIONS[name]
     expected = dict(_expected(document, model.expect, ("steps", i, "expect")))
     for asked, on in model.expect_on.items():
         if ALIASES.get(asked, asked) == kernel:
             expected |= _expected(document, on, ("steps", i, "expect_on", asked))
     line = document.value_marks.get(("steps", i), (1, 1))[0]
-    return Step(label, line, operations, tuple(expected.values()))
-
-
-def _operations(name: str, model: StepModel) -> tuple[Iterable[Operation], str]:
-    value: Any = getattr(model, name)
-    match name:
-        case "init":
-            return ({"op": "init", "callers": value},), "init"
-        case "boot":
-            return ({"op": "boot", "kernel": None if value == "same" else value},), "boot"
-        case "cpu_online" | "cpu_offline":
-            return OfEachCpu(name, value), f"{name} {value}"
-        case "memory_online":
-            start, end = value
-            operation: Operation = {"op": name, "start": start, "end": end}
-            return (operation,), f"{name} {start:#x}-{end:#x}"
-        case "module":
-            return ({"op": f"module_{value}"},), f"module {value}"
-        case "update":
-            update: Operation = {"op": "module_update", "force": value.force}
-            if value.version is not None:
-                update["version"] = value.version
-            return (update,), "update"
-        case "fault" if value == "clear":
-            return ({"op": "fault_clear"},), "fault clear"
-        case "fault":
-            return (set_fault(built_one_of(RuntimeFault, value)),), "fault"
-        case "keyid":
-            return ({"op": "guest_keyid", "action": value},), f"keyid {value}"
-        case _:
-            return ({"op": name},), name
+    label = " ".join(filter(None, (name, means.shown(value))))
+    return Step(label, line, means.operations(value), tuple(expected.values()))
 
 
 def _expected(document: Source, model: ExpectModel, path: Path) -> Iterator[tuple[str, Expected]]:

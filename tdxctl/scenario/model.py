@@ -3,14 +3,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
+from msgspec import Struct
 from pydantic import Discriminator, Field, Tag
 
 from tdxctl.errnos import Errno
 from tdxctl.errors import UsageError
 from tdxctl.linux.releases import DEFAULT_KERNEL, KERNELS, find_kernel
 from tdxctl.linux.steps import PRECONDITION, SHUTDOWN, SIX_STEPS
+from tdxctl.operations import (
+    CpuOffline,
+    CpuOnline,
+    Enable,
+    FaultClear,
+    FaultSet,
+    GuestKeyid,
+    Init,
+    Kexec,
+    MemoryOnline,
+    ModuleLoad,
+    ModuleShutdown,
+    ModuleUnload,
+    ModuleUpdate,
+    Operation,
+)
+from tdxctl.platform.canonical import built_one_of
+from tdxctl.platform.faults import RuntimeFault
 from tdxctl.platform.fields import (
     BRANCH_MARK,
     ERRNOS,
@@ -29,7 +49,7 @@ from tdxctl.platform.fields import (
 from tdxctl.platform.limits import MAX_CPUS
 from tdxctl.platform.model import FaultModel, Model
 from tdxctl.platform.source import WrittenFloat
-from tdxctl.scenario.description import SCHEMA, Bound
+from tdxctl.scenario.description import SCHEMA, BootAgain, Bound, OfEachCpu
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Wanted
 from tdxctl.units import Cpulist, parse_range, parse_runs, parse_size, printable
@@ -186,32 +206,77 @@ def _boot(value: object) -> str:
     return "same" if value == "same" else _kernel(value)
 
 
+class Means(Struct, frozen=True, eq=False):
+    """Annotation of a step's key: what is done for its value, and the value in the step's label."""
+
+    operations: Callable[[Any], Iterable[Operation | BootAgain]]
+    shown: Callable[[Any], str] = lambda _: ""
+
+
+_MODULE: dict[str, Operation] = {
+    "load": ModuleLoad(),
+    "unload": ModuleUnload(),
+    "shutdown": ModuleShutdown(),
+}
+_FAULT_KINDS = Annotated[
+    Annotated[FaultModel, Tag(BRANCH_MARK + "fault")]
+    | Annotated[str, one_of("clear"), Tag(BRANCH_MARK + "clear")],
+    Discriminator(_fault_branch),
+]
+_CPUS = Checked(_cpus, {"type": ["integer", "string"]})
+
+
+def _fault(value: Any) -> tuple[Operation]:
+    if value == "clear":
+        return (FaultClear(),)
+    return (FaultSet(built_one_of(RuntimeFault, value)),)
+
+
 class StepModel(Model):
     """One operation, and what is expected after it."""
 
-    init: Annotated[int | None, count(1, 1000)] = None
-    enable: Annotated[bool | None, FLAG] = None
-    boot: Annotated[str | None, Checked(_boot, _KERNEL_SCHEMA)] = None
-    cpu_online: Annotated[Cpulist | None, Checked(_cpus, {"type": ["integer", "string"]})] = None
-    cpu_offline: Annotated[Cpulist | None, Checked(_cpus, {"type": ["integer", "string"]})] = None
-    memory_online: Annotated[tuple[int, int] | None, Checked(_range, {"type": "string"})] = None
-    module: Annotated[str | None, one_of("load", "unload", "shutdown")] = None
-    update: UpdateModel | None = None
-    fault: (
-        Annotated[
-            Annotated[FaultModel, Tag(BRANCH_MARK + "fault")]
-            | Annotated[str, one_of("clear"), Tag(BRANCH_MARK + "clear")],
-            Discriminator(_fault_branch),
-        ]
-        | None
-    ) = None
-    keyid: Annotated[str | None, one_of("alloc", "free")] = None
-    kexec: Annotated[bool | None, FLAG] = None
+    init: Annotated[int | None, count(1, 1000), Means(lambda callers: (Init(callers),))] = None
+    enable: Annotated[bool | None, FLAG, Means(lambda _: (Enable(),))] = None
+    boot: Annotated[
+        str | None,
+        Checked(_boot, _KERNEL_SCHEMA),
+        Means(lambda kernel: (BootAgain(None if kernel == "same" else kernel),)),
+    ] = None
+    cpu_online: Annotated[
+        Cpulist | None, _CPUS, Means(lambda cpus: OfEachCpu(CpuOnline, cpus), str)
+    ] = None
+    cpu_offline: Annotated[
+        Cpulist | None, _CPUS, Means(lambda cpus: OfEachCpu(CpuOffline, cpus), str)
+    ] = None
+    memory_online: Annotated[
+        tuple[int, int] | None,
+        Checked(_range, {"type": "string"}),
+        Means(lambda memory: (MemoryOnline(*memory),), "{0[0]:#x}-{0[1]:#x}".format),
+    ] = None
+    module: Annotated[
+        str | None, one_of(*_MODULE), Means(lambda action: (_MODULE[action],), str)
+    ] = None
+    update: Annotated[
+        UpdateModel | None, Means(lambda asked: (ModuleUpdate(asked.force, asked.version),))
+    ] = None
+    fault: Annotated[
+        _FAULT_KINDS | None, Means(_fault, lambda fault: fault if isinstance(fault, str) else "")
+    ] = None
+    keyid: Annotated[
+        str | None, one_of("alloc", "free"), Means(lambda action: (GuestKeyid(action),), str)
+    ] = None
+    kexec: Annotated[bool | None, FLAG, Means(lambda _: (Kexec(),))] = None
     expect: ExpectModel = Field(default_factory=ExpectModel)
     expect_on: dict[str, ExpectModel] = Field(default_factory=dict)
 
 
-OPERATIONS = tuple(name for name in StepModel.model_fields if not name.startswith("expect"))
+#: The keys that are operations, and what they mean.
+OPERATIONS = {
+    name: means
+    for name, field in StepModel.model_fields.items()
+    for means in field.metadata
+    if isinstance(means, Means)
+}
 
 
 def _the_schema(value: object) -> str:

@@ -11,13 +11,13 @@ from tdxctl.errnos import errno_name
 from tdxctl.errors import TdxctlError
 from tdxctl.events import OpResult, Seamcall
 from tdxctl.machine import Machine
-from tdxctl.operations import perform
 from tdxctl.platform.description import Platform
 from tdxctl.scenario.description import (
     FAILED,
     PASSED,
     UNEXPECTED,
     WAIVED,
+    BootAgain,
     Bound,
     Case,
     Difference,
@@ -57,12 +57,11 @@ def _run(case: Case, platform: Platform) -> Iterator[Difference]:
         result = machine.boot_result
         done: list[OpResult] = []
         for operation in step.operations:
-            if operation["op"] != "boot":
-                done.append(perform(machine, operation))
-            elif number or operation["kernel"] not in (None, case.kernel):
+            if not isinstance(operation, BootAgain):
+                done.append(operation.perform(machine))
+            elif number or operation.kernel not in (None, case.kernel):
                 # As the first step it is the boot that has just happened.
-                kernel = operation["kernel"] or machine.kernel_id.id
-                machine = Machine.boot(platform, str(kernel))
+                machine = Machine.boot(platform, operation.kernel or machine.kernel_id.id)
                 result = machine.boot_result
         if done:
             result = _as_one(done)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tdxctl.errors import DescriptionError, UsageError
+from tdxctl.operations import CpuOnline
 from tdxctl.scenario.load import load_cases
 from tdxctl.scenario.run import cases_of, run_cases
 from tdxctl.scenario.select import selector
@@ -59,10 +60,10 @@ def test_cpus_of_a_step_are_named_not_listed(tmp_path: Path) -> None:
     assert [step.label for step in case.steps] == ["cpu_offline 1-8191", "cpu_online 0-6:1/2"]
     assert len(list(case.steps[0].operations)) == 8191
     assert list(case.steps[1].operations) == [
-        {"op": "cpu_online", "cpu": 0},
-        {"op": "cpu_online", "cpu": 2},
-        {"op": "cpu_online", "cpu": 4},
-        {"op": "cpu_online", "cpu": 6},
+        CpuOnline(0),
+        CpuOnline(2),
+        CpuOnline(4),
+        CpuOnline(6),
     ]
 
 

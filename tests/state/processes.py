@@ -18,7 +18,7 @@ from typing import Any
 
 from tdxctl import database, lab, store
 from tdxctl.lab import Asked
-from tdxctl.operations import Operation
+from tdxctl.operations import Boot, CpuOffline, CpuOnline, FaultClear, Init, Operation
 from tdxctl.platform.description import Platform
 from tests.cli.runner import ROOT
 from tests.machines import small
@@ -78,10 +78,10 @@ def recorded_events(machine: str) -> list[dict[str, Any]]:
 def operations(number: int) -> Iterator[Operation]:
     """A fixed series of operations that keeps changing the machine's state."""
     cycle: list[Operation] = [
-        {"op": "cpu_offline", "cpu": 3},
-        {"op": "init", "callers": 1},
-        {"op": "fault_clear"},
-        {"op": "cpu_online", "cpu": 3},
+        CpuOffline(3),
+        Init(1),
+        FaultClear(),
+        CpuOnline(3),
     ]
     for i in range(number):
         yield cycle[i % len(cycle)]
@@ -158,10 +158,12 @@ def _check_the_victim(said: int) -> int:
     # that was said to be committed is lost.
     with store.reading() as rows:
         assert rows is not None
-        recorded = [json.loads(op.operation) for op in rows.operations("victim")]
-    assert recorded == [{"op": "boot"}, *operations(len(recorded) - 1)]
+        recorded = [
+            Operation.from_dict(json.loads(op.operation)) for op in rows.operations("victim")
+        ]
+    assert recorded == [Boot(), *operations(len(recorded) - 1)]
     assert said <= len(recorded) - 1 <= said + 1
-    results = lab.operate("victim", [{"op": "fault_clear"}])
+    results = lab.operate("victim", [FaultClear()])
     assert results[0].returned == 0
     return len(recorded) - 1
 

@@ -14,7 +14,7 @@ from tdxctl.events import OpResult
 from tdxctl.lab import Asked
 from tdxctl.linux.releases import find_kernel
 from tdxctl.machine import Machine
-from tdxctl.operations import Operation, perform
+from tdxctl.operations import CpuOffline, Init, MemoryOnline
 from tests.machines import small
 
 
@@ -29,11 +29,11 @@ def test_what_each_caller_got_is_part_of_the_outcome(monkeypatch: pytest.MonkeyP
     init = lab.init(Asked("m", small()), callers=3)
     assert init.result.callers == (0, 0, 0)
 
-    def another(machine: Machine, operation: Operation) -> OpResult:
-        return replace(perform(machine, operation), callers=(0, 0, -14))
+    def another(_: Init, machine: Machine) -> OpResult:
+        return replace(machine.tdx_init(3), callers=(0, 0, -14))
 
     assert lab.restored("m").status == "INITIALIZED"
-    monkeypatch.setattr(lab, "perform", another)
+    monkeypatch.setattr(Init, "perform", another)
     with pytest.raises(StateError):
         lab.restored("m")
 
@@ -41,15 +41,8 @@ def test_what_each_caller_got_is_part_of_the_outcome(monkeypatch: pytest.MonkeyP
 def test_nothing_is_done_after_an_operation_that_was_refused() -> None:
     """6.8: memory outside its list is refused, and CPU 3, named after it, stays online."""
     lab.init(Asked("m", small(), kernel=find_kernel("6.8")))
-    refused: Operation = {"op": "memory_online", "start": 70 << 30, "end": 71 << 30}
-    results = lab.operate(
-        "m",
-        [
-            {"op": "cpu_offline", "cpu": 2},
-            refused,
-            {"op": "cpu_offline", "cpu": 3},
-        ],
-    )
+    refused = MemoryOnline(70 << 30, 71 << 30)
+    results = lab.operate("m", [CpuOffline(2), refused, CpuOffline(3)])
     assert [result.returned for result in results] == [0, -1]
     assert [operation["op"] for operation in _operations("m")] == [
         "boot",

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -23,19 +24,38 @@ from tdxctl import Machine, __version__, lab, store
 from tdxctl.events import OpResult
 from tdxctl.lab import Asked
 from tdxctl.linux.releases import find_kernel
-from tdxctl.operations import Operation, perform
+from tdxctl.operations import (
+    CpuOffline,
+    CpuOnline,
+    FaultClear,
+    FaultSet,
+    GuestKeyid,
+    Hotplug,
+    Init,
+    Kexec,
+    MemoryOnline,
+    ModuleLoad,
+    ModuleShutdown,
+    ModuleUnload,
+    ModuleUpdate,
+    Operation,
+    Seamcall,
+)
+from tdxctl.platform.canonical import built_one_of
 from tdxctl.platform.description import Platform
+from tdxctl.platform.faults import RuntimeFault
 from tdxctl.report import json_status
+from tdxctl.seam.port import Registers
 from tests.cli.runner import ROOT
 from tests.machines import small
 
 # Answers operations that come as JSON lines, as a process of its own.
 WORKER = """
 import json, sys
-from tdxctl import lab
+from tdxctl.operations import Operation
 from tests.state import test_replay
 for line in sys.stdin:
-    operation = json.loads(line)
+    operation = Operation.from_dict(json.loads(line))
     result = test_replay.perform_stored(operation)
     print(json.dumps(test_replay.shown(result)), flush=True)
 """
@@ -81,10 +101,8 @@ def shown(result: OpResult) -> dict[str, Any]:
 
 def perform_stored(operation: Operation) -> OpResult:
     """An operation on the stored machine `m`."""
-    if operation["op"] == "init":
-        callers = operation["callers"]
-        assert isinstance(callers, int)
-        return lab.init(Asked("m"), callers=callers).result
+    if isinstance(operation, Init):
+        return lab.init(Asked("m"), callers=operation.callers).result
     return lab.operate("m", [operation])[0]
 
 
@@ -136,11 +154,11 @@ class StoredAgainstMemory(RuleBasedStateMachine):
         ]
 
     def _do(self, operation: Operation, elsewhere: bool) -> None:
-        expected = shown(perform(self.machine, operation))
+        expected = shown(operation.perform(self.machine))
         if elsewhere:
             assert self._worker.stdin is not None
             assert self._worker.stdout is not None
-            self._worker.stdin.write(json.dumps(operation) + "\n")
+            self._worker.stdin.write(json.dumps(operation.to_dict()) + "\n")
             self._worker.stdin.flush()
             found = json.loads(self._worker.stdout.readline())
         else:
@@ -158,29 +176,32 @@ class StoredAgainstMemory(RuleBasedStateMachine):
 
     @rule(callers=st.sampled_from([1, 1, 2, 5]), elsewhere=st.booleans())
     def init(self, callers: int, elsewhere: bool) -> None:
-        self._do({"op": "init", "callers": callers}, elsewhere)
+        self._do(Init(callers), elsewhere)
 
     @rule(
-        action=st.sampled_from(["cpu_online", "cpu_offline"]),
+        action=st.sampled_from([CpuOnline, CpuOffline]),
         cpu=st.integers(0, 3),
         elsewhere=st.booleans(),
     )
-    def cpu(self, action: str, cpu: int, elsewhere: bool) -> None:
-        self._do({"op": action, "cpu": cpu}, elsewhere)
+    def cpu(self, action: Callable[[int], Operation], cpu: int, elsewhere: bool) -> None:
+        self._do(action(cpu), elsewhere)
 
-    @rule(action=st.sampled_from(["load", "unload", "shutdown"]), elsewhere=st.booleans())
-    def module(self, action: str, elsewhere: bool) -> None:
-        if action == "shutdown" and not self.kernel.startswith("v5"):
+    @rule(
+        action=st.sampled_from([ModuleLoad(), ModuleUnload(), ModuleShutdown()]),
+        elsewhere=st.booleans(),
+    )
+    def module(self, action: Operation, elsewhere: bool) -> None:
+        if action == ModuleShutdown() and not self.kernel.startswith("v5"):
             return  # refused: exit 2
-        self._do({"op": f"module_{action}"}, elsewhere)
+        self._do(action, elsewhere)
 
     @rule(fault=st.sampled_from(FAULTS), elsewhere=st.booleans())
     def fault(self, fault: dict[str, object], elsewhere: bool) -> None:
-        self._do({"op": "fault_set", "fault": fault}, elsewhere)
+        self._do(FaultSet(built_one_of(RuntimeFault, fault, canonical=True)), elsewhere)
 
     @rule(elsewhere=st.booleans())
     def clear(self, elsewhere: bool) -> None:
-        self._do({"op": "fault_clear"}, elsewhere)
+        self._do(FaultClear(), elsewhere)
 
     @rule(
         version=st.sampled_from(["1.5.01", "1.5.24", "1.5.25"]),
@@ -188,24 +209,21 @@ class StoredAgainstMemory(RuleBasedStateMachine):
         elsewhere=st.booleans(),
     )
     def update(self, version: str, force: bool, elsewhere: bool) -> None:
-        if self.kernel in ("v5", "v5-posted", "7.2+dynamic-pamt"):
-            operation: Operation = {"op": "module_update", "version": version, "force": force}
-            self._do(operation, elsewhere)
+        if self.kernel in ("v5", "v5-posted", "7.2", "7.2+dynamic-pamt"):
+            self._do(ModuleUpdate(force, version), elsewhere)
 
     @rule(elsewhere=st.booleans())
     def kexec(self, elsewhere: bool) -> None:
-        if self.kernel != "7.2+dynamic-pamt":  # whose TDH.SYS.DISABLE is not modelled
-            self._do({"op": "kexec"}, elsewhere)
+        self._do(Kexec(), elsewhere)
 
     @rule(action=st.sampled_from(["alloc", "free"]), elsewhere=st.booleans())
     def guest_keyid(self, action: str, elsewhere: bool) -> None:
         if not self.kernel.startswith("v5"):
-            self._do({"op": "guest_keyid", "action": action}, elsewhere)
+            self._do(GuestKeyid(action), elsewhere)
 
     @rule(elsewhere=st.booleans())
     def add_memory(self, elsewhere: bool) -> None:
-        operation: Operation = {"op": "hotplug", "what": "add-memory"}
-        self._do(operation | {"start": 1 << 37, "end": 1 << 38}, elsewhere)
+        self._do(Hotplug("add-memory", 1 << 37, 1 << 38), elsewhere)
 
     @rule(
         cpu=st.integers(0, 3),
@@ -213,14 +231,12 @@ class StoredAgainstMemory(RuleBasedStateMachine):
         elsewhere=st.booleans(),
     )
     def seamcall(self, cpu: int, leaf: int, elsewhere: bool) -> None:
-        registers = [hex(leaf), "0x8000", *["0x0"] * 5]
-        operation: Operation = {"op": "seamcall", "cpu": cpu, "registers": registers}
         if self.machine.is_online(cpu):
-            self._do(operation, elsewhere)
+            self._do(Seamcall(cpu, Registers(leaf, 0x8000)), elsewhere)
 
     @rule(elsewhere=st.booleans())
     def memory(self, elsewhere: bool) -> None:
-        self._do({"op": "memory_online", "start": 1 << 37, "end": 1 << 38}, elsewhere)
+        self._do(MemoryOnline(1 << 37, 1 << 38), elsewhere)
 
 
 TestStoredAgainstMemory = StoredAgainstMemory.TestCase

@@ -19,6 +19,7 @@ from tdxctl import __version__, database, lab, store
 from tdxctl.errors import StateError, UsageError
 from tdxctl.lab import Asked
 from tdxctl.linux.releases import find_kernel
+from tdxctl.operations import FaultClear
 from tdxctl.state import state_folder
 from tests.cli.runner import ROOT, tdxctl
 from tests.machines import small
@@ -397,8 +398,8 @@ def test_no_connection_is_left_open(state: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_boot_has_at_most_a_thousand_operations() -> None:
     _booted()
-    lab.operate("small", [{"op": "fault_clear"}] * 1000)
+    lab.operate("small", [FaultClear()] * 1000)
     with pytest.raises(StateError, match="has had 1000 operations since it was booted"):
-        lab.operate("small", [{"op": "fault_clear"}])
+        lab.operate("small", [FaultClear()])
     lab.boot(Asked("small"))
-    lab.operate("small", [{"op": "fault_clear"}])
+    lab.operate("small", [FaultClear()])
