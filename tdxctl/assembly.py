@@ -11,9 +11,9 @@ from msgspec.structs import astuple, replace
 from tdxctl.events import Journal
 from tdxctl.hardware.cpus import CpuSet
 from tdxctl.hardware.firmware import FirmwareRegisters
-from tdxctl.hardware.memory import SparseMemory
 from tdxctl.linux import mm as linux_mm
 from tdxctl.linux.kernel import Hardware
+from tdxctl.memory import SparseMemory
 from tdxctl.platform.description import Checks, Module, Platform
 from tdxctl.platform.faults import AllocationFault, BootFault, MsrReadFault, SeamcallFault
 from tdxctl.seam.conditions import Conditions

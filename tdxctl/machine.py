@@ -36,7 +36,6 @@ from tdxctl.events import (
 )
 from tdxctl.hardware.cpus import CpuSet
 from tdxctl.hardware.firmware import MsrFault
-from tdxctl.hardware.memory import SparseMemory
 from tdxctl.linux.changes import DYNAMIC_PAMT, RUNTIME_UPDATE, Change
 from tdxctl.linux.kernel import Kernel
 from tdxctl.linux.releases import (
@@ -46,6 +45,7 @@ from tdxctl.linux.releases import (
     find_kernel,
     kernel_class,
 )
+from tdxctl.memory import SparseMemory
 from tdxctl.platform.description import Platform
 from tdxctl.platform.faults import (
     AllocationFault,

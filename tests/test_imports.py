@@ -10,7 +10,9 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -210,15 +212,15 @@ ROOMS: dict[str, set[str]] = {
     "seam.releases": set(),
     "seam.cpuid_config": set(),
     "seam.metadata": set(),
-    "seam": {"seam", "hardware.memory", "errors", "units"},
+    "seam": {"seam", "memory", "errors", "units"},
     "layout": {"layout", "units"},
-    "hardware.memory": {"units"},
+    "memory": {"units"},
     "hardware": {"hardware", *DESCRIPTION, "errors", "units"},
     "linux": {"linux", "seam.port", "seam.tdmr_info", "layout", "messages", "causes", "events"}
     | LEAVES
     | SEAM_TABLES,
-    "assembly": {*DESCRIPTION, "hardware", "seam", "linux", "events"},
-    "machine": {"assembly", *DESCRIPTION, "hardware", "seam", "linux", "events"} | LEAVES,
+    "assembly": {*DESCRIPTION, "hardware", "memory", "seam", "linux", "events"},
+    "machine": {"assembly", *DESCRIPTION, "hardware", "memory", "seam", "linux", "events"} | LEAVES,
     "advice": {"advice", "causes", "messages"} | LEAVES | SEAM_TABLES,
     "explain": {"explain", "advice", "causes", "messages", "events"} | LEAVES | SEAM_TABLES,
     "platform.changes": {"platform.cmrs", *DESCRIPTION} | LEAVES,
@@ -251,6 +253,13 @@ FREE = {"__init__", "__main__", "cli", "commands", "pytest_plugin"}  # everythin
 LAZY_EXCEPTIONS = {
     ("platform.description", "platform"),
     ("errors", "units"),
+}
+
+# Imports that close a circle, and are there all the same.
+BACK_BETWEEN_ROOMS = {("commands", "cli")}
+BACK_BETWEEN_MODULES = {
+    ("commands.variables", "cli"),
+    ("platform.description", "platform.load"),
 }
 
 FENCED = {
@@ -337,6 +346,37 @@ def test_arrows_between_the_rooms_point_one_way() -> None:
             if not _in(imported, ROOMS[room] | {module}) and not lazily:
                 wrong.append(f"{module} imports {imported}")
     assert wrong == []
+
+
+def _graph(of: Callable[[str], str]) -> dict[str, set[str]]:
+    # What each module, or each room where of() names it, imports; lazily and as types too.
+    graph: dict[str, set[str]] = {}
+    for module, tree in _modules():
+        found = {of(imported) for imported in _own_imports(module, tree)}
+        graph.setdefault(of(module), set()).update(found - {of(module)})
+    return graph
+
+
+def _circle(graph: dict[str, set[str]], but_for: set[tuple[str, str]]) -> list[str]:
+    kept = {a: {b for b in found if (a, b) not in but_for} for a, found in graph.items()}
+    try:
+        TopologicalSorter(kept).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_room_looks_back_at_one_that_looks_at_it() -> None:
+    """A room is a folder of the package, or a module beside the folders."""
+    rooms = _graph(lambda module: module.split(".")[0])
+    assert _circle(rooms, BACK_BETWEEN_ROOMS) == []
+    assert {(a, b) for a, b in BACK_BETWEEN_ROOMS if b not in rooms[a]} == set()
+
+
+def test_no_module_looks_back_at_one_that_looks_at_it() -> None:
+    modules = _graph(str)
+    assert _circle(modules, BACK_BETWEEN_MODULES) == []
+    assert {(a, b) for a, b in BACK_BETWEEN_MODULES if b not in modules[a]} == set()
 
 
 def test_third_party_packages_stay_behind_their_fences() -> None:

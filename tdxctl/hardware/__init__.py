@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fake machine under the kernel: CPUs, physical memory, firmware registers."""
+"""The fake machine under the kernel: CPUs, firmware registers."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 
 from tdxctl.errors import NotModelledError
-from tdxctl.hardware.memory import SparseMemory
+from tdxctl.memory import SparseMemory
 from tdxctl.seam.conditions import Conditions, Halt
 from tdxctl.seam.environment import Environment
 from tdxctl.seam.handoff import Handoff, PamtMemory
