@@ -259,7 +259,6 @@ LAZY_EXCEPTIONS = {
 BACK_BETWEEN_ROOMS = {("commands", "cli")}
 BACK_BETWEEN_MODULES = {
     ("commands.variables", "cli"),
-    ("platform.description", "platform.load"),
 }
 
 FENCED = {

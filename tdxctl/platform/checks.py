@@ -14,7 +14,6 @@ from typing import Any
 from msgspec import Struct
 
 from tdxctl.platform.cmrs import MAX_RUNS_ABOVE_4G, auto_seamrr, runs_above_4g
-from tdxctl.platform.description import Platform
 from tdxctl.platform.fields import CPU
 from tdxctl.platform.keys import branches_of, entry_of, fields_of, is_record
 from tdxctl.platform.limits import MAX_CPUS
@@ -38,8 +37,11 @@ class Problem(Struct, frozen=True):
     shows_value: bool = True
 
 
-def cross_checks(given: dict[str, Any]) -> Iterator[Problem]:
-    """Every problem of a description, as it was read, that is not one of a single value."""
+def cross_checks(kind: type[Struct], given: dict[str, Any]) -> Iterator[Problem]:
+    """Every problem of a description, as it was read, that is not one of a single value.
+
+    kind: the record that it is read for.
+    """
     ranges = list(_ranges(given))
     yield from _range_problems(given)
     yield from _order_problems(ranges)
@@ -52,7 +54,7 @@ def cross_checks(given: dict[str, Any]) -> Iterator[Problem]:
     enabled = _enabled_cpus(given)
     if enabled is not None:
         yield from _online_problems(_at(given, "cpus", "online"), enabled)
-        yield from _cpu_problems(Platform, given, (), enabled)
+        yield from _cpu_problems(kind, given, (), enabled)
     yield from _seamrr_problems(given, ranges)
     yield from _cpuid_problems(given)
     yield from _msr_problems(given)

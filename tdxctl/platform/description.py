@@ -416,16 +416,18 @@ class Platform(Struct, frozen=True, kw_only=True):
         Raises DescriptionError with every problem found, UsageError where there is no such
         file.
         """
-        from tdxctl.platform import load
+        from tdxctl.platform.document import read_text_as
+        from tdxctl.platform.text import read_text
 
-        return load.load_file(os.fspath(path))
+        return read_text_as(cls, read_text(os.fspath(path)))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> "Platform":
         """The description in a dict of the same keys. Raises DescriptionError."""
-        from tdxctl.platform import load
+        from tdxctl.platform.document import described
+        from tdxctl.platform.source import Source
 
-        return load.from_dict(data)
+        return described(cls, Source(file=None, data=dict(data)), default_name="platform")
 
     @classmethod
     def from_canonical(cls, data: dict[str, Any]) -> "Platform":

@@ -1,28 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From text to a Platform, or to every problem in it."""
+"""From files and command lines to a Platform or a fault, or to every problem in them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic_core import ValidationError
-
 from tdxctl.errors import DescriptionError, Diagnostic, UsageError
-from tdxctl.platform.canonical import built, built_one_of
-from tdxctl.platform.checks import cross_checks
+from tdxctl.platform.canonical import built_one_of
 from tdxctl.platform.description import Platform
-from tdxctl.platform.faults import FAULT_KEYS, Fault, RuntimeFault
+from tdxctl.platform.document import declared_problems, described, read_text_as
+from tdxctl.platform.faults import Fault, RuntimeFault
 from tdxctl.platform.implausible import warnings
-from tdxctl.platform.problems import Shape, model_problems
 from tdxctl.platform.reader import read_as
 from tdxctl.platform.reading import read
-from tdxctl.platform.schema import schema_of
 from tdxctl.platform.settings import with_settings
-from tdxctl.platform.source import UNREADABLE, Source, got, in_order
+from tdxctl.platform.source import Source, in_order
 from tdxctl.platform.text import DescriptionText, read_text
-from tdxctl.units import NAME_PATTERN, printable
+from tdxctl.units import printable
 
 
 def load_file(path: str, settings: tuple[str, ...] = ()) -> Platform:
@@ -35,8 +29,7 @@ def load_file(path: str, settings: tuple[str, ...] = ()) -> Platform:
 
 def load_text(text: DescriptionText, settings: tuple[str, ...] = ()) -> Platform:
     """The description that text is, with settings on top."""
-    document = read(text.data, text.shown, is_json=text.is_json)
-    return platform_of(with_settings(document, settings), default_name=text.default_name)
+    return read_text_as(Platform, text, settings)
 
 
 def load_yaml(text: str) -> Platform:
@@ -87,7 +80,7 @@ def runtime_fault(pairs: tuple[str, ...]) -> RuntimeFault:
             )
     document = with_settings(Source(file=None, data={}), pairs)
     given, errors = read_as(Fault, document.data)
-    found = in_order((*document.problems, *_model_problems(document, errors, Fault)))
+    found = in_order((*document.problems, *declared_problems(document, errors, Fault)))
     if found:
         # On a command line a value is where its key is.
         problems = tuple(one._replace(file=None, line=None, column=None) for one in found)
@@ -101,48 +94,6 @@ def runtime_fault(pairs: tuple[str, ...]) -> RuntimeFault:
     return fault
 
 
-def from_dict(data: Mapping[str, object]) -> Platform:
-    """The description in a dict; messages name paths only."""
-    return platform_of(Source(file=None, data=dict(data)), default_name="platform")
-
-
 def platform_of(document: Source, *, default_name: str) -> Platform:
     """The Platform that document describes. Raises DescriptionError with every problem."""
-    given: dict[str, Any] = {}
-    errors: list[ValidationError] = []
-    if isinstance(document.data, dict):
-        given, errors = read_as(Platform, document.data)
-    if problems := in_order(_problems(document, given, errors, default_name)):
-        raise DescriptionError(problems)
-    return built(Platform, given, default_name)
-
-
-def _problems(
-    document: Source, given: dict[str, Any], errors: list[ValidationError], default_name: str
-) -> Iterator[Diagnostic]:
-    yield from document.problems
-    if document.data is UNREADABLE:
-        return  # reported where it was read
-    if not isinstance(document.data, dict):
-        yield document.problem((), f"must be a mapping ({got(document.data)})")
-        return
-    yield from _model_problems(document, errors, Platform)
-    for found in cross_checks(given):
-        if found.path not in document.merged:
-            detail = document.got_at(found.path) if found.shows_value else None
-            yield document.problem(found.path, found.summary, detail=detail, hint=found.hint)
-    if "name" not in document.data and not re.fullmatch(NAME_PATTERN, default_name, re.ASCII):
-        yield document.problem(
-            ("name",),
-            "is required: the file's name cannot serve as a machine's name",
-            detail=got(default_name),
-            hint="add a name of letters, digits, dots, underscores and hyphens",
-        )
-
-
-def _model_problems(
-    document: Source, errors: list[ValidationError], kind: Any
-) -> Iterator[Diagnostic]:
-    shape = Shape(lambda: schema_of(kind), lambda _: FAULT_KEYS)
-    for error in errors:
-        yield from model_problems(document, error, shape)
+    return described(Platform, document, default_name=default_name)

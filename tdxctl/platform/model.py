@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict
 
+from tdxctl.platform.declared_schema import inline_schema_of
 from tdxctl.platform.faults import Fault
 from tdxctl.platform.reader import schema_of
-from tdxctl.platform.schema import inline_schema_of
 
 
 class Model(BaseModel):
