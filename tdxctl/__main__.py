@@ -87,7 +87,8 @@ def _complete(instruction: str) -> int:
     # At a TAB there is no place for a message: what fails offers nothing.
     import click.shell_completion
 
-    from tdxctl.cli import COMPLETE_VARIABLE, cli
+    from tdxctl.cli import cli
+    from tdxctl.commands import COMPLETE_VARIABLE
 
     try:
         return click.shell_completion.shell_complete(
@@ -167,13 +168,17 @@ def _hear_signals() -> None:
 
 
 def _fail(error: TdxctlError, argv: list[str]) -> int:
+    import click
+
+    from tdxctl.cli import cli, command_in
     from tdxctl.commands.variables import told
     from tdxctl.errors import StateError, UsageError
 
     diagnostics = error.diagnostics()
     if isinstance(error, UsageError | StateError):
         # What was asked for may have been asked for out of sight.
-        diagnostics = told(diagnostics, argv)
+        command = cli.get_command(click.Context(cli), command_in(argv))
+        diagnostics = told(diagnostics, command, argv)
     _report(diagnostics, error.exit_code, argv)
     return error.exit_code
 
@@ -217,10 +222,11 @@ def _wants_json(argv: list[str]) -> bool:
     # Read from the raw words: the command line itself may be what is wrong.
     from itertools import pairwise
 
+    from tdxctl.cli import command_in
     from tdxctl.commands.variables import set_format
 
     words = argv[: argv.index("--")] if "--" in argv else argv
-    wanted = set_format(argv)
+    wanted = set_format(command_in(argv))
     for word, following in pairwise([*words, ""]):
         if word.startswith("--format="):
             wanted = word.partition("=")[2]

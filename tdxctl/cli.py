@@ -50,8 +50,6 @@ COMMANDS = {
 
 
 ALIASES = {"reboot": "boot"}
-#: Set by the shell when it asks for completions.
-COMPLETE_VARIABLE = "_TDXCTL_COMPLETE"
 
 
 class _LazyGroup(click.Group):
@@ -103,6 +101,12 @@ class _LazyGroup(click.Group):
     ) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def command_in(words: list[str]) -> str:
+    """The command that the words of a command line name, by its own name; empty for none."""
+    name = next((word for word in words if not word.startswith("-")), "")
+    return ALIASES.get(name, name)
 
 
 def _refuse_repeated(ctx: click.Context, args: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import click
 
+from tdxctl.commands import COMPLETE_VARIABLE
 from tdxctl.commands.choice import OneOf
 from tdxctl.commands.output import print_document
 
@@ -23,11 +24,10 @@ def command(shell: str) -> int:
     """
     from click.shell_completion import get_completion_class
 
-    from tdxctl.cli import COMPLETE_VARIABLE, cli
-
     completion = get_completion_class(shell)
     assert completion is not None
-    made = completion(cli, {}, "tdxctl", COMPLETE_VARIABLE)
+    group = click.get_current_context().find_root().command
+    made = completion(group, {}, "tdxctl", COMPLETE_VARIABLE)
     # Not source(): for bash that starts one, to look at its version.
     print_document((made.source_template % made.source_vars()).strip("\n"))
     return 0

@@ -28,14 +28,16 @@ def variable(name: str, option: click.Option) -> str:
     return f"TDXCTL_{name}_{longest.lstrip('-')}".replace("-", "_").upper()
 
 
-def set_format(words: list[str]) -> str:
-    """The --format that the environment sets for the command line words."""
-    return os.environ.get(f"TDXCTL_{_command_name(words)}_FORMAT".upper(), "")
+def set_format(name: str) -> str:
+    """The --format that the environment sets for the command that is called name."""
+    return os.environ.get(f"TDXCTL_{name}_FORMAT".upper(), "")
 
 
-def told(diagnostics: tuple[Diagnostic, ...], words: list[str]) -> tuple[Diagnostic, ...]:
-    """diagnostics of the command line words, with the variables that are part of it."""
-    variables = _in_force(words)
+def told(
+    diagnostics: tuple[Diagnostic, ...], command: click.Command | None, words: list[str]
+) -> tuple[Diagnostic, ...]:
+    """diagnostics of the command line words, with the variables that command takes options from."""
+    variables = _in_force(command, words)
     if not variables:
         return diagnostics
     origin = f"from the environment: {', '.join(variables)}"
@@ -45,18 +47,7 @@ def told(diagnostics: tuple[Diagnostic, ...], words: list[str]) -> tuple[Diagnos
     )
 
 
-def _command_name(words: list[str]) -> str:
-    from tdxctl.cli import ALIASES
-
-    name = next((word for word in words if not word.startswith("-")), "")
-    return ALIASES.get(name, name)
-
-
-def _in_force(words: list[str]) -> list[str]:
-    # The variables that the command of these words takes options from.
-    from tdxctl.cli import cli
-
-    command = cli.get_command(click.Context(cli), _command_name(words))
+def _in_force(command: click.Command | None, words: list[str]) -> list[str]:
     given = {word.partition("=")[0] for word in words}
     return [
         str(option.envvar)
