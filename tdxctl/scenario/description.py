@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
-from tdxctl.operations import CpuOffline, CpuOnline, Operation
+from tdxctl.operations import Operation
 from tdxctl.platform.description import Platform
 from tdxctl.units import Cpulist
 
@@ -47,7 +47,7 @@ class BootAgain(Struct, frozen=True):
 class OfEachCpu(Struct, frozen=True):
     """The same operation on one CPU after the other; there may be thousands in a line."""
 
-    operation: type[CpuOnline | CpuOffline]
+    operation: Callable[[int], Operation]
     cpus: Cpulist
 
     def __iter__(self) -> Iterator[Operation]:
