@@ -17,7 +17,7 @@ from msgspec import Struct
 from pydantic import ValidationError
 
 from tdxctl.errors import DescriptionError, Diagnostic, UsageError
-from tdxctl.linux.releases import ALIASES, KERNELS, find_kernel
+from tdxctl.linux.releases import find_kernel
 from tdxctl.platform.description import Platform
 from tdxctl.platform.faults import BOOT_FAULT_KEYS, FAULT_KEYS
 from tdxctl.platform.load import load_file, platform_of
@@ -95,14 +95,11 @@ def _cross_checks(document: Source) -> Iterator[Diagnostic]:
             yield document.problem(("steps", i, asked[0]), "must not be empty")
         on = step.get("expect_on")
         for kernel in on if isinstance(on, dict) else ():
-            if ALIASES.get(kernel, kernel) not in {known.id for known in KERNELS}:
-                known_ids = ", ".join(known.id for known in KERNELS)
-                yield document.problem(
-                    ("steps", i, "expect_on", kernel),
-                    "is not a kernel",
-                    hint=f"kernels: {known_ids}",
-                    at_key=True,
-                )
+            try:
+                find_kernel(kernel)
+            except UsageError as error:
+                where: Path = ("steps", i, "expect_on", kernel)
+                yield document.problem(where, error.message, hint=error.hint, at_key=True)
         fault = step.get("fault")
         if isinstance(fault, dict) and BOOT_FAULT_KEYS & fault.keys():
             yield document.problem(
@@ -256,7 +253,7 @@ def _step(document: Source, model: StepModel, i: int, kernel: str) -> Step:
     value, means = getattr(model, name), OPERATIONS[name]
     expected = dict(_expected(document, model.expect, ("steps", i, "expect")))
     for asked, on in model.expect_on.items():
-        if ALIASES.get(asked, asked) == kernel:
+        if find_kernel(asked).id == kernel:
             expected |= _expected(document, on, ("steps", i, "expect_on", asked))
     line = document.value_marks.get(("steps", i), (1, 1))[0]
     label = " ".join(filter(None, (name, means.shown(value))))
