@@ -33,7 +33,7 @@ _SMRR_LOCKED_NOT_VALID = 1 << 10
 def module_info(module: Module) -> ModuleInfo:
     """What a described module image is and reports."""
     return ModuleInfo(
-        version=ModuleVersion.parse(module.version),
+        version=version_of(module),
         build_date=module.build_date,
         build_num=module.build_num,
         features0=module.features,
@@ -48,6 +48,11 @@ def module_info(module: Module) -> ModuleInfo:
     )
 
 
+def version_of(module: Module) -> ModuleVersion:
+    """The version of a described module, and which release it is."""
+    return ModuleVersion.parse(module.version, module.build_date, module.build_num)
+
+
 def of_version(now: ModuleInfo, version: str) -> ModuleInfo:
     """The image of another version, else like the one that is there.
 
@@ -55,13 +60,15 @@ def of_version(now: ModuleInfo, version: str) -> ModuleInfo:
     """
     parsed = ModuleVersion.parse(version)
     row = release(parsed.release)
-    same = parsed.release == now.version.release
+    if parsed.release == now.version.release:
+        return replace(now, version=parsed)
     return replace(
         now,
         version=parsed,
         build_date=row.build_date,
         build_num=row.build_num,
-        features0=now.features0 if same else row.features0,
+        features0=row.features0,
+        num_cpuid_config=row.num_cpuid_config,
     )
 
 

@@ -17,6 +17,7 @@ from tdxctl.assembly import (
     of_version,
     seamcall_exceptions,
     seamcall_fault,
+    version_of,
 )
 from tdxctl.errors import NotModelledError, UsageError
 from tdxctl.events import (
@@ -64,7 +65,6 @@ from tdxctl.seam import conditions as seam
 from tdxctl.seam.faults import FaultScript
 from tdxctl.seam.module import ModuleInfo, TdxModule
 from tdxctl.seam.port import Registers
-from tdxctl.seam.releases import ModuleVersion
 from tdxctl.seam.seamcall import SeamcallInstruction
 
 TYPE_CHECKING = False
@@ -401,10 +401,10 @@ class Machine:
 
     def _module_version(self) -> str:
         # As described, or what an update put in place.
-        described = self.platform.module.version
+        described = self.platform.module
         module = self._seamcall.module
-        if module is None or module.state.info.version == ModuleVersion.parse(described):
-            return described
+        if module is None or module.state.info.version == version_of(described):
+            return described.version
         version = module.state.info.version
         return f"{version.major}.{version.minor}.{version.update:02}"
 

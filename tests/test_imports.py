@@ -174,7 +174,6 @@ SEAM_TABLES = {
     "seam.status",
     "seam.features",
     "seam.releases",
-    "seam.cpuid_config",
     "seam.metadata",
 }
 # What a platform is, and what that is declared with: nothing that reads a text.
@@ -210,7 +209,6 @@ ROOMS: dict[str, set[str]] = {
     "seam.status": {"units"},
     "seam.features": set(),
     "seam.releases": set(),
-    "seam.cpuid_config": set(),
     "seam.metadata": set(),
     "seam": {"seam", "memory", "errors", "units"},
     "layout": {"layout", "units"},

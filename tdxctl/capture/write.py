@@ -174,7 +174,7 @@ def _module(module: ModuleShown | None, origin: str) -> Iterator[str]:
     yield f"module:  # {origin}"
     yield "  loaded: true"
     try:
-        version = ModuleVersion.parse(module.version)
+        version = ModuleVersion.parse(module.version, module.build_date, module.build_num)
     except ValueError:
         yield f"  # version {module.version} is not modelled: the default stands"
         return

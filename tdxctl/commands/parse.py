@@ -77,13 +77,13 @@ def module_operation(
             )
         return {"load": ModuleLoad, "unload": ModuleUnload, "shutdown": ModuleShutdown}[action]()
     if version is not None:
-        from tdxctl.seam.releases import ModuleVersion
+        from tdxctl.seam.releases import ModuleVersion, nearest
 
         try:
             ModuleVersion.parse(version)
         except ValueError as error:
-            hint = "modelled are 1.0, and 1.5.0 and later 1.5 ones"
-            raise UsageError(f"the version '{printable(version)}' {error}", hint=hint) from None
+            message = f"the version '{printable(version)}' {error}"
+            raise UsageError(message, hint=nearest(version)) from None
     return ModuleUpdate(force, version, None if image is None else _uploaded(image))
 
 

@@ -182,21 +182,19 @@ def _field_by_id(asked: str, field_id: int) -> Answer | None:
     if field_id & _NOT_A_FIELD_ID:
         return None
     code = field_id & (0x3F << 56 | 0xFFFFFF)
-    for behaviour in reversed(FIELDS):
-        for first, name, fields, elements, _ in FIELDS[behaviour]:
-            index = code - (first & (0x3F << 56 | 0xFFFFFF))
-            if 0 <= index < fields * elements:
-                return _field(asked, first, name, index if fields * elements > 1 else None)
+    for first, name, fields, elements, _ in FIELDS:
+        index = code - (first & (0x3F << 56 | 0xFFFFFF))
+        if 0 <= index < fields * elements:
+            return _field(asked, first, name, index if fields * elements > 1 else None)
     return None
 
 
 def _field_by_name(asked: str, name: str) -> Answer | None:
     from tdxctl.seam.metadata import FIELDS
 
-    for behaviour in reversed(FIELDS):
-        for first, field, _, _, _ in FIELDS[behaviour]:
-            if field == name:
-                return _field(asked, first, field, None)
+    for first, field, _, _, _ in FIELDS:
+        if field == name:
+            return _field(asked, first, field, None)
     return None
 
 

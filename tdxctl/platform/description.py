@@ -57,7 +57,7 @@ from tdxctl.platform.limits import (
     MIN_KEYID_BITS,
 )
 from tdxctl.seam.msrs import CPUID_REGISTERS
-from tdxctl.seam.releases import ModuleVersion, release
+from tdxctl.seam.releases import Release, release_of
 
 SCHEMA = "tdxctl.platform/1"
 
@@ -314,27 +314,39 @@ class PamtEntrySize(Struct, frozen=True, rename={f"size_{n}": n for n in ("4k", 
     size_1g: Annotated[int, Key("Bytes for a 1 GiB page.", U16)] = 16
 
 
-def _sampled(name: str) -> Any:
-    # As the sample of the module's version has it.
-    def value(module: Values, _: Values) -> object:
-        return getattr(release(ModuleVersion.parse(module["version"]).release), name)
+def _release(module: Values) -> Release:
+    # Which release it is, from what is known of it so far.
+    return release_of(module["version"], module.get("build_date"), module.get("build_num"))
 
-    return value
+
+def _reported(name: str) -> Any:
+    # As the release reports it.
+    return lambda module, _: getattr(_release(module), name)
 
 
 class Module(Struct, frozen=True, kw_only=True):
     """The TDX module's image and what it reports."""
 
     loaded: Annotated[bool, Key("Whether firmware or P-SEAMLDR loaded it.", FLAG)] = True
-    version: Annotated[str, Key("Its version as quoted text: 1.0, 1.5.01, 1.5.25.", VERSION)] = (
-        "1.5.25"
-    )
+    version: Annotated[
+        str,
+        Key(
+            "Its release as quoted text: 1.0, 1.5.25, 2.0.08; or 1.5 or 2.0, of which build_date "
+            "and build_num name one.",
+            VERSION,
+        ),
+    ] = "1.5.25"
     build_date: Annotated[
         int,
-        Key("BUILD_DATE as yyyymmdd; else the version's.", U32, auto=_sampled("build_date")),
+        Key("BUILD_DATE as yyyymmdd; else the version's.", U32, auto=_reported("build_date")),
     ]
     build_num: Annotated[
-        int, Key("BUILD_NUM; else the version's.", U16, auto=_sampled("build_num"))
+        int,
+        Key(
+            "BUILD_NUM; else the version's.",
+            U16,
+            auto=lambda module, _: _release(module).build_num_of(module["build_date"]),
+        ),
     ]
     vendor_id: Annotated[int, Key("The vendor that TDSYSINFO names: Intel's is 0x8086.", U32)] = (
         0x8086
@@ -344,7 +356,7 @@ class Module(Struct, frozen=True, kw_only=True):
         Key(
             "TDX_FEATURES0 as a number or a list of its bits' names; else the version's.",
             FEATURES,
-            auto=_sampled("features0"),
+            auto=_reported("features0"),
         ),
     ]
     num_cpuid_config: Annotated[
@@ -352,7 +364,7 @@ class Module(Struct, frozen=True, kw_only=True):
         Key(
             "How many CPUID_CONFIG entries it reports; else as many as the version.",
             U16,
-            auto=_sampled("num_cpuid_config"),
+            auto=_reported("num_cpuid_config"),
         ),
     ]
     max_tdmrs: Annotated[int, Key("How many TDMRs it takes.", count(1, 0xFFFF))] = 64

@@ -18,7 +18,7 @@ from tdxctl.platform.source import MAX_DIGITS, UNREADABLE
 from tdxctl.seam.features import FEATURES0
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.msrs import MSRS, parse_msr
-from tdxctl.seam.releases import ModuleVersion
+from tdxctl.seam.releases import ModuleVersion, nearest
 from tdxctl.seam.status import Status, parse_wanted
 from tdxctl.units import (
     LONGEST_WORD,
@@ -240,7 +240,7 @@ def parse_version(value: object) -> str:
     try:
         ModuleVersion.parse(text)
     except ValueError as error:
-        raise ValueError(str(error), "modelled are 1.0, and 1.5.0 and later 1.5 ones") from None
+        raise ValueError(str(error), nearest(text)) from None
     return text
 
 

@@ -1,60 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CPUID_CONFIG of TDSYSINFO_STRUCT per module version (specification tdx-module 3.6).
-
-Rows: leaf, sub-leaf (0xFFFFFFFF: does not apply), then the configurable bits of EAX, EBX,
-ECX and EDX on the baseline platform of the published vectors.
-"""
+"""CPUID_CONFIG: what of CPUID a TD may configure (specification tdx-module 3.6)."""
 
 from __future__ import annotations
 
-_V1_5_01 = (
-    (0x00000001, 0xFFFFFFFF, 0x0FFF3FFF, 0x00FF0000, 0x01000000, 0x18000000),
-    (0x00000004, 0x00000000, 0xFFFFC3FF, 0xFFFFF000, 0xFFFFFFFF, 0xFFFFFFFB),
-    (0x00000004, 0x00000001, 0xFFFFC3FF, 0xFFFFF000, 0xFFFFFFFF, 0xFFFFFFFB),
-    (0x00000004, 0x00000002, 0xFFFFC3FF, 0xFFFFF000, 0xFFFFFFFF, 0xFFFFFFFB),
-    (0x00000004, 0x00000003, 0xFFFFC3FF, 0xFFFFF000, 0xFFFFFFFF, 0x00000007),
-    (0x00000007, 0x00000000, 0x00000000, 0x00000000, 0x00010000, 0x00000000),
-    (0x00000007, 0x00000001, 0x00000000, 0x00000000, 0x00000000, 0x00000000),
-    (0x0000000A, 0xFFFFFFFF, 0x00000000, 0x00000000, 0x00000000, 0x00000000),
-    (0x0000001C, 0xFFFFFFFF, 0x0000000F, 0x00000000, 0x00000000, 0x00000000),
-    (0x80000008, 0xFFFFFFFF, 0x00000000, 0x00000200, 0x00000000, 0x00000000),
-    (0x00000007, 0x00000002, 0x00000000, 0x00000000, 0x00000000, 0x00000000),
-    (0x00000023, 0x00000000, 0x00000000, 0x00000000, 0x00000000, 0x00000000),
-)
+from collections.abc import Sequence
+from functools import cache
 
-_V1_5_25 = (
-    (0x00000001, 0xFFFFFFFF, 0x0FFF3FFF, 0x00FF0000, 0x01000000, 0x18005080),
-    (0x00000004, 0x00000000, 0xFFFFC3FF, 0xFFFFF000, 0xFFFFFFFF, 0x00000007),
-    (0x00000004, 0x00000001, 0xFFFFC3FF, 0xFFFFF000, 0xFFFFFFFF, 0x00000007),
-    (0x00000004, 0x00000002, 0xFFFFC3FF, 0xFFFFF000, 0xFFFFFFFF, 0x00000007),
-    (0x00000004, 0x00000003, 0xFFFFC3FF, 0xFFFFF000, 0xFFFFFFFF, 0x00000007),
-    (0x00000007, 0x00000000, 0x00000000, 0x00000000, 0x00010000, 0x40000000),
-    (0x00000007, 0x00000001, 0x00000000, 0x00000000, 0x00000000, 0x00000000),
-    (0x0000000A, 0xFFFFFFFF, 0x00000000, 0x00000000, 0x00000000, 0x00000000),
-    (0x0000001C, 0xFFFFFFFF, 0x0000000F, 0x00000000, 0x00000000, 0x00000000),
-    (0x80000008, 0xFFFFFFFF, 0x000000FF, 0x00000200, 0x00000000, 0x00000000),
-    (0x00000007, 0x00000002, 0x00000000, 0x00000000, 0x00000000, 0x00000000),
-    (0x00000023, 0x00000000, 0x00000000, 0x00000000, 0x00000000, 0x00000000),
-    (0x0000001F, 0x00000000, 0x0000001F, 0x0000FFFF, 0x0000FFFF, 0x00000000),
-    (0x0000001F, 0x00000001, 0x0000001F, 0x0000FFFF, 0x0000FFFF, 0x00000000),
-    (0x0000001F, 0x00000002, 0x0000001F, 0x0000FFFF, 0x0000FFFF, 0x00000000),
-    (0x0000001F, 0x00000003, 0x0000001F, 0x0000FFFF, 0x0000FFFF, 0x00000000),
-    (0x0000001F, 0x00000004, 0x0000001F, 0x0000FFFF, 0x0000FFFF, 0x00000000),
-    (0x0000001F, 0x00000005, 0x0000001F, 0x0000FFFF, 0x0000FFFF, 0x00000000),
-    (0x00000019, 0xFFFFFFFF, 0x00000000, 0x00000000, 0x00000000, 0x00000000),
-    (0x00000018, 0x00000000, 0x00000000, 0x00000000, 0x00000000, 0x03FFC000),
-    (0x00000018, 0x00000001, 0x00000000, 0x00000000, 0x00000000, 0x03FFC000),
-    (0x00000018, 0x00000002, 0x00000000, 0x00000000, 0x00000000, 0x03FFC000),
-    (0x00000018, 0x00000003, 0x00000000, 0x00000000, 0x00000000, 0x03FFC000),
-    (0x00000018, 0x00000004, 0x00000000, 0x00000000, 0x00000000, 0x03FFC000),
-    (0x00000018, 0x00000005, 0x00000000, 0x00000000, 0x00000000, 0x03FFC000),
-    (0x00000018, 0x00000006, 0x00000000, 0x00000000, 0x00000000, 0x03FFC000),
-    (0x00000018, 0x00000007, 0x00000000, 0x00000000, 0x00000000, 0x03FFC000),
-    (0x00000018, 0x00000008, 0x00000000, 0x00000000, 0x00000000, 0x03FFC000),
-)
+from tdxctl.seam.platform_tables import tables
+from tdxctl.seam.releases import CpuidConfig, Values
+from tdxctl.seam.state import ModuleState
 
-#: By the name that a release's profile has for its metadata.
-CPUID_CONFIG: dict[str, tuple[tuple[int, int, int, int, int, int], ...]] = {
-    "1.5.01": _V1_5_01,
-    "1.5.25": _V1_5_25,
-}
+_NOT_APPLICABLE = 0xFFFFFFFF
+_NOTHING: Values = (0, 0, 0, 0)
+
+
+def leaf_and_subleaf(entry: CpuidConfig) -> int:
+    """CPUID_CONFIG_LEAVES of an entry; a sub-leaf that does not apply is 0xFFFFFFFF."""
+    return entry.leaf | subleaf(entry) << 32
+
+
+def subleaf(entry: CpuidConfig) -> int:
+    """The sub-leaf of an entry, 0xFFFFFFFF where it does not apply."""
+    return _NOT_APPLICABLE if entry.subleaf is None else entry.subleaf
+
+
+def with_native(state: ModuleState, entry: CpuidConfig) -> Sequence[int]:
+    """EAX, EBX, ECX and EDX of an entry: "configurable | (allowed and native)"."""
+    if not any(entry.native):
+        return entry.configurable
+    cpuid = native(state, entry.leaf, entry.subleaf)
+    registers = zip(entry.configurable, entry.native, cpuid, strict=True)
+    return [configurable | allowed & value for configurable, allowed, value in registers]
+
+
+def native(state: ModuleState, leaf: int, subleaf: int | None) -> Values:
+    """What SYS.INIT kept of a CPUID leaf: EAX, EBX, ECX and EDX."""
+    if state.samples is None:
+        return _of_the_baseline(state.profile.checks).get((leaf, subleaf), _NOTHING)
+    return state.samples.cpuid.get((leaf, subleaf), _NOTHING)
+
+
+@cache
+def _of_the_baseline(checks: str) -> dict[tuple[int, int | None], Values]:
+    return {(row.leaf, row.subleaf): row.baseline for row in tables(checks).cpuid}

@@ -14,9 +14,9 @@ from tdxctl.seam.platform_tables import (
     CpuidRow,
     MsrRule,
     Tables,
-    Values,
     tables,
 )
+from tdxctl.seam.releases import Values
 from tdxctl.seam.state import MAX_KEYIDS, ModuleState, Refused, Samples
 from tdxctl.seam.status import Status, with_bytes
 from tdxctl.units import U32_MASK

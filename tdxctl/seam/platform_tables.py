@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The MSRs and CPUID rows that the module checks, and the baseline that passes every check.
 
-Data of the published module sources, a file per table (specification tdx-module 4.3).
+Data of the published module sources (specification tdx-module 4.3, tdx-module-releases A), a
+file for each release whose table differs from the one before: `like` names the table that it
+changes. Its rows of baseline_msr and cpuid take the place of those for the same MSR or leaf, or
+stand behind them; a row that is there as it is moves behind. Everything else in it is whole.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,13 +18,14 @@ from typing import Any
 from msgspec import Struct
 
 from tdxctl.seam.msrs import CPUID_REGISTERS
-from tdxctl.seam.releases import releases
+from tdxctl.seam.releases import Values, releases
 
 MSR_KEYID_PARTITIONING = 0x87
 MSR_TME_CAPABILITY = 0x981
 MSR_TME_ACTIVATE = 0x982
 
-Values = tuple[int, int, int, int]
+# Tables of which a release changes rows.
+_BY_ROW = ("baseline_msr", "cpuid")
 
 
 class CpuidRow(Struct, frozen=True):
@@ -79,8 +84,7 @@ class Tables(Struct, frozen=True):
 @cache
 def tables(checks: str) -> Tables:
     """The tables of that name, which a release's profile has, from the package's data."""
-    path = Path(__file__).parent / "data" / f"platform-{checks}.json"
-    data = json.loads(path.read_text())
+    data = table(checks)
     return Tables(
         baseline_msr={_hex(row["msr"]): _hex(row["value"]) for row in data["baseline_msr"]},
         sys_init_msr=tuple(_msr_rule(row) for row in data["sys_init_msr"]),
@@ -102,6 +106,29 @@ def checked_cpuid_leaves() -> dict[int, list[int]]:
         for row in tables(checks).cpuid:
             leaves.setdefault(row.leaf, set()).add(row.subleaf or 0)
     return {leaf: sorted(leaves[leaf]) for leaf in sorted(leaves)}
+
+
+def table(checks: str) -> dict[str, Any]:
+    """The table of that name as its file has it, with what it does not change filled in."""
+    path = Path(__file__).parent / "data" / f"platform-{checks}.json"
+    data: dict[str, Any] = json.loads(path.read_text())
+    if "like" not in data:
+        return data
+    whole = table(data["like"])
+    return whole | data | {key: _changed(whole[key], data.get(key, ())) for key in _BY_ROW}
+
+
+def _changed(rows: list[dict[str, Any]], changes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    table = {_key(row): row for row in rows}
+    for row in changes:
+        if table.get(_key(row)) == row:
+            del table[_key(row)]
+        table[_key(row)] = row
+    return list(table.values())
+
+
+def _key(row: dict[str, Any]) -> tuple[str | None, ...]:
+    return (row["msr"],) if "msr" in row else (row["leaf"], row["subleaf"])
 
 
 def _hex(text: str) -> int:

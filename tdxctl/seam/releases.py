@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The TDX module releases that are modelled: a row of seam/data/releases.json each.
 
-1.5.01 and 1.5.25 are the published sources; "1.0" is the module of the v5 era, known from what
-it printed and what hosts with it saw; what it did not show is taken from 1.5.01.
+What a release does is taken from its own source, executed; of some it was only read, or nothing
+but what is published is known (specification tdx-module-releases). Its row says which.
 """
 
 from __future__ import annotations
@@ -16,21 +16,41 @@ from typing import Any
 from msgspec import Struct
 
 PATH = os.path.join(os.path.dirname(__file__), "data", "releases.json")
+#: What the evidence of a release is called whose every behaviour was measured.
+MEASURED = "measured"
+#: What it is called where a version names no release, and one is taken for it.
+ASSUMED = "assumed"
 
 Number = tuple[int, int, int]
+Values = tuple[int, int, int, int]
+
+
+class CpuidConfig(Struct, frozen=True):
+    """An entry of CPUID_CONFIG; registers as (eax, ebx, ecx, edx).
+
+    subleaf is None where it does not apply. configurable: bits that are so on every CPU, native:
+    bits that are so where the CPU has them.
+    """
+
+    leaf: int
+    subleaf: int | None
+    configurable: Values
+    native: Values
 
 
 class Profile(Struct, frozen=True):
     """What a module does, where releases differ (specification tdx-module, tdx-module-releases).
 
-    checks: which table of what SYS.INIT and LP.INIT check it has; metadata: which list of global
-    metadata fields and of CPUID_CONFIG. leaves_with_versions: leaf numbers whose version in RAX
-    may be above 0. missing_leaves: SYS leaves that it does not know.
+    checks: which table of what SYS.INIT and LP.INIT check it has. fields: the global metadata
+    fields it has of those that not every release has; values: what fields hold that differ.
+    sys_rd_has_native_cpuid: SYS.RD of CPUID_CONFIG_VALUES has the CPU's bits in it as SYS.INFO
+    does. lass_is_fixed: ATTRIBUTES_FIXED0 has LASS where the CPU has. leaves_with_versions: leaf
+    numbers whose version in RAX may be above 0. missing_leaves: SYS leaves that it does not know.
     lp_shutdown_is_final: after TDH.SYS.LP.SHUTDOWN no SEAMCALL enters on that LP.
     lp_init_draws_rdrand: TDH.SYS.LP.INIT can answer TDX_RND_NO_ENTROPY. maxpa_from_cpuid: the
     physical address width is CPUID's, up to 52, and not a constant. fixed_counters_by_bitmap,
     leaf_23_follows_its_first, leaf_1f_is_numbered: rules of CPUID 0xA, 0x23 and 0x1F.
-    dynamic_pamt: SYS.CONFIG takes R8 bit 16, and there are PAMT.ADD and PAMT.REMOVE.
+    sys_config_takes_bit_16: SYS.CONFIG takes R8 bit 16; dynamic_pamt: it enables Dynamic PAMT.
     rdmd_takes_a_size: RCX bits 2:0 of PHYMEM.PAGE.RDMD. module_hv, no_downgrade: handoff version
     and rule built in. handoff_bytes: what TDH.SYS.SHUTDOWN writes, behind the header; where they
     are a minimum, TDH.SYS.UPDATE halts on fewer. shutdown_avoids_compat_sensitive: RCX bit 16 of
@@ -38,8 +58,11 @@ class Profile(Struct, frozen=True):
     """
 
     checks: str
-    metadata: str
-    attributes_fixed0: int
+    fields: frozenset[str]
+    values: dict[str, int]
+    cpuid_config: tuple[CpuidConfig, ...]
+    sys_rd_has_native_cpuid: bool
+    lass_is_fixed: bool
     leaves_with_versions: frozenset[int]
     missing_leaves: frozenset[int]
     lp_shutdown_is_final: bool
@@ -48,6 +71,7 @@ class Profile(Struct, frozen=True):
     fixed_counters_by_bitmap: bool
     leaf_23_follows_its_first: bool
     leaf_1f_is_numbered: bool
+    sys_config_takes_bit_16: bool
     dynamic_pamt: bool
     rdmd_takes_a_size: bool
     module_hv: int
@@ -57,48 +81,113 @@ class Profile(Struct, frozen=True):
     shutdown_avoids_compat_sensitive: bool
 
 
-class Release(Struct, frozen=True):
-    """A module release: the versions it speaks for, what it reports, what it does.
+class Build(Struct, frozen=True):
+    """A build: its date in decimal yyyymmdd, its number or None where that is not known."""
 
-    first, last: (major, minor, update), both included; last is None where there is none.
-    build_date is decimal yyyymmdd.
+    date: int
+    number: int | None
+
+
+class Release(Struct, frozen=True):
+    """A module release: what it reports, what it does, and what is published of it.
+
+    builds: the signed ones that are known. sample: what it reports instead where it was run from
+    its source. cpus: CPUID leaf 1 EAX of the CPUs that it is signed for, the lowest stepping of
+    each. svn: (major, minor), the minor None where it is not known. min_update_from: the lowest
+    version that may be running for an update to it. handoff_pages: those of its signature
+    structure. None is not known. evidence: how it is known what it does.
     """
 
     version: str
-    first: Number
-    last: Number | None
-    build_date: int
-    build_num: int
+    number: Number
+    builds: tuple[Build, ...]
+    sample: Build | None
     features0: int
-    num_cpuid_config: int
+    cpus: tuple[int, ...] | None
+    svn: tuple[int, int | None] | None
+    min_update_from: str | None
+    handoff_pages: int | None
+    evidence: str
+    source: str
+    note: str
     profile: Profile
 
-    def speaks_for(self, number: Number) -> bool:
-        """Whether a module of that version is taken to be this one, but for its number."""
-        if number[:2] != self.first[:2] or number < self.first:
-            return False
-        return self.last is None or number <= self.last
+    @property
+    def line(self) -> tuple[int, int]:
+        """Major and minor version."""
+        return self.number[:2]
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether what it does was measured."""
+        return self.evidence == MEASURED
+
+    @property
+    def build_date(self) -> int:
+        """What it reports as BUILD_DATE; 0 where it is not known."""
+        return self._reported.date
+
+    @property
+    def build_num(self) -> int:
+        """What it reports as BUILD_NUM; 0 where it is not known."""
+        return self._reported.number or 0
+
+    @property
+    def num_cpuid_config(self) -> int:
+        """How many entries CPUID_CONFIG has."""
+        return len(self.profile.cpuid_config)
+
+    def build_num_of(self, build_date: int) -> int:
+        """The number of its build of that date, else what it reports; 0 where it is not known."""
+        of_date = (build for build in self.builds if build.date == build_date)
+        build = self._reported if build_date == self.build_date else next(of_date, self._reported)
+        return build.number or 0
+
+    @property
+    def _reported(self) -> Build:
+        return self.sample or next(iter(self.builds), Build(0, None))
 
 
 class ModuleVersion(Struct, frozen=True):
-    """major.minor.update, and the release whose behaviour that is."""
+    """major.minor.update, the release that it is, and whether that is only assumed."""
 
     major: int
     minor: int
     update: int
     release: str
+    assumed: bool = False
 
     @classmethod
-    def parse(cls, text: str) -> ModuleVersion:
-        """`1.0`, `1.5.01`, `1.5.25`. Raises ValueError where the version is not modelled."""
+    def parse(
+        cls, text: str, build_date: int | None = None, build_num: int | None = None
+    ) -> ModuleVersion:
+        """`1.0`, `1.5.01`, `1.5.25`; or `1.5`, which the build makes one of its releases.
+
+        A build that is not known, and none at all, leave it to the newest release of the line
+        that was measured. Raises ValueError where the version is not modelled.
+        """
         match = re.fullmatch(r"(0|[1-9][0-9]?)\.(0|[1-9][0-9]?)(?:\.([0-9]{1,4}))?", text, re.ASCII)
         if not match:
             raise ValueError("must be a version such as 1.5.25")
         number = int(match[1]), int(match[2]), int(match[3] or 0)
-        for release in releases():
-            if release.speaks_for(number):
-                return cls(*number, release.version)
-        raise ValueError("is a module version that is not modelled")
+        exact = next((each for each in releases() if each.number == number), None)
+        if exact is not None:
+            return cls(*number, exact.version)
+        line = [each for each in releases() if each.line == number[:2]]
+        if match[3] is not None or not line:
+            raise ValueError("is a module version that is not modelled")
+        built = by_build(build_date, build_num) if build_date is not None else None
+        if built is not None and built in line:
+            return cls(*built.number, built.version)
+        sampled = [each for each in line if _fits(each.sample, build_date, build_num)]
+        measured = [each for each in line if each.is_measured]
+        taken = (sampled or measured or line)[-1]
+        return cls(*taken.number, taken.version, assumed=True)
+
+    @property
+    def evidence(self) -> str:
+        """How it is known what a module of this version does."""
+        return ASSUMED if self.assumed else release(self.release).evidence
 
 
 @cache
@@ -115,20 +204,67 @@ def release(version: str) -> Release:
     return next(each for each in releases() if each.version == version)
 
 
+def by_build(build_date: int, build_num: int | None = None) -> Release | None:
+    """The release that has a signed build of that date and number; None where none is known.
+
+    build_date is decimal yyyymmdd. A number that is not known, here or there, fits any.
+    """
+    for each in releases():
+        if any(_fits(build, build_date, build_num) for build in each.builds):
+            return each
+    return None
+
+
+def release_of(
+    version: str, build_date: int | None = None, build_num: int | None = None
+) -> Release:
+    """The release of a version as descriptions have it. Raises ValueError if it is not modelled."""
+    return release(ModuleVersion.parse(version, build_date, build_num).release)
+
+
+def _fits(build: Build | None, date: int | None, number: int | None) -> bool:
+    # A number that is not known, of the build or of who asks, fits any.
+    if build is None or build.date != date:
+        return False
+    return number is None or build.number in (None, number)
+
+
+def nearest(text: str) -> str:
+    """A hint for a version that is not modelled: the releases before and after it."""
+    listed = "`tdxctl modules` lists all of them"
+    numbers = [int(part) for part in re.findall(r"[0-9]{1,4}", text)[:3]]
+    if not numbers:
+        return listed
+    wanted = tuple([*numbers, 0, 0, 0][:3])
+    before = [each.version for each in releases() if each.number <= wanted]
+    after = [each.version for each in releases() if each.number > wanted]
+    around = [*before[-1:], *after[:1]]
+    return f"the nearest {'is' if len(around) == 1 else 'are'} {' and '.join(around)}; {listed}"
+
+
 def _release(row: dict[str, Any], profile: dict[str, Any]) -> Release:
-    first, last = row["versions"]
+    sample, svn, cpus = row.get("sample"), row["svn"], row["cpus"]
     return Release(
         version=row["version"],
-        first=_number(first),
-        last=None if last is None else _number(last),
-        build_date=row["build_date"],
-        build_num=row["build_num"],
+        number=_number(row["version"]),
+        builds=tuple(Build(*build) for build in row["builds"]),
+        sample=None if sample is None else Build(*sample),
         features0=int(row["features0"], 16),
-        num_cpuid_config=row["num_cpuid_config"],
+        cpus=None if cpus is None else tuple(int(cpu, 16) for cpu in cpus),
+        svn=None if svn is None else _svn(svn),
+        min_update_from=row["min_update_from"],
+        handoff_pages=row["handoff_pages"],
+        evidence=row["evidence"],
+        source=row["source"],
+        note=row.get("note", ""),
         profile=Profile(
             **profile
             | {
-                "attributes_fixed0": int(profile["attributes_fixed0"], 16),
+                "fields": frozenset(profile["fields"]),
+                "values": {name: int(value, 16) for name, value in profile["values"].items()},
+                "cpuid_config": tuple(
+                    _cpuid_config(*entry) for entry in profile["cpuid_config"].items()
+                ),
                 "leaves_with_versions": frozenset(profile["leaves_with_versions"]),
                 "missing_leaves": frozenset(profile["missing_leaves"]),
             }
@@ -137,11 +273,35 @@ def _release(row: dict[str, Any], profile: dict[str, Any]) -> Release:
 
 
 def _whole(profile: dict[str, Any], profiles: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    # "like: the keys not named here are those of that release"
-    own = {key: value for key, value in profile.items() if key != "like"}
-    return _whole(profiles[profile["like"]], profiles) | own if "like" in profile else own
+    # "like: the keys not named here are those of that release; fields, values and cpuid_config
+    # add to its"
+    if "like" not in profile:
+        return profile
+    base = _whole(profiles[profile["like"]], profiles)
+    whole = base | {key: value for key, value in profile.items() if key != "like"}
+    whole["fields"] = [*base["fields"], *profile.get("fields", ())]
+    for key in ("values", "cpuid_config"):
+        whole[key] = base[key] | profile.get(key, {})
+    return whole
+
+
+def _cpuid_config(name: str, registers: list[list[str]]) -> CpuidConfig:
+    # `7.1`: leaf and sub-leaf in hex.
+    leaf, dot, subleaf = name.partition(".")
+    configurable, native = ([int(value, 16) for value in values] for values in registers)
+    return CpuidConfig(
+        int(leaf, 16),
+        int(subleaf, 16) if dot else None,
+        (configurable[0], configurable[1], configurable[2], configurable[3]),
+        (native[0], native[1], native[2], native[3]),
+    )
+
+
+def _svn(text: str) -> tuple[int, int | None]:
+    major, minor = text.split(".")
+    return int(major), None if minor == "?" else int(minor)
 
 
 def _number(text: str) -> Number:
-    major, minor, update = map(int, text.split("."))
-    return major, minor, update
+    major, minor, *update = map(int, text.split("."))
+    return major, minor, update[0] if update else 0

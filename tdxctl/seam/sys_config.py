@@ -61,14 +61,15 @@ def _check_state_and_operands(state: ModuleState, registers: Registers) -> None:
         raise Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.RDX))
     # 6. "R8 reserved bits 0 and private_hkid_min <= HKID <= private_hkid_max"
     hkid = registers.r8 & _R8_HKID
-    allowed = _R8_HKID | (_R8_DYNAMIC_PAMT if state.profile.dynamic_pamt else 0)
+    allowed = _R8_HKID | (_R8_DYNAMIC_PAMT if state.profile.sys_config_takes_bit_16 else 0)
     bad_bits = registers.r8 & ~allowed
     if bad_bits or not state.private_hkid_min <= hkid <= state.private_hkid_max:
         raise Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.R8))
     # "global HKID stored - kept even if a later check fails"
     state.global_hkid = hkid
-    # 6b. [25] "Dynamic PAMT requested and hkid_start_bit > 48"
-    dynamic_pamt = bool(registers.r8 & _R8_DYNAMIC_PAMT)
+    # 6b. [25] "Dynamic PAMT requested and hkid_start_bit > 48"; [16]: bit 16 "accepted and
+    # without effect"
+    dynamic_pamt = state.profile.dynamic_pamt and bool(registers.r8 & _R8_DYNAMIC_PAMT)
     if dynamic_pamt and state.hkid_start_bit > _DYNAMIC_PAMT_MAX_HKID_START_BIT:
         raise Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.R8))
     # What an earlier call asked for, one that failed later on, is forgotten.

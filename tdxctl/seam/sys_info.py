@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import struct
 
-from tdxctl.seam.cpuid_config import CPUID_CONFIG
+from tdxctl.seam import cpuid_config, global_fields
 from tdxctl.seam.port import Registers
 from tdxctl.seam.state import MAX_CMRS, ModuleState
 from tdxctl.seam.status import Operand, Status, with_operand
@@ -38,10 +38,6 @@ _HEAD = struct.Struct(
 )
 # leaf, subleaf, EAX, EBX, ECX, EDX
 _CPUID_CONFIG_ENTRY = struct.Struct("<6I")
-_TDCS_BASE_SIZE = 0x6000
-_TDVPS_BASE_SIZE = 0x6000
-_XFAM_FIXED0 = 0x6DBE7
-_XFAM_FIXED1 = 3
 
 
 def sys_info(state: ModuleState, cpu: int, registers: Registers) -> Registers:
@@ -82,15 +78,19 @@ def sysinfo_struct(state: ModuleState) -> bytes:
         info.max_tdmrs,
         info.max_reserved_per_tdmr,
         info.pamt_entry_sizes[0],
-        _TDCS_BASE_SIZE,
-        _TDVPS_BASE_SIZE,
+        global_fields.value(state, "TDCS_BASE_SIZE"),
+        global_fields.value(state, "TDVPS_BASE_SIZE"),
         0,
-        state.profile.attributes_fixed0,
-        0,
-        _XFAM_FIXED0,
-        _XFAM_FIXED1,
+        global_fields.value(state, "ATTRIBUTES_FIXED0"),
+        global_fields.value(state, "ATTRIBUTES_FIXED1"),
+        global_fields.value(state, "XFAM_FIXED0"),
+        global_fields.value(state, "XFAM_FIXED1"),
         info.num_cpuid_config,
     )
-    entries = CPUID_CONFIG[state.profile.metadata][: info.num_cpuid_config]
-    config = b"".join(_CPUID_CONFIG_ENTRY.pack(*entry) for entry in entries)
+    config = b"".join(
+        _CPUID_CONFIG_ENTRY.pack(
+            entry.leaf, cpuid_config.subleaf(entry), *cpuid_config.with_native(state, entry)
+        )
+        for entry in state.profile.cpuid_config[: info.num_cpuid_config]
+    )
     return (head + config).ljust(SYSINFO_SIZE, b"\0")

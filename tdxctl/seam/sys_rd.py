@@ -9,9 +9,10 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from tdxctl.seam.metadata import FIELDS
+from tdxctl.seam import cpuid_config, global_fields
+from tdxctl.seam.metadata import FIELDS, NOT_IN_EVERY_RELEASE
 from tdxctl.seam.port import Registers
-from tdxctl.seam.state import MAX_CMRS, ModuleState
+from tdxctl.seam.state import ModuleState
 from tdxctl.seam.status import Operand, Status, with_operand
 from tdxctl.units import SZ_4K, U64_MASK
 
@@ -38,8 +39,9 @@ class Field(Struct, frozen=True):
 
 
 @cache
-def _fields(metadata: str) -> tuple[Field, ...]:
-    rows = FIELDS[metadata]
+def fields_of(has: frozenset[str]) -> tuple[Field, ...]:
+    """The fields of a release in walk order; has: those of its profile."""
+    rows = [row for row in FIELDS if row[1] in has or row[1] not in NOT_IN_EVERY_RELEASE]
     following = [row[0] for row in rows[1:]] + [_NONE]
     return tuple(
         Field(
@@ -55,11 +57,9 @@ def _fields(metadata: str) -> tuple[Field, ...]:
 
 
 @cache
-def _by_code(metadata: str) -> dict[int, tuple[Field, int]]:
+def _by_code(has: frozenset[str]) -> dict[int, tuple[Field, int]]:
     # (class, field code) of every element -> its field and its index there.
-    return {
-        _code(field.id) + i: (field, i) for field in _fields(metadata) for i in range(field.count)
-    }
+    return {_code(field.id) + i: (field, i) for field in fields_of(has) for i in range(field.count)}
 
 
 def _code(field_id: int) -> int:
@@ -74,11 +74,11 @@ def sys_rd(state: ModuleState, cpu: int, registers: Registers) -> Registers:
     if cpu not in state.initialized_lps:
         return out._replace(rax=Status.TDX_SYS_LP_INIT_NOT_DONE)
     field_id = registers.rdx
-    metadata = state.profile.metadata
+    has = state.profile.fields
     if field_id == _NONE:
-        first = _fields(metadata)[0].id
+        first = fields_of(has)[0].id
         return out._replace(rax=Status.TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT, rdx=first)
-    found = _by_code(metadata).get(_code(field_id))
+    found = _by_code(has).get(_code(field_id))
     if field_id & _MUST_BE_ZERO or found is None:
         return out._replace(rax=Status.TDX_METADATA_FIELD_ID_INCORRECT)
     field, index = found
@@ -96,7 +96,7 @@ def sys_rdall(state: ModuleState, cpu: int, registers: Registers) -> Registers:
         return out._replace(rax=Status.TDX_SYS_LP_INIT_NOT_DONE)
     if not state.is_shared_hpa(registers.rdx, SZ_4K, SZ_4K):
         return out._replace(rax=with_operand(Status.TDX_OPERAND_INVALID, Operand.RDX))
-    fields = _fields(state.profile.metadata)
+    fields = fields_of(state.profile.fields)
     start = (0, 0)
     if registers.r8 != _NONE:
         found = _start(fields, registers.r8)
@@ -149,37 +149,29 @@ def _continues(previous: Field, field: Field) -> bool:
 
 
 def _value(state: ModuleState, field: Field, index: int) -> int:
-    platform, info, handoff = state.platform, state.info, state.handoff
-    cmrs = [*platform.cmrs, *[(0, 0)] * MAX_CMRS]
     match field.name:
-        case "CMR_BASE":
-            return cmrs[index][0]
-        case "CMR_SIZE":
-            return cmrs[index][1]
+        case "CMR_BASE" | "CMR_SIZE":
+            cmrs = state.platform.cmrs
+            return cmrs[index][field.name == "CMR_SIZE"] if index < len(cmrs) else 0
+        case "CPUID_CONFIG_LEAVES":
+            entries = state.profile.cpuid_config
+            return cpuid_config.leaf_and_subleaf(entries[index]) if index < len(entries) else _NONE
+        case "CPUID_CONFIG_VALUES":
+            return _cpuid_config(state, index)
+        case name if field.count == 1:
+            return global_fields.value(state, name)
         case _:
-            pass
-    followed = {
-        "NUM_PKGS": platform.packages,
-        "VENDOR_ID": info.vendor_id,
-        "BUILD_DATE": info.build_date,
-        "BUILD_NUM": info.build_num,
-        "MINOR_VERSION": info.version.minor,
-        "MAJOR_VERSION": info.version.major,
-        "UPDATE_VERSION": info.version.update,
-        "MODULE_HV": state.module_hv,
-        "MIN_UPDATE_HV": platform.min_update_hv,
-        "NO_DOWNGRADE": state.no_downgrade,
-        "NUM_HANDOFF_PAGES": platform.num_handoff_pages,
-        "HANDOFF_DATA_VALID": int(handoff.valid),
-        "HANDOFF_DATA_HV": handoff.hv,
-        "HANDOFF_DATA_SIZE": handoff.size,
-        "TDX_FEATURES0": info.features0,
-        "MAX_TDMRS": info.max_tdmrs,
-        "MAX_RESERVED_PER_TDMR": info.max_reserved_per_tdmr,
-        "PAMT_4K_ENTRY_SIZE": info.pamt_entry_sizes[0],
-        "PAMT_2M_ENTRY_SIZE": info.pamt_entry_sizes[1],
-        "PAMT_1G_ENTRY_SIZE": info.pamt_entry_sizes[2],
-        "PAMT_PAGE_BITMAP_ENTRY_BITS": info.pamt_page_bitmap_entry_bits,
-        "NUM_CPUID_CONFIG": info.num_cpuid_config,
-    }
-    return followed.get(field.name, field.values[index])
+            return field.values[index]
+
+
+def _cpuid_config(state: ModuleState, index: int) -> int:
+    # "CPUID_CONFIG_VALUES[i][0] = EBX:EAX, [i][1] = EDX:ECX"
+    entries = state.profile.cpuid_config
+    number, half = divmod(index, 2)
+    if number >= len(entries):
+        return 0
+    # "only [01] leaves the OR to SYS.INFO"
+    entry = entries[number]
+    native = state.profile.sys_rd_has_native_cpuid
+    registers = cpuid_config.with_native(state, entry) if native else entry.configurable
+    return registers[2 * half] | registers[2 * half + 1] << 32

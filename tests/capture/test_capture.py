@@ -68,7 +68,7 @@ def test_a_whole_log_gives_the_whole_platform() -> None:
         "  tdx_keyids: 32\n"
         "module:  # the log\n"
         "  loaded: true\n"
-        '  version: "1.5"  # as shown, without its update; behaves as 1.5.01\n'
+        '  version: "1.5"  # as shown, without its update; behaves as 1.5.05\n'
         "  build_date: 20240129\n"
         "  build_num: 698\n"
     )
@@ -169,8 +169,8 @@ def test_cpus_that_were_not_brought_up_are_offline(tmp_path: Path) -> None:
             20240407,
             744,
         ),
-        ("virt/tdx: TDX module version: 1.5.24", "1.5.24", 20260101, 481),
-        ("virt/tdx: Module version: 1.5.24", "1.5.24", 20260101, 481),
+        ("virt/tdx: TDX module version: 1.5.24", "1.5.24", 0, 0),
+        ("virt/tdx: Module version: 1.5.24", "1.5.24", 0, 0),
     ],
 )
 def test_every_wording_of_the_modules_version_is_read(
@@ -182,9 +182,9 @@ def test_every_wording_of_the_modules_version_is_read(
 
 
 def test_a_module_that_is_not_modelled_is_said_to_be(tmp_path: Path) -> None:
-    log = _file(tmp_path, "t.log", "virt/tdx: TDX module version: 2.0.8\n")
+    log = _file(tmp_path, "t.log", "virt/tdx: TDX module version: 2.0.9\n")
     platform, text = _captured(("--dmesg", log))
-    assert text.endswith("  # version 2.0.8 is not modelled: the default stands")
+    assert text.endswith("  # version 2.0.9 is not modelled: the default stands")
     assert platform.module.version == "1.5.25"
 
 

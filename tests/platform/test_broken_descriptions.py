@@ -1127,23 +1127,23 @@ ROWS = [
     broken(
         "a version that is not modelled",
         "bad.yaml",
-        VALID + 'module: {version: "2.0"}\n',
-        'bad.yaml:3:19: module.version: is a module version that is not modelled (got "2.0")',
-        "  hint: modelled are 1.0, and 1.5.0 and later 1.5 ones",
+        VALID + 'module: {version: "2.0.03"}\n',
+        'bad.yaml:3:19: module.version: is a module version that is not modelled (got "2.0.03")',
+        "  hint: the nearest are 2.0.02 and 2.0.04; `tdxctl modules` lists all of them",
     ),
     broken(
         "a version of 1.0 that is not modelled",
         "bad.yaml",
         VALID + "module: {version: 1.0.3}\n",
         'bad.yaml:3:19: module.version: is a module version that is not modelled (got "1.0.3")',
-        "  hint: modelled are 1.0, and 1.5.0 and later 1.5 ones",
+        "  hint: the nearest are 1.0 and 1.5.01; `tdxctl modules` lists all of them",
     ),
     broken(
         "a version that is none",
         "bad.yaml",
         VALID + "module: {version: latest}\n",
         'bad.yaml:3:19: module.version: must be a version such as 1.5.25 (got "latest")',
-        "  hint: modelled are 1.0, and 1.5.0 and later 1.5 ones",
+        "  hint: `tdxctl modules` lists all of them",
     ),
     broken(
         "wrong types in module",

@@ -180,7 +180,6 @@ def test_a_fault_that_has_no_cpu_is_told_so_once() -> None:
     ]
 
 
-@pytest.mark.parametrize("version", ["1.5.01", "1.5.25"])
-def test_the_names_are_those_of_the_module_s_own_table(version: str) -> None:
-    data = files("tdxctl.seam").joinpath("data", f"platform-{version}.json").read_text()
+def test_the_names_are_those_of_the_module_s_own_table() -> None:
+    data = files("tdxctl.seam").joinpath("data", "platform-1.5.01.json").read_text()
     assert {row["name"]: int(row["msr"], 16) for row in json.loads(data)["baseline_msr"]} == MSRS

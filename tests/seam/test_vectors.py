@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tdxctl.seam import Registers, TdxModule
+from tdxctl.seam import Registers, TdxModule, platform_tables, releases
 from tdxctl.seam.leaves import Leaf
 from tests import golden
 from tests.golden import Golden
@@ -18,15 +18,67 @@ from tests.seam.vectors import number
 
 #: File -> how many vectors, by the test that plays them.
 SCENARIOS = {
-    "1.5.01-states": 428,
-    "1.5.25-states": 479,
     "1.5.01-platform_faults": 431,
-    "1.5.25-platform_faults": 433,
+    "1.5.01-states": 428,
+    "1.5.05-platform_faults": 1205,
+    "1.5.05-states": 561,
+    "1.5.06-maxpa": 45,
+    "1.5.06-platform_faults": 1207,
+    "1.5.06-states": 561,
+    "1.5.08-maxpa": 45,
+    "1.5.08-platform_faults": 1206,
+    "1.5.08-states": 561,
+    "1.5.09-maxpa": 45,
+    "1.5.09-platform_faults": 1207,
+    "1.5.09-states": 561,
+    "1.5.13-maxpa": 45,
+    "1.5.13-platform_faults": 1207,
+    "1.5.13-states": 569,
+    "1.5.16-maxpa": 45,
+    "1.5.16-platform_faults": 1206,
+    "1.5.16-states": 569,
+    "1.5.20-maxpa": 45,
+    "1.5.20-platform_faults": 1207,
+    "1.5.20-states": 602,
     "1.5.25-maxpa": 45,
+    "1.5.25-platform_faults": 433,
+    "1.5.25-states": 479,
 }
-SYS_CONFIG = {"1.5.01-sys_config": 612, "1.5.25-sys_config_dpamt": 621}
-SYS_RD = {"1.5.01-sys_rd": 669, "1.5.25-sys_rd": 674}
-SYS_RDALL = {"1.5.01-sys_rdall": 17, "1.5.25-sys_rdall": 17}
+SYS_CONFIG = {
+    "1.5.01-sys_config": 612,
+    "1.5.05-sys_config": 612,
+    "1.5.06-sys_config": 612,
+    "1.5.08-sys_config": 612,
+    "1.5.09-sys_config": 612,
+    "1.5.13-sys_config": 612,
+    "1.5.16-sys_config": 612,
+    "1.5.16-sys_config_dpamt": 621,
+    "1.5.20-sys_config": 612,
+    "1.5.20-sys_config_dpamt": 621,
+    "1.5.25-sys_config_dpamt": 621,
+}
+SYS_RD = {
+    "1.5.01-sys_rd": 669,
+    "1.5.05-sys_rd": 1005,
+    "1.5.06-sys_rd": 1024,
+    "1.5.08-sys_rd": 1023,
+    "1.5.09-sys_rd": 1035,
+    "1.5.13-sys_rd": 1018,
+    "1.5.16-sys_rd": 1012,
+    "1.5.20-sys_rd": 1026,
+    "1.5.25-sys_rd": 674,
+}
+SYS_RDALL = {
+    "1.5.01-sys_rdall": 17,
+    "1.5.05-sys_rdall": 83,
+    "1.5.06-sys_rdall": 84,
+    "1.5.08-sys_rdall": 84,
+    "1.5.09-sys_rdall": 85,
+    "1.5.13-sys_rdall": 85,
+    "1.5.16-sys_rdall": 85,
+    "1.5.20-sys_rdall": 87,
+    "1.5.25-sys_rdall": 17,
+}
 _FILES = {
     "scenarios": SCENARIOS,
     "sys_config": SYS_CONFIG,
@@ -105,7 +157,20 @@ def test_every_sys_rd(sys_rd: Golden) -> None:
     assert played == (SYS_RD[sys_rd.label] if sys_rd.only is None else 1)
 
 
-@pytest.mark.parametrize(("version", "elements"), [("1.5.01", 354), ("1.5.25", 359)])
+@pytest.mark.parametrize(
+    ("version", "elements"),
+    [
+        ("1.5.01", 354),
+        ("1.5.05", 355),
+        ("1.5.06", 356),
+        ("1.5.08", 356),
+        ("1.5.09", 357),
+        ("1.5.13", 357),
+        ("1.5.16", 357),
+        ("1.5.20", 359),
+        ("1.5.25", 359),
+    ],
+)
 def test_the_metadata_walk(version: str, elements: int) -> None:
     """Expect to come past every element, by the ids that SYS.RD itself gives."""
     elements_of_it = vectors.load(f"{version}-metadata_walk")
@@ -148,3 +213,17 @@ def test_the_metadata_list_is_little_endian_words() -> None:
     module = _initialized(case["platform"], "1.5.01")
     module.seamcall(0, Registers(Leaf.TDH_SYS_RDALL, rdx=0x40000, r8=(1 << 64) - 1))
     assert struct.unpack("<HHI", module.memory.read(0x40000, 8)) == (3128, 36, 0)
+
+
+@pytest.mark.parametrize("version", vectors.platforms())
+def test_what_is_checked_in_which_order(version: str) -> None:
+    """Expect every mask, value and bound of the release's own tables, row by row."""
+    golden_table = vectors.platform_table(version)
+    found = platform_tables.table(releases.release(version).profile.checks)
+    del golden_table["platform"]  # the one that the vectors were played on
+    for key in ("version", "like"):
+        golden_table.pop(key, None)
+        found.pop(key, None)
+    for row in golden_table["baseline_msr"]:
+        row.pop("derived", None)  # said in words
+    assert found == golden_table

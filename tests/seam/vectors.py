@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -27,6 +29,19 @@ def names() -> list[str]:
     return sorted(
         path.name.removesuffix(".jsonl.gz") for path in (FOLDER / "module").glob("*.jsonl.gz")
     )
+
+
+def platforms() -> list[str]:
+    """The releases whose tables of checks there are."""
+    files = (FOLDER / "module").glob("*-platform.json.gz")
+    return sorted(path.name.removesuffix("-platform.json.gz") for path in files)
+
+
+def platform_table(version: str) -> dict[str, Any]:
+    """What SYS.INIT and LP.INIT of a release check, and the platform that passes."""
+    data = (FOLDER / "module" / f"{version}-platform.json.gz").read_bytes()
+    table: dict[str, Any] = json.loads(gzip.decompress(data))
+    return table
 
 
 def load(name: str) -> list[dict[str, Any]]:

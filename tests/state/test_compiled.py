@@ -93,7 +93,7 @@ def test_a_key_changes_with_the_code_that_reads_descriptions(
     """Expect an edit in a module that descriptions are read by to make another key."""
     read_by = ["errnos.py", "errors.py", "units.py"]
     read_by += ["platform/description.py", "seam/data/releases.json"]
-    for name in [*read_by, "seam/data/platform-1.5.25.json", "machine.py"]:
+    for name in [*read_by, "seam/data/platform-1.5.01.json", "machine.py"]:
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("1")
