@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 from tdxctl.seam.platform_tables import tables
 from tdxctl.seam.releases import CpuidConfig, Values
@@ -36,10 +35,5 @@ def with_native(state: ModuleState, entry: CpuidConfig) -> Sequence[int]:
 def native(state: ModuleState, leaf: int, subleaf: int | None) -> Values:
     """What SYS.INIT kept of a CPUID leaf: EAX, EBX, ECX and EDX."""
     if state.samples is None:
-        return _of_the_baseline(state.profile.checks).get((leaf, subleaf), _NOTHING)
+        return tables(state.profile.checks).baseline_cpuid.get((leaf, subleaf), _NOTHING)
     return state.samples.cpuid.get((leaf, subleaf), _NOTHING)
-
-
-@cache
-def _of_the_baseline(checks: str) -> dict[tuple[int, int | None], Values]:
-    return {(row.leaf, row.subleaf): row.baseline for row in tables(checks).cpuid}

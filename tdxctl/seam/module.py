@@ -164,7 +164,8 @@ class TdxModule:
         """
         if not 0 <= cpu < self._state.platform.callers:
             raise ValueError(f"no logical processor {cpu}")
-        registers = Registers(*(value & U64_MASK for value in registers))
+        if min(registers) < 0 or max(registers) > U64_MASK:
+            registers = Registers(*(value & U64_MASK for value in registers))
         if self._halted or cpu in self._state.shut_down_lps:
             return registers._replace(rax=Status.VMFAILINVALID)
         refused = self._gate(registers)

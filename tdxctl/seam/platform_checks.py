@@ -30,6 +30,7 @@ _LIMIT_CPUID_MAXVAL = 1 << 22
 _SEAMDB_LEAVES = 1 << 4 | 1 << 5
 _MIN_TSC_HZ = 0x2540C
 _MIN_BASE_LEAF, _MIN_EXTENDED_LEAF = 0x1F, 0x80000008
+_TOPOLOGY_LEAF = 0x1F
 _CORE_LEVEL, _SMT_LEVEL = 2, 1
 _USER_XSAVE, _SUPERVISOR_XSAVE = 0x602FF, 0x1FD00
 
@@ -41,6 +42,7 @@ class Platform:
         self.state = state
         self.lp = lp
         self.tables: Tables = tables(state.profile.checks)
+        self._leaves_set = {leaf for _, leaf, *_ in state.environment.cpuids}
 
     def msr(self, msr: int) -> int:
         """An MSR: set on this LP, else on all, else as the platform has it, else 0."""
@@ -61,7 +63,10 @@ class Platform:
 
     def cpuid(self, leaf: int, subleaf: int | None) -> Values:
         """A CPUID leaf; the baseline with what was set on top, the last of several."""
-        values = dict(zip(CPUID_REGISTERS, self._baseline(leaf, subleaf), strict=True))
+        baseline = self._baseline(leaf, subleaf)
+        if leaf not in self._leaves_set:
+            return baseline
+        values = dict(zip(CPUID_REGISTERS, baseline, strict=True))
         asked = 0 if subleaf is None else subleaf
         for lp, of_leaf, of_subleaf, register, value in self.state.environment.cpuids:
             mine = lp in (None, self.lp) and of_leaf == leaf
@@ -73,8 +78,7 @@ class Platform:
         apic_id = self.state.platform.x2apic_id(self.lp)
         if leaf == 0x80000000:
             return self.tables.max_extended_leaf, 0, 0, 0
-        row = next((r for r in self.tables.cpuid if (r.leaf, r.subleaf) == (leaf, subleaf)), None)
-        eax, ebx, ecx, edx = row.baseline if row is not None else (0, 0, 0, 0)
+        eax, ebx, ecx, edx = self.tables.baseline_cpuid.get((leaf, subleaf), (0, 0, 0, 0))
         if leaf == 1:
             # "leaf 1 EBX[31:24] = x2APIC id bits 7:0"
             ebx = ebx & 0xFFFFFF | (apic_id & 0xFF) << 24
@@ -85,8 +89,7 @@ class Platform:
     @property
     def described_package(self) -> int | None:
         """The package that the platform names, unless CPUID 0x1F was set to say another."""
-        named = self.state.platform.package_ids is not None
-        if not named or any(leaf == 0x1F for _, leaf, *_ in self.state.environment.cpuids):
+        if self.state.platform.package_ids is None or _TOPOLOGY_LEAF in self._leaves_set:
             return None
         return self.state.platform.package_of(self.lp)
 
@@ -347,21 +350,26 @@ def _compare_cpuid(platform: Platform, samples: Samples) -> None:
         if row.leaf > (max_extended if row.leaf >> 31 else max_base):
             continue
         values, kept = platform.cpuid(row.leaf, row.subleaf), samples.cpuid[row.leaf, row.subleaf]
-        for value, sampled, mask in zip(values, kept, row.same, strict=True):
-            if mask is not None and (value ^ sampled) & mask:
-                masks = [m or 0 for m in row.same]
-                raise Refused(
-                    Status.TDX_INCONSISTENT_CPUID_FIELD,
-                    rcx=_leaf_and_subleaf(row),
-                    rdx=masks[0] | masks[1] << 32,
-                    r8=masks[2] | masks[3] << 32,
-                )
+        if values != kept:
+            _check_same_cpuid(row, values, kept)
         if (row.leaf, row.subleaf) == (0x1F, 0):
             # "right after leaf 0x1F sub-leaf 0 compared equal, package id = EDX >> package shift"
             package = platform.described_package
             if package is None:
                 package = values[3] >> samples.package_shift
             platform.state.set_lp_package(platform.lp, package)
+
+
+def _check_same_cpuid(row: CpuidRow, values: Values, kept: Values) -> None:
+    for value, sampled, mask in zip(values, kept, row.same, strict=True):
+        if mask is not None and (value ^ sampled) & mask:
+            masks = [m or 0 for m in row.same]
+            raise Refused(
+                Status.TDX_INCONSISTENT_CPUID_FIELD,
+                rcx=_leaf_and_subleaf(row),
+                rdx=masks[0] | masks[1] << 32,
+                r8=masks[2] | masks[3] << 32,
+            )
 
 
 def _check_tme(platform: Platform) -> None:

@@ -73,6 +73,7 @@ class Tables(Struct, frozen=True):
     sys_init_msr: tuple[MsrRule, ...]
     sys_init_vmx: tuple[tuple[MsrRule, CpuidBit | None], ...]
     cpuid: tuple[CpuidRow, ...]
+    baseline_cpuid: dict[tuple[int, int | None], Values]
     max_extended_leaf: int
     same_before_cpuid: tuple[int, ...]
     same_after_cpuid: tuple[int, ...]
@@ -85,11 +86,13 @@ class Tables(Struct, frozen=True):
 def tables(checks: str) -> Tables:
     """The tables of that name, which a release's profile has, from the package's data."""
     data = table(checks)
+    rows = tuple(_cpuid_row(row) for row in data["cpuid"])
     return Tables(
         baseline_msr={_hex(row["msr"]): _hex(row["value"]) for row in data["baseline_msr"]},
         sys_init_msr=tuple(_msr_rule(row) for row in data["sys_init_msr"]),
         sys_init_vmx=tuple((_msr_rule(row), _only_if(row)) for row in data["sys_init_vmx"]),
-        cpuid=tuple(_cpuid_row(row) for row in data["cpuid"]),
+        cpuid=rows,
+        baseline_cpuid={(row.leaf, row.subleaf): row.baseline for row in rows},
         max_extended_leaf=_hex(data["max_extended_leaf_baseline"]),
         same_before_cpuid=tuple(map(_hex, data["lp_init_same_msr_before_cpuid"])),
         same_after_cpuid=tuple(map(_hex, data["lp_init_same_msr_after_cpuid"])),

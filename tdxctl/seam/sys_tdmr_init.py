@@ -23,19 +23,21 @@ def sys_tdmr_init_repeat(
     state: ModuleState, cpu: int, registers: Registers, until: int, limit: int | None
 ) -> tuple[Registers, int]:
     """The same call while it returns 0 and RDX < until, at most limit times."""
-    out = registers._replace(rdx=0)
     pa = registers.rcx
     # "RCX 1 GiB aligned, < 2^52, no HKID bits" and "equals the base of a configured TDMR"
     tdmr = None if pa % SZ_1G or state.has_hkid_bits(pa) else _find(state, pa)
     if tdmr is None:
-        return out._replace(rax=with_operand(Status.TDX_OPERAND_INVALID, Operand.RCX)), 1
-    if state.tdmrs.index(tdmr) in state.conditions.locked_tdmrs:
-        return out._replace(rax=with_operand(Status.TDX_OPERAND_BUSY, Operand.RCX)), 1
+        status = with_operand(Status.TDX_OPERAND_INVALID, Operand.RCX)
+        return registers._replace(rax=status, rdx=0), 1
+    locked = state.conditions.locked_tdmrs
+    if locked and state.tdmrs.index(tdmr) in locked:
+        status = with_operand(Status.TDX_OPERAND_BUSY, Operand.RCX)
+        return registers._replace(rax=status, rdx=0), 1
     per_call = _BYTES_PER_CALL_DYNAMIC if state.dynamic_pamt else _BYTES_PER_CALL
     # "next >= base+size -> TDX_TDMR_ALREADY_INITIALIZED (not an error; RDX = 0)"
     left = -(-(tdmr.end - tdmr.next) // per_call)
     if left <= 0:
-        return out._replace(rax=Status.TDX_TDMR_ALREADY_INITIALIZED), 1
+        return registers._replace(rax=Status.TDX_TDMR_ALREADY_INITIALIZED, rdx=0), 1
     # "RDX = next-to-initialise rounded down to 1 GiB": it reaches until when next does.
     wanted = max(1, -(-(round_up(until, SZ_1G) - tdmr.next) // per_call))
     calls = wanted if limit is None else min(wanted, limit)
@@ -43,11 +45,12 @@ def sys_tdmr_init_repeat(
         # until lies behind the TDMR: its last call succeeds, the one after it does not.
         state.pamt.initialize(tdmr.next, tdmr.end)
         tdmr.next = tdmr.end
-        return out._replace(rax=Status.TDX_TDMR_ALREADY_INITIALIZED), left + 1
+        return registers._replace(rax=Status.TDX_TDMR_ALREADY_INITIALIZED, rdx=0), left + 1
     initialized = min(tdmr.next + calls * per_call, tdmr.end)
     state.pamt.initialize(tdmr.next, initialized)
     tdmr.next = initialized
-    return out._replace(rax=Status.TDX_SUCCESS, rdx=round_down(tdmr.next, SZ_1G)), calls
+    reached = round_down(tdmr.next, SZ_1G)
+    return registers._replace(rax=Status.TDX_SUCCESS, rdx=reached), calls
 
 
 def _find(state: ModuleState, base: int) -> TdmrEntry | None:

@@ -124,11 +124,10 @@ def _call(module: TdxModule, step: dict[str, Any], halted: bool) -> Iterator[str
         results: list[list[Any]] = []
         for _ in range(step["repeat"]):
             out = module.seamcall(step["cpu"], call)
-            found = [out.rax, out.rdx]
-            if results and results[-1][1:] == found:
+            if results and (results[-1][1], results[-1][2]) == (out.rax, out.rdx):
                 results[-1][0] += 1
             else:
-                results.append([1, *found])
+                results.append([1, out.rax, out.rdx])
         golden = [[count, number(status), number(rdx)] for count, status, _, rdx in step["results"]]
         if results != golden:
             yield f"{results} != {golden}"
