@@ -39,6 +39,7 @@ COMMANDS = {
     "html": "Write a page about a machine that needs nothing but a browser: for a ticket.",
     "kernels": "List the kernels that can be booted: what each changed, and what it is validated "
     "by.",
+    "modules": "List the TDX module releases that are modelled, or say all of one.",
     "test": "Run scenarios: platforms, operations and what is expected of them.",
     "scenario": "Print a scenario whose expectations are what happens today.",
     "explain": "Say what a status, an errno, a SEAMCALL leaf, a check or a line of a log means.",

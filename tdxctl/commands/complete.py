@@ -47,6 +47,15 @@ def shipped_platforms(
     return _words(shipped.names(), incomplete)
 
 
+def module_versions(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """TDX module releases."""
+    from tdxctl.seam.releases import releases
+
+    return _words([each.version for each in releases()], incomplete)
+
+
 def kernels(_ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Kernels by id and by other names, each with its title; `all` where that is the default."""
     from click.shell_completion import CompletionItem

@@ -22,7 +22,6 @@ from tdxctl.platform.fields import (
     ADDRESS,
     APIC_IDS,
     CPU,
-    CPU_MODELS,
     END,
     FEATURES,
     FLAG,
@@ -56,6 +55,7 @@ from tdxctl.platform.limits import (
     MAX_RANGES,
     MIN_KEYID_BITS,
 )
+from tdxctl.seam.cpu_models import CPU_MODELS
 from tdxctl.seam.msrs import CPUID_REGISTERS
 from tdxctl.seam.releases import Release, release_of
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 from tdxctl.errnos import Errno
 from tdxctl.platform.limits import MAX_CPUS
 from tdxctl.platform.source import MAX_DIGITS, UNREADABLE
+from tdxctl.seam.cpu_models import CPU_MODELS
 from tdxctl.seam.features import FEATURES0
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.msrs import MSRS, parse_msr
@@ -37,19 +38,6 @@ from tdxctl.units import (
 #: 0xFFFFFFFF is the x2APIC broadcast id.
 MAX_APIC_ID = U32_MASK - 1
 FEATURES_HINT = f"features: {', '.join(FEATURES0)}"
-
-#: Intel server CPUs, family 6, by the names of arch/x86/include/asm/intel-family.h.
-CPU_MODELS = {
-    "skylake-x": 0x55,
-    "ice-lake-x": 0x6A,
-    "ice-lake-d": 0x6C,
-    "sapphire-rapids": 0x8F,
-    "emerald-rapids": 0xCF,
-    "granite-rapids": 0xAD,
-    "granite-rapids-d": 0xAE,
-    "sierra-forest": 0xAF,
-    "clearwater-forest": 0xDD,
-}
 
 #: Completion codes of PCONFIG that the module tells apart; it takes any other for fatal.
 PCONFIG_CODES = {"success": 0, "entropy_error": 2, "device_busy": 5}

@@ -7,6 +7,18 @@ numbers of arch/x86/include/asm/intel-family.h.
 
 from __future__ import annotations
 
+#: Intel server CPUs, family 6, by the names of arch/x86/include/asm/intel-family.h.
+CPU_MODELS = {
+    "skylake-x": 0x55,
+    "ice-lake-x": 0x6A,
+    "ice-lake-d": 0x6C,
+    "sapphire-rapids": 0x8F,
+    "emerald-rapids": 0xCF,
+    "granite-rapids": 0xAD,
+    "granite-rapids-d": 0xAE,
+    "sierra-forest": 0xAF,
+    "clearwater-forest": 0xDD,
+}
 _INTEL = 6
 #: Intel's family of the servers to come, of which nothing is known here.
 _LATER_INTEL = 0x13
@@ -31,3 +43,18 @@ def has_seam(family: int, model: int) -> bool | None:
     if model in _WITH_SEAM:
         return True
     return False if model in _SERVERS_BEFORE | _CLIENTS else None
+
+
+def family_and_model(cpuid: int) -> tuple[int, int]:
+    """Family and model in CPUID leaf 1 EAX (Intel SDM, CPUID)."""
+    family = cpuid >> 8 & 0xF
+    if family == 0xF:
+        family += cpuid >> 20 & 0xFF
+    return family, cpuid >> 12 & 0xF0 | cpuid >> 4 & 0xF
+
+
+def name_of(cpuid: int) -> str | None:
+    """The name of the CPU with that CPUID leaf 1 EAX; None where it has none here."""
+    family, model = family_and_model(cpuid)
+    names = {number: name for name, number in CPU_MODELS.items()}
+    return names.get(model) if family == _INTEL else None

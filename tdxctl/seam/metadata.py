@@ -105,3 +105,6 @@ NOT_IN_EVERY_RELEASE = frozenset(
         "TDX_CONNECT_FEATURES",
     }
 )
+
+
+MAX_VCPUS_PER_TD = "MAX_VCPUS_PER_TD"

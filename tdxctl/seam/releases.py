@@ -15,11 +15,15 @@ from typing import Any
 
 from msgspec import Struct
 
+from tdxctl.seam.cpu_models import family_and_model
+
 PATH = os.path.join(os.path.dirname(__file__), "data", "releases.json")
 #: What the evidence of a release is called whose every behaviour was measured.
 MEASURED = "measured"
 #: What it is called where a version names no release, and one is taken for it.
 ASSUMED = "assumed"
+
+_VERSION = re.compile(r"(0|[1-9][0-9]?)\.(0|[1-9][0-9]?)(?:\.([0-9]{1,4}))?", re.ASCII)
 
 Number = tuple[int, int, int]
 Values = tuple[int, int, int, int]
@@ -95,7 +99,8 @@ class Release(Struct, frozen=True):
     its source. cpus: CPUID leaf 1 EAX of the CPUs that it is signed for, the lowest stepping of
     each. svn: (major, minor), the minor None where it is not known. min_update_from: the lowest
     version that may be running for an update to it. handoff_pages: those of its signature
-    structure. None is not known. evidence: how it is known what it does.
+    structure. None is not known. evidence: how it is known what it does. like: the release whose
+    profile its own changes; taken: the facts that are not known of it and are of that release.
     """
 
     version: str
@@ -110,6 +115,8 @@ class Release(Struct, frozen=True):
     evidence: str
     source: str
     note: str
+    like: str | None
+    taken: frozenset[str]
     profile: Profile
 
     @property
@@ -136,6 +143,12 @@ class Release(Struct, frozen=True):
     def num_cpuid_config(self) -> int:
         """How many entries CPUID_CONFIG has."""
         return len(self.profile.cpuid_config)
+
+    def is_signed_for(self, family: int, model: int) -> bool | None:
+        """Whether P-SEAMLDR takes it on CPUs of that family and model; None is not known."""
+        if self.cpus is None:
+            return None
+        return any(family_and_model(cpu) == (family, model) for cpu in self.cpus)
 
     def build_num_of(self, build_date: int) -> int:
         """The number of its build of that date, else what it reports; 0 where it is not known."""
@@ -166,11 +179,11 @@ class ModuleVersion(Struct, frozen=True):
         A build that is not known, and none at all, leave it to the newest release of the line
         that was measured. Raises ValueError where the version is not modelled.
         """
-        match = re.fullmatch(r"(0|[1-9][0-9]?)\.(0|[1-9][0-9]?)(?:\.([0-9]{1,4}))?", text, re.ASCII)
+        match = _VERSION.fullmatch(text)
         if not match:
             raise ValueError("must be a version such as 1.5.25")
         number = int(match[1]), int(match[2]), int(match[3] or 0)
-        exact = next((each for each in releases() if each.number == number), None)
+        exact = exactly(text)
         if exact is not None:
             return cls(*number, exact.version)
         line = [each for each in releases() if each.line == number[:2]]
@@ -200,8 +213,17 @@ def releases() -> tuple[Release, ...]:
 
 
 def release(version: str) -> Release:
-    """The release of that version, exactly."""
+    """The release of that version, which is one."""
     return next(each for each in releases() if each.version == version)
+
+
+def exactly(text: str) -> Release | None:
+    """The release of that version, `1.5.08` or `1.5.8`; None where there is none."""
+    match = _VERSION.fullmatch(text)
+    if match is None:
+        return None
+    number = int(match[1]), int(match[2]), int(match[3] or 0)
+    return next((each for each in releases() if each.number == number), None)
 
 
 def by_build(build_date: int, build_num: int | None = None) -> Release | None:
@@ -257,6 +279,8 @@ def _release(row: dict[str, Any], profile: dict[str, Any]) -> Release:
         evidence=row["evidence"],
         source=row["source"],
         note=row.get("note", ""),
+        like=row["profile"].get("like"),
+        taken=frozenset(row.get("taken", ())),
         profile=Profile(
             **profile
             | {
