@@ -93,6 +93,7 @@ def build_module(
             seamrr=astuple(firmware.seamrr_range),
             x2apic_ids=cpus.apic_ids,
             package_ids=cpus.package_ids,
+            num_handoff_pages=info.num_handoff_pages,
         ),
         info=info,
         memory=memory,

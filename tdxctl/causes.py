@@ -311,6 +311,61 @@ class UpdateSeamretErratum(Struct, frozen=True):
     id = "update-seamret-erratum"
 
 
+class UpdateAcrossLines(Struct, frozen=True):
+    """No update: from one line of module releases to another."""
+
+    id = "update-across-lines"
+    running: str
+    asked: str
+
+
+class UpdateFromTooOld(Struct, frozen=True):
+    """No update: the module that is running is older than what the new one can be put on."""
+
+    id = "update-from-too-old"
+    running: str
+    asked: str
+    minimum: str
+
+
+class UpdateSvnLower(Struct, frozen=True):
+    """P-SEAMLDR refused the image: its security version is lower than that of the one running."""
+
+    id = "update-svn-lower"
+    leaf: int
+    cpu: int
+    status: int
+    running: str
+    running_svn: str
+    asked: str
+    asked_svn: str
+
+
+class UpdateHandoff(Struct, frozen=True):
+    """P-SEAMLDR refused the image: it does not take the handoff version of the one running."""
+
+    id = "update-handoff"
+    leaf: int
+    cpu: int
+    status: int
+    running: str
+    running_hv: int
+    asked: str
+    asked_hv: int
+
+
+class UpdateCpuNotSigned(Struct, frozen=True):
+    """P-SEAMLDR refused the image: it is not signed for this CPU."""
+
+    id = "update-cpu-not-signed"
+    leaf: int
+    cpu: int
+    status: int
+    asked: str
+    family: int
+    model: int
+
+
 #: Found at boot: no later call can change them.
 BootCause = (
     NoMtrr
@@ -327,7 +382,9 @@ BootCause = (
     | NoSelfSnoop
 )
 #: Causes that name the SEAMCALL that failed: its leaf, logical CPU and status.
-SeamcallCause = SeamcallFailed | ModuleNotLoaded
+SeamcallCause = (
+    SeamcallFailed | ModuleNotLoaded | UpdateSvnLower | UpdateHandoff | UpdateCpuNotSigned
+)
 Cause = (
     BootCause
     | SeamcallCause
@@ -355,4 +412,6 @@ Cause = (
     | UpdateNotInitialized
     | UpdateNotPreserving
     | UpdateSeamretErratum
+    | UpdateAcrossLines
+    | UpdateFromTooOld
 )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from tdxctl.assembly import (
     allocation_fault,
@@ -19,6 +19,7 @@ from tdxctl.assembly import (
     seamcall_fault,
     version_of,
 )
+from tdxctl.errnos import Errno
 from tdxctl.errors import NotModelledError, UsageError
 from tdxctl.events import (
     DirectSeamcall,
@@ -37,6 +38,7 @@ from tdxctl.events import (
 )
 from tdxctl.hardware.cpus import CpuSet
 from tdxctl.hardware.firmware import MsrFault
+from tdxctl.linux import updates
 from tdxctl.linux.changes import DYNAMIC_PAMT, RUNTIME_UPDATE, Change
 from tdxctl.linux.kernel import Kernel
 from tdxctl.linux.releases import (
@@ -221,8 +223,13 @@ class Machine:
         """
         info = self._image_of(version)
         with self._lock:
+            running = self._image_of(None).of_release
             result = self._operate("module_update", lambda: self._update_module(info, image, force))
-            return replace(result, failure=self._kernel.failure) if result.returned else result
+            if not result.returned:
+                return result
+            model = astuple(self.platform.cpus.model)
+            why = updates.explained(self._kernel.failure, running, info.of_release, model)
+            return replace(result, failure=why)
 
     def guest_keyid(self, action: str) -> OpResult:
         """alloc or free: a TD's KeyID, as KVM's calls do; TDs themselves are not modelled."""
@@ -427,9 +434,14 @@ class Machine:
                 "this kernel cannot update a TDX module at run time",
                 hint=_which_have(RUNTIME_UPDATE),
             )
+        if not force and runtime_update.why_not_offered() is None:
+            why = updates.not_on_offer(self._image_of(None).of_release, info.of_release)
+            if why is not None:
+                self._kernel.failure = why
+                return -Errno.ENODEV
         seamldr = self._seamcall.seamldr
         if seamldr is not None:
-            seamldr.image = ModuleImage(info)
+            seamldr.image = ModuleImage.of(info, astuple(self.platform.cpus.model))
         return runtime_update.update(image or SAMPLE_IMAGE, force=force)
 
     def _hotplug(self, what: str, start: int, end: int) -> int:

@@ -313,6 +313,7 @@ _OF_MEMORY = (
     ),
 )
 
+_OF_THE_LINE = "choose a later release of the line that is running: `tdxctl modules` lists them"
 _OF_UPDATES = (
     _words(
         causes.BadImage,
@@ -337,6 +338,45 @@ _OF_UPDATES = (
         "SEAMRET from P-SEAMLDR clobbers the current VMCS on this CPU",
         "VMX_BASIC lacks NO_SEAMRET_INVD_VMCS: the kernel offers no update.",
         "update microcode, or update the module through the BIOS",
+    ),
+    _words(
+        causes.UpdateAcrossLines,
+        lambda c: f"no update goes from {c.running} to {c.asked}: they are of different lines",
+        "The lines of releases are for different CPUs, and their security versions differ in the "
+        "major number, which P-SEAMLDR refuses (SEAMLDR_EUNSUPPORTED).",
+        _OF_THE_LINE,
+    ),
+    _words(
+        causes.UpdateFromTooOld,
+        lambda c: f"{c.asked} can be put on {c.minimum} and later, and {c.running} is running",
+        "Intel's table of signed releases names the lowest version that may be running.",
+        "update the module through the BIOS, or boot with the new one",
+    ),
+    _words(
+        causes.UpdateSvnLower,
+        lambda c: (
+            f"the security version of {c.asked} is {c.asked_svn}, below {c.running_svn} of "
+            f"{c.running}, which is running"
+        ),
+        "P-SEAMLDR takes no update to a lower security version (SEAMLDR_EBADSIG). The module that "
+        "was running stays, shut down.",
+        _OF_THE_LINE,
+    ),
+    _words(
+        causes.UpdateHandoff,
+        lambda c: (
+            f"{c.running} hands over version {c.running_hv}, and {c.asked} takes up to {c.asked_hv}"
+        ),
+        "P-SEAMLDR compares the handoff versions (SEAMLDR_EBADHANDOFF). The module that was "
+        "running stays, shut down.",
+        _OF_THE_LINE,
+    ),
+    _words(
+        causes.UpdateCpuNotSigned,
+        lambda c: f"{c.asked} is not signed for this CPU, family {c.family} model {c.model:#x}",
+        "The signature structure of a release lists the CPUs that it is for; P-SEAMLDR takes it on "
+        "no other (SEAMLDR_EUNSUPCPU).",
+        "choose a release that is signed for this CPU: `tdxctl modules` lists them",
     ),
 )
 

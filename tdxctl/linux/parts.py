@@ -7,6 +7,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from tdxctl.causes import Cause
+
 
 class UpdateImage(Struct, frozen=True):
     """What is given to the upload device: the header, as much of it as there is, and the size."""
@@ -17,6 +19,10 @@ class UpdateImage(Struct, frozen=True):
 
 class RuntimeUpdate(Protocol):
     """An update of the module while TDs run."""
+
+    def why_not_offered(self) -> Cause | None:
+        """Why there is no upload device; None where there is one."""
+        ...
 
     def update(self, image: UpdateImage, *, force: bool) -> int:
         """What writing image to the upload device does; force: even where there is none."""

@@ -10,7 +10,7 @@ from textwrap import wrap
 from tdxctl.report.reasons import labelled
 from tdxctl.seam.cpu_models import name_of
 from tdxctl.seam.metadata import FIELDS, MAX_VCPUS_PER_TD
-from tdxctl.seam.releases import ASSUMED, MEASURED, Release
+from tdxctl.seam.releases import ASSUMED, MEASURED, Build, Release
 
 SCHEMA = "tdxctl.modules/1"
 #: What the evidence of a release says.
@@ -42,7 +42,7 @@ def to_dict(release: Release) -> dict[str, object]:
         "cpus": None
         if release.cpus is None
         else [{"cpuid": hex(cpu), "name": name_of(cpu)} for cpu in release.cpus],
-        "svn": None if svn is None else {"major": svn[0], "minor": svn[1]},
+        "svn": None if svn is None else svn._asdict(),
         "min_update_from": release.min_update_from,
         "handoff": {
             "version": profile.module_hv,
@@ -76,19 +76,18 @@ def to_text(release: Release) -> str:
     """All that is known of a release."""
     profile = release.profile
     vcpus = _max_vcpus(release)
-    pages = _UNKNOWN if release.handoff_pages is None else str(release.handoff_pages)
     kept = ", no downgrade" if profile.no_downgrade else ""
     pairs = [
         ("evidence", f"{release.evidence}: {MEANING[release.evidence]}"),
         ("like", release.like or "no other"),
-        ("builds", ", ".join(f"{b.date}/{_known(b.number)}" for b in release.builds) or _UNKNOWN),
+        ("builds", ", ".join(map(_build, release.builds)) or _UNKNOWN),
         ("TDX_FEATURES0", hex(release.features0)),
         ("CPUs signed for", _cpus(release)),
-        ("SVN", _svn(release)),
+        ("SVN", _known(release.svn)),
         ("updates from", _updates(release)),
         ("handoff version", f"{profile.module_hv}{kept}{_taken(release, 'handoff.version')}"),
         ("handoff bytes", f"{profile.handoff_bytes}{_taken(release, 'handoff.bytes')}"),
-        ("handoff pages", pages),
+        ("handoff pages", _known(release.handoff_pages)),
         ("Dynamic PAMT", _yes(profile.dynamic_pamt)),
         (
             "vCPUs of a TD",
@@ -111,13 +110,17 @@ def to_text(release: Release) -> str:
     return "\n".join(lines)
 
 
+def _build(build: Build) -> str:
+    return f"{build.date}/{'?' if build.number is None else build.number}"
+
+
 def _row(release: Release) -> tuple[str, ...]:
     build = release.builds[0] if release.builds else None
     return (
         release.version,
         "?" if build is None else str(build.date),
         "?" if build is None or build.number is None else str(build.number),
-        _svn(release) if release.svn is not None else "?",
+        "?" if release.svn is None else str(release.svn),
         "?" if "handoff.version" in release.taken else str(release.profile.module_hv),
         _yes(release.profile.dynamic_pamt),
         release.evidence,
@@ -136,13 +139,6 @@ def _max_vcpus(release: Release) -> int | None:
     return release.profile.values.get(MAX_VCPUS_PER_TD, default)
 
 
-def _svn(release: Release) -> str:
-    if release.svn is None:
-        return _UNKNOWN
-    major, minor = release.svn
-    return f"{major}.{'?' if minor is None else minor}"
-
-
 def _updates(release: Release) -> str:
     if release.min_update_from is None:
         return _UNKNOWN
@@ -155,8 +151,8 @@ def _cpus(release: Release) -> str:
     return ", ".join(f"{name_of(cpu) or 'unnamed'} ({cpu:#x})" for cpu in release.cpus)
 
 
-def _known(number: int | None) -> str:
-    return "?" if number is None else str(number)
+def _known(fact: object) -> str:
+    return _UNKNOWN if fact is None else str(fact)
 
 
 def _yes(value: bool) -> str:

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -92,12 +92,22 @@ class Build(Struct, frozen=True):
     number: int | None
 
 
+class Svn(NamedTuple):
+    """A security version; the minor None where it is not known."""
+
+    major: int
+    minor: int | None
+
+    def __str__(self) -> str:
+        return f"{self.major}.{'?' if self.minor is None else self.minor}"
+
+
 class Release(Struct, frozen=True):
     """A module release: what it reports, what it does, and what is published of it.
 
     builds: the signed ones that are known. sample: what it reports instead where it was run from
     its source. cpus: CPUID leaf 1 EAX of the CPUs that it is signed for, the lowest stepping of
-    each. svn: (major, minor), the minor None where it is not known. min_update_from: the lowest
+    each. svn: its security version. min_update_from: the lowest
     version that may be running for an update to it. handoff_pages: those of its signature
     structure. None is not known. evidence: how it is known what it does. like: the release whose
     profile its own changes; taken: the facts that are not known of it and are of that release.
@@ -109,7 +119,7 @@ class Release(Struct, frozen=True):
     sample: Build | None
     features0: int
     cpus: tuple[int, ...] | None
-    svn: tuple[int, int | None] | None
+    svn: Svn | None
     min_update_from: str | None
     handoff_pages: int | None
     evidence: str
@@ -251,6 +261,17 @@ def _fits(build: Build | None, date: int | None, number: int | None) -> bool:
     return number is None or build.number in (None, number)
 
 
+def lowest_to_update_from(asked: Release) -> str | None:
+    """The lowest version that may be running for an update to a release; None is not known.
+
+    Where it is not published, that of the release before it in its line: no later release goes
+    back behind it.
+    """
+    line = [each for each in releases() if each.line == asked.line and each.number <= asked.number]
+    known = [each.min_update_from for each in line if each.min_update_from is not None]
+    return known[-1] if known else None
+
+
 def nearest(text: str) -> str:
     """A hint for a version that is not modelled: the releases before and after it."""
     listed = "`tdxctl modules` lists all of them"
@@ -321,9 +342,9 @@ def _cpuid_config(name: str, registers: list[list[str]]) -> CpuidConfig:
     )
 
 
-def _svn(text: str) -> tuple[int, int | None]:
+def _svn(text: str) -> Svn:
     major, minor = text.split(".")
-    return int(major), None if minor == "?" else int(minor)
+    return Svn(int(major), None if minor == "?" else int(minor))
 
 
 def _number(text: str) -> Number:

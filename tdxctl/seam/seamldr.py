@@ -51,8 +51,9 @@ class Flaw(Enum):
 class ModuleImage(Struct, frozen=True):
     """A module image as its signature structure has it.
 
-    module_hv, no_downgrade: as of ModulePlatform, None is what the version has built in. updates:
-    how often an image may be updated after it was loaded; the default is tdxctl's own.
+    module_hv, no_downgrade: as of ModulePlatform, None is what the version has built in.
+    minor_svn: None is not known. updates: how often an image may be updated after it was loaded;
+    the default is tdxctl's own.
     """
 
     info: ModuleInfo
@@ -60,9 +61,18 @@ class ModuleImage(Struct, frozen=True):
     min_update_hv: int = 0
     no_downgrade: int | None = None
     major_svn: int = 1
-    minor_svn: int = 0
+    minor_svn: int | None = 0
     updates: int = 64
     flaws: frozenset[Flaw] = frozenset()
+
+    @classmethod
+    def of(cls, info: ModuleInfo, cpu: tuple[int, int] | None = None) -> ModuleImage:
+        """The image of a release, on a CPU of that family and model where it is known."""
+        released = info.of_release
+        major, minor = released.svn or (1, None)
+        unlisted = cpu is not None and released.is_signed_for(*cpu) is False
+        flaws = {Flaw.CPU_NOT_LISTED} if unlisted else ()
+        return cls(info, major_svn=major, minor_svn=minor, flaws=frozenset(flaws))
 
     @property
     def hv(self) -> int:
@@ -118,8 +128,11 @@ class PSeamldr:
         self.module = module
         self.seam_ready = seam_ready
         self.dirty = seam_ready if dirty is None else dirty
-        self.installed = ModuleImage(
-            module.state.info, platform.module_hv, platform.min_update_hv, platform.no_downgrade
+        self.installed = replace(
+            ModuleImage.of(module.state.info),
+            module_hv=platform.module_hv,
+            min_update_hv=platform.min_update_hv,
+            no_downgrade=platform.no_downgrade,
         )
         self.image = self.installed
         self.remaining_updates = self.installed.updates
@@ -206,10 +219,9 @@ class PSeamldr:
         before = self.installed
         if image.major_svn == 0 or (update and image.major_svn != before.major_svn):
             raise _Refused(Status.SEAMLDR_EUNSUPPORTED)
-        if update and image.minor_svn < before.minor_svn:
+        if update and _is_below(image, before):
             raise _Refused(Status.SEAMLDR_EBADSIG)
-        downgrade = (image.major_svn, image.minor_svn) < (before.major_svn, before.minor_svn)
-        if not update and self.dirty and downgrade:
+        if not update and self.dirty and _is_below(image, before):
             raise _Refused(Status.SEAMLDR_ECLEANUPREQ)
         # "CPU not in list -> EUNSUPCPU; signature -> EBADSIG; no RDRAND -> ENOENTROPY; range too
         # small -> ENOMEM"
@@ -232,6 +244,7 @@ class PSeamldr:
             module_hv=image.module_hv,
             min_update_hv=image.min_update_hv,
             no_downgrade=image.no_downgrade,
+            num_handoff_pages=image.info.num_handoff_pages,
         )
         self.module.install(image.info, platform=platform, keep_handoff=update)
         self.remaining_updates -= 1
@@ -300,3 +313,19 @@ class PSeamldr:
 
     def _is_shared(self, pa: int, alignment: int, size: int) -> bool:
         return self.module.state.is_shared_hpa(pa, alignment, size)
+
+
+def _is_below(image: ModuleImage, before: ModuleImage) -> bool:
+    # Whether the image's security version is below that of the one before.
+    if image.major_svn != before.major_svn:
+        return image.major_svn < before.major_svn
+    if image.info.version.release == before.info.version.release:
+        return (image.minor_svn or 0) < (before.minor_svn or 0)
+    if image.minor_svn is None or before.minor_svn is None:
+        versions = f"{before.info.version.release} to {image.info.version.release}"
+        raise NotModelledError(
+            f"whether P-SEAMLDR takes an update from {versions} is not known: it compares their "
+            "security versions, and not both are published",
+            hint="`tdxctl modules` lists what is known of each release",
+        )
+    return image.minor_svn < before.minor_svn

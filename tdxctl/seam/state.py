@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from tdxctl.seam.conditions import Conditions
 from tdxctl.seam.environment import Environment
-from tdxctl.seam.handoff import Handoff, PamtMemory
+from tdxctl.seam.handoff import NEEDED_PAGES, Handoff, PamtMemory
 from tdxctl.seam.port import PhysicalMemory
-from tdxctl.seam.releases import ModuleVersion, Profile, release
+from tdxctl.seam.releases import ModuleVersion, Profile, Release, release
 from tdxctl.seam.status import Status
 from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_4K, U64_MASK
 
@@ -72,9 +72,19 @@ class ModuleInfo(Struct, frozen=True):
     strict: bool = True
 
     @property
+    def of_release(self) -> Release:
+        """The release that the image is of."""
+        return release(self.version.release)
+
+    @property
     def profile(self) -> Profile:
         """What the module does where releases differ."""
-        return release(self.version.release).profile
+        return self.of_release.profile
+
+    @property
+    def num_handoff_pages(self) -> int:
+        """The handoff pages of its signature structure minus 1; the fewest where not known."""
+        return (self.of_release.handoff_pages or NEEDED_PAGES) - 1
 
     @classmethod
     def of_version(cls, text: str) -> ModuleInfo:

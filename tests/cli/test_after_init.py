@@ -116,14 +116,14 @@ def test_an_update_to_another_version_is_seen_in_the_status(tmp_path: Path) -> N
 
 
 def test_an_update_backwards_leaves_no_usable_module(tmp_path: Path) -> None:
-    """1.5.01 takes handoff version 0, and 1.5.25 hands over version 1: EBADHANDOFF."""
+    """The security version of 1.5.01 is 1.4, and that of 1.5.25 1.13: EBADSIG."""
     m = Session(tmp_path, DYNAMIC)
     code, out = m("module", "update", "--version", "1.5.01")
     assert (code, out.splitlines()[:2]) == (
         1,
         [
             "m: module update: -5 (EIO), status NOT_INITIALIZED",
-            "  seamldr: SEAMCALL (0x8000000000000001) failed: 0x8000000000000004",
+            "  seamldr: SEAMCALL (0x8000000000000001) failed: 0x8000000000020000",
         ],
     )
     assert m("module", "update")[1].splitlines()[0] == (

@@ -123,10 +123,6 @@ def test_what_a_release_reports(facts: tuple[str, int, int, int, int, int, int, 
     )
 
 
-def test_every_release_stands_in_the_table_of_facts() -> None:
-    assert {row[0] for row in FACTS} == {each.version for each in releases.releases()}
-
-
 @pytest.mark.parametrize(
     ("build_date", "build_num", "version"),
     [
@@ -188,8 +184,8 @@ def test_which_release_a_version_is(
         ("1.0.1", "1.0 and 1.5.01"),
         ("1.5.00", "1.0 and 1.5.01"),
         ("1.5.10", "1.5.09 and 1.5.13"),
-        ("1.5.1234", "1.5.28 and 2.0.02"),
-        ("1.6", "1.5.28 and 2.0.02"),
+        ("1.5.26", "1.5.25 and 1.5.28"),
+        ("2.0.1234", "2.0.18"),
         ("2.0.03", "2.0.02 and 2.0.04"),
         ("3.1", "2.0.18"),
     ],

@@ -123,7 +123,8 @@ def test_an_update_hands_over_and_a_load_does_not() -> None:
 
 def test_the_new_image_is_another_version() -> None:
     host = Host()
-    host.seamldr.image = ModuleImage(ModuleInfo.of_version("1.5.01"))
+    host.seamldr.image = ModuleImage.of(ModuleInfo.of_version("1.5.01"))
+    host.seamldr.dirty = False
     assert host.install() == (0, 7)
     assert host.module.state.info.version.update == 1
     assert host.module.state.module_hv == 0
@@ -177,7 +178,7 @@ def test_a_shared_keyid_in_an_address_is_no_error() -> None:
     assert host.install(PARAMS_PA | 1 << 46) == (0, 7)
 
 
-IMAGE = ModuleImage(ModuleInfo.of_version("1.5.25"))
+IMAGE = ModuleImage.of(ModuleInfo.of_version("1.5.25"))
 
 
 @pytest.mark.parametrize(
