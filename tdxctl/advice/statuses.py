@@ -6,7 +6,14 @@ from __future__ import annotations
 from tdxctl.advice import to_do
 from tdxctl.advice.bios import SET_UP_THE_BIOS
 from tdxctl.advice.words import Advice
-from tdxctl.seam.status import Status, base_status, status_details, status_name
+from tdxctl.seam.codes import StatusCode, statuses
+from tdxctl.seam.status import (
+    Status,
+    base_status,
+    operand_of,
+    status_details,
+    status_name,
+)
 
 _REPORT = f"{to_do.TELL_THE_VENDOR} with the status and the module's version"
 _KERNEL = "a kernel bug or a kernel and a module that do not match: try a newer kernel"
@@ -224,12 +231,55 @@ STATUSES: dict[Status, Advice] = {
 }
 
 _UNKNOWN = Advice("tdxctl does not know this status.", "look it up in the TDX module's ABI")
+_OF_A_TD = (
+    "look at what KVM and the virtual machine monitor say of the TD: this is no matter of the "
+    "bring-up"
+)
+_OF_A_DEVICE = "look at what the kernel says of the device: this is no matter of the bring-up"
+_OF_THE_GUEST = "look at the log of the kernel in the TD: this is no matter of the host"
+_CALLED_AGAIN = (
+    "nothing: the caller tries again; where that does not help, look at what KVM and the virtual "
+    "machine monitor say of the TD"
+)
+_ANOTHER_TD = (
+    "have the virtual machine monitor ask for a TD that this CPU and module allow: other or fewer "
+    "CPU features"
+)
+# Operands that are fields of TD_PARAMS.
+_TD_PARAMS = range(64, 73)
+# Classes of statuses: system state, platform, TDX Connect.
+_OF_THE_PLATFORM, _TDX_CONNECT = frozenset({5, 9}), 15
 
 
 def explain_status(status: int) -> Advice:
     """The words for a 64-bit status, details ignored."""
     base = base_status(status)
-    return _UNKNOWN if base is None else STATUSES[base]
+    if base is None:
+        return next((explain_code(code) for code in statuses(status)), _UNKNOWN)
+    if operand_of(status) in _TD_PARAMS:
+        return STATUSES[base]._replace(to_do=_ANOTHER_TD)
+    return STATUSES[base]
+
+
+def explain_code(code: StatusCode) -> Advice:
+    """The words for a code of the whole table."""
+    if code.name in Status.__members__:
+        return STATUSES[Status[code.name]]
+    return Advice(code.means, _what_to_do(code))
+
+
+def _what_to_do(code: StatusCode) -> str:
+    # By what bits 63 and 62 of the code say, ERROR and NON_RECOVERABLE, and by who meets it.
+    kind = code.number >> 40 & 0xFF
+    if not code.number >> 62:
+        return _GO_ON
+    if code.side == "guest":
+        return _OF_THE_GUEST
+    if kind in _OF_THE_PLATFORM or code.name.startswith("TDX_SMRR_"):
+        return _BIOS
+    if code.number >> 62 == 0b10:
+        return _CALLED_AGAIN
+    return _OF_A_DEVICE if kind == _TDX_CONNECT else _OF_A_TD
 
 
 def describe_status(status: int) -> str:

@@ -92,11 +92,14 @@ def explained(
     """Checks of `diagnose`, and the names of statuses, errnos and leaves."""
     from tdxctl.advice.checks import BY_ID
     from tdxctl.errnos import Errno
+    from tdxctl.seam.codes import table
     from tdxctl.seam.leaves import Leaf
     from tdxctl.seam.status import Status
 
-    codes = [*Status.__members__, *Errno.__members__, *(leaf.title for leaf in Leaf)]
-    return _words([*BY_ID, *codes] if incomplete else list(BY_ID), incomplete)
+    codes = [*Status.__members__, *(code.name for code in table().status_codes)]
+    codes += [*Errno.__members__, *(leaf.title for leaf in Leaf)]
+    codes += [leaf.name for leaf in table().leaves]
+    return _words([*BY_ID, *dict.fromkeys(codes)] if incomplete else list(BY_ID), incomplete)
 
 
 def _words(words: list[str], incomplete: str) -> list[CompletionItem]:

@@ -22,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tdxctl.linux.parts import UpdateImage
     from tdxctl.operations import Operation
+    from tdxctl.seam.codes import LeafCode
 
 _IMAGE_HEADER = 4096
 
@@ -57,10 +58,23 @@ def _message(line: str) -> str | None:
     if " " not in line:
         return None
     from tdxctl.capture.bootlog import message_of
+    from tdxctl.explain.lookup import names_a_call
     from tdxctl.messages.reading import has_prefix
 
     message = message_of(line).strip()
-    return message if message != line.strip() or has_prefix(message) else None
+    known = message != line.strip() or has_prefix(message) or names_a_call(message)
+    return message if known else None
+
+
+def named_leaf(text: str) -> LeafCode:
+    """The leaf of that name or number. Raises UsageError."""
+    from tdxctl.explain.lookup import find_leaf
+
+    leaf = find_leaf(text)
+    if leaf is None:
+        hint = "a name such as TDH.MNG.INIT, or a SEAMCALL's number"
+        raise UsageError(f"not a leaf: '{printable(text)}'", hint=hint)
+    return leaf
 
 
 def module_operation(

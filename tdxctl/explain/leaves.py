@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each SEAMCALL leaf is for, and which statuses it returns."""
+"""What each leaf is for, and which statuses those of the bring-up return."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
+from tdxctl.advice.statuses import STATUSES
+from tdxctl.errnos import Errno
+from tdxctl.explain.answer import Answer
+from tdxctl.seam import codes
+from tdxctl.seam.codes import LeafCode
 from tdxctl.seam.leaves import Leaf
-from tdxctl.seam.status import Status
+from tdxctl.seam.status import Status, base_status
 
 _S = Status
 
@@ -35,6 +40,8 @@ _PLATFORM = (
     _S.TDX_SMRR_OVERLAPS_CMR,
     _S.TDX_INCOMPATIBLE_SEAM_CAPABILITIES,
 )
+
+_P_SEAMLDRS = frozenset(leaf for leaf in Leaf if leaf >> 63)
 
 LEAVES: dict[Leaf, LeafWords] = {
     Leaf.TDH_MNG_CREATE: LeafWords(
@@ -153,7 +160,6 @@ LEAVES: dict[Leaf, LeafWords] = {
             _S.TDX_PAMT_PAGE_NOT_EMPTY,
         ),
     ),
-    Leaf.TDH_SYS_RDM: LeafWords("Reads several metadata fields, on newer modules."),
     Leaf.TDH_SYS_S4_END: LeafWords("Ends a hibernation, on newer modules."),
     Leaf.TDH_EXT_INIT: LeafWords("Initializes the module's extensions, on newer modules."),
     Leaf.TDH_EXT_MEM_ADD: LeafWords("Gives memory to the extensions, on newer modules."),
@@ -189,3 +195,66 @@ LEAVES: dict[Leaf, LeafWords] = {
 def returned_by(status: Status) -> tuple[Leaf, ...]:
     """The leaves that return status as one of their own."""
     return tuple(leaf for leaf, words in LEAVES.items() if status in words.returns)
+
+
+def of_leaf(leaf: LeafCode) -> Leaf | None:
+    """The leaf of the bring-up that it is, None for any other."""
+    return Leaf.__members__.get(leaf.name.replace(".", "_"))
+
+
+def purpose(leaf: LeafCode) -> str:
+    """What the leaf does, in a sentence."""
+    known = of_leaf(leaf)
+    return leaf.does if known is None else LEAVES[known].purpose
+
+
+def leaf_numbered(asked: str, number: int) -> Answer | None:
+    """The leaf of that number: the host's, with what a TD's leaf of the number is."""
+    if number in _P_SEAMLDRS:
+        return _of_p_seamldr(asked, Leaf(number))
+    leaves = codes.leaves(number)
+    if not leaves:
+        return None
+    first, *others = leaves
+    lines = _lines(first)
+    posted = [leaf for leaf in others if not leaf.is_of_the_guest]
+    lines += [("in patches", f"{leaf.name}: {purpose(leaf)}") for leaf in posted]
+    guests = [leaf for leaf in others if leaf.is_of_the_guest]
+    lines += [("in a TD", f"{leaf.name}, of TDCALL: {purpose(leaf)}") for leaf in guests]
+    if not asked.startswith(("0x", "0X")) and number in set(Errno):
+        lines.append(("as an errno", f"-{number} is {Errno(number).name}"))
+    return Answer(asked, "leaf", first.name, tuple(lines))
+
+
+def leaf_named(asked: str, name: str) -> Answer | None:
+    """The leaf of that name."""
+    leaf = codes.leaf_named(name)
+    if leaf is not None:
+        return Answer(asked, "leaf", leaf.name, tuple(_lines(leaf)))
+    known = Leaf.__members__.get(name)
+    return None if known is None else _of_p_seamldr(asked, known)
+
+
+def _lines(leaf: LeafCode) -> list[tuple[str, str]]:
+    side = " of TDCALL, which a TD calls: the guest's side" if leaf.is_of_the_guest else ""
+    lines = [("leaf", f"{leaf.number:#x} ({leaf.number}){side}"), ("does", purpose(leaf))]
+    if (since := leaf.first_seen) is not None:
+        lines.append(("since", since))
+    if leaf.inputs:
+        lines.append(("takes", ", ".join(f"{name}: {what}" for name, what in leaf.inputs.items())))
+    known = of_leaf(leaf)
+    if known is not None and LEAVES[known].returns:
+        lines.append(("returns", ", ".join(status.name for status in LEAVES[known].returns)))
+    return lines
+
+
+def _of_p_seamldr(asked: str, leaf: Leaf) -> Answer:
+    words = LEAVES[leaf]
+    lines = [("leaf", f"{leaf.value:#x} ({leaf.value})"), ("does", words.purpose)]
+    if words.returns:
+        lines.append(("returns", ", ".join(status.name for status in words.returns)))
+    if (status := base_status(leaf)) is not None and int(status) == int(leaf):
+        # P-SEAMLDR's leaves and statuses share numbers.
+        also = STATUSES[status]
+        lines.append(("also", f"the status {status.name}: {also.means} To do: {also.to_do}"))
+    return Answer(asked, "leaf", leaf.title, tuple(lines))

@@ -5,88 +5,89 @@ from __future__ import annotations
 
 import re
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from tdxctl.advice.checks import CHECKS, Check, find_check
 from tdxctl.advice.errnos import ERRNOS
-from tdxctl.advice.statuses import STATUSES
 from tdxctl.advice.words import MEANS, TO_DO
 from tdxctl.errnos import Errno
-from tdxctl.explain.leaves import LEAVES, returned_by
+from tdxctl.explain.answer import Answer
+from tdxctl.explain.leaves import leaf_named, leaf_numbered
+from tdxctl.explain.statuses import (
+    explain_number,
+    is_status,
+    looks_like_p_seamldrs,
+    status_named,
+    unknown_status,
+)
 from tdxctl.messages.bring_up import INITIALIZATION_FAILED
 from tdxctl.messages.reading import Found, read
-from tdxctl.seam.leaves import Leaf
-from tdxctl.seam.status import Status, base_status, status_details
+from tdxctl.seam import codes
+from tdxctl.seam.codes import LeafCode
+from tdxctl.seam.leaves import Leaf, leaf_title
+from tdxctl.seam.metadata import (
+    NOT_IN_EVERY_RELEASE,
+    Row,
+    bits_of,
+    field_named,
+    field_with,
+)
+from tdxctl.seam.status import Status
 from tdxctl.units import U32_MASK, U64_MASK
 
-_CLASSES = {
-    0x0: "general",
-    0x1: "operand",
-    0x2: "busy or resource",
-    0x3: "page metadata",
-    0x4: "dependent resources",
-    0x5: "system state",
-    0x6: "TD state",
-    0x7: "VCPU state",
-    0x8: "key management",
-    0x9: "platform",
-    0xA: "physical memory",
-    0xB: "EPT",
-    0xC: "metadata",
-    0xD: "service TD",
-    0xE: "migration",
-}
-_OF_THE_DISPATCHER = frozenset({Status.TDX_SYS_NOT_READY, Status.TDX_SYS_SHUTDOWN})
-# "reserved bits (31:24, 49:47, 55, 62), last-element bits 37:34 and last-field bits 46:38 must be
-# 0"
-_NOT_A_FIELD_ID = 0xFF << 24 | 0x7 << 47 | 1 << 55 | 1 << 62 | 0xF << 34 | 0x1FF << 38
-# Bits 63:32 of P-SEAMLDR's statuses.
-_OF_P_SEAMLDR = 0x80000000
 # Larger numbers are statuses or field ids, smaller ones leaves.
 _LARGEST_LEAF = 0xFFFF
+# What a line of any program says of a SEAMCALL: a leaf's name, and a status.
+_LEAF_NAME = re.compile(r"\b(?:TD[HG]|tdh|tdg)(?:[._][A-Za-z0-9]+)+")
+_STATUS_NUMBER = re.compile(r"\b(?:0[xX][0-9a-fA-F]{9,16}|[0-9a-fA-F]{16})\b")
 
 
-class Answer(Struct, frozen=True):
-    """What something is: kind, name, lines.
+def look_up(asked: str, leaf: LeafCode | None = None) -> Answer:
+    """The meaning of a number in hex or decimal, a name, a check's id, or a line of a log.
 
-    kind: status, errno, leaf, metadata-field, check, log-line, unknown.
-
-    lines are (label, text) pairs; nearest holds names that look alike, for what is unknown.
+    leaf: the one that returned it, where that is known.
     """
-
-    asked: str
-    kind: str
-    name: str
-    lines: tuple[tuple[str, str], ...]
-    nearest: tuple[str, ...] = ()
-
-    @property
-    def known(self) -> bool:
-        """Whether there are words for it."""
-        return self.kind != "unknown"
-
-
-def look_up(asked: str) -> Answer:
-    """The meaning of a number in hex or decimal, a name, a check's id, or a line of a log."""
     text = asked.strip().rstrip(".,;:")
     if (check := find_check(text.lower())) is not None:
         return _check(asked, check)
     if " " in text and (found := read(text)):
-        return _log_line(asked, found[0])
+        return _log_line(asked, found[0], leaf)
+    if " " in text and (answer := _any_line(asked, text, leaf)) is not None:
+        return answer
     number = _number(text)
     if number is not None:
-        return _of_number(asked, number)
+        return _of_number(asked, number, leaf)
     name = text.upper().replace(".", "_")
-    for candidate in (name, f"TDX_{name}"):
-        if candidate in Status.__members__:
-            return _status(asked, int(Status[candidate]))
+    if (answer := status_named(asked, name, leaf)) is not None:
+        return answer
     if name.lstrip("-") in Errno.__members__:
         return _errno(asked, Errno[name.lstrip("-")])
-    for candidate in (name, f"TDH_{name}"):
-        if candidate in Leaf.__members__:
-            return _leaf(asked, Leaf[candidate])
-    field = _field_by_name(asked, name)
-    return field if field is not None else _unknown(asked, name)
+    if (answer := leaf_named(asked, name)) is not None:
+        return answer
+    field = field_named(name)
+    return _field(asked, field, None) if field is not None else _unknown(asked, name)
+
+
+def find_leaf(text: str) -> LeafCode | None:
+    """A leaf by its name, or a SEAMCALL's by its number: what `look_up` takes as one."""
+    number = _number(text)
+    if number is None:
+        known = Leaf.__members__.get(text.upper().replace(".", "_"))
+        return codes.leaf_named(text) if known is None else _whole(known)
+    if number in Leaf.__members__.values():
+        return _whole(Leaf(number))
+    return next((leaf for leaf in codes.leaves(number) if not leaf.is_of_the_guest), None)
+
+
+def names_a_call(text: str) -> bool:
+    """Whether a line of a log has the name of a leaf and a number that can be its status."""
+    return bool(_LEAF_NAME.search(text) and _STATUS_NUMBER.search(text))
+
+
+def _whole(leaf: Leaf) -> LeafCode:
+    # P-SEAMLDR's are in no table.
+    known = codes.leaf_named(leaf.title)
+    return LeafCode(name=leaf.title, number=leaf.value) if known is None else known
 
 
 def _number(text: str) -> int | None:
@@ -100,58 +101,42 @@ def _number(text: str) -> int | None:
     return None
 
 
-def _of_number(asked: str, number: int) -> Answer:
+def _of_number(asked: str, number: int, leaf: LeafCode | None) -> Answer:
     if number < 0:
         try:
             return _errno(asked, Errno(-number))
         except ValueError:
             return _unknown(asked, "")
-    if number in Leaf.__members__.values():
-        return _leaf(asked, Leaf(number))
+    if leaf is not None and is_status(number):
+        return explain_number(asked, number, leaf)
     if number == Status.TDX_SUCCESS:
-        return _status(asked, number)
+        return _nought(asked)
+    if (answer := leaf_numbered(asked, number)) is not None:
+        return answer
     if number <= _LARGEST_LEAF:
         # A kernel's message has an errno with its sign, a person may leave it out.
         near = (f"-{number} ({Errno(number).name})",) if number in set(Errno) else ()
         return Answer(asked, "unknown", asked, (), near)
     if number <= U32_MASK or number > U64_MASK:
         return _unknown(asked, "")
-    if number >> 32 == _OF_P_SEAMLDR and base_status(number) is None:
-        return _unknown_status(asked, number)
-    field = _field_by_id(asked, number)
-    if base_status(number) is not None:
-        return _status(asked, number, exact=True)
-    return field if field is not None else _unknown_status(asked, number)
+    if looks_like_p_seamldrs(number) and not is_status(number):
+        return unknown_status(asked, number)
+    field = field_with(number)
+    if field is not None and number == field[0][0] + field[1]:
+        return _field(asked, *field)
+    # TDH.SYS.RD takes more numbers than a field's own for its id: some of them are statuses.
+    if is_status(number):
+        return explain_number(asked, number, leaf)
+    return _field(asked, *field) if field is not None else unknown_status(asked, number)
 
 
-def _status(asked: str, status: int, *, exact: bool = False) -> Answer:
-    # exact: a value that was returned, whose details of 0 mean something.
-    base = base_status(status)
-    assert base is not None
-    words, details = STATUSES[base], status_details(status)
-    lines = [("status", f"{status:#x}")]
-    if details is not None and (exact or status != base):
-        lines.append(("details", details))
-    lines += _bits(status)
-    leaves = ", ".join(leaf.title for leaf in returned_by(base))
-    if base in _OF_THE_DISPATCHER:
-        leaves = "the module's dispatcher, whatever the leaf"
-    if leaves:
-        lines.append(("returned by", leaves))
-    lines += words.pairs
-    return Answer(asked, "status", base.name, tuple(lines))
-
-
-def _bits(status: int) -> list[tuple[str, str]]:
-    # What bits 63:32 say, whatever the code.
-    if status >> 32 == _OF_P_SEAMLDR:
-        return [("class", "P-SEAMLDR's; error")]
-    if status in (Status.VMFAILINVALID, Status.GP, Status.UD):
-        return [("class", "made by Linux: the SEAMCALL did not get through")]
-    error = "error" if status >> 63 else "not an error"
-    recoverable = ", not recoverable" if status >> 62 & 1 else ", recoverable"
-    kind = _CLASSES.get(status >> 40 & 0xFF, "unknown")
-    return [("class", f"{kind}; {error}{recoverable if status >> 63 else ''}")]
+def _nought(asked: str) -> Answer:
+    # A status, and the number of leaves too.
+    answer = explain_number(asked, Status.TDX_SUCCESS, None)
+    names = [
+        f"{leaf.name} of TDCALL" if leaf.is_of_the_guest else leaf.name for leaf in codes.leaves(0)
+    ]
+    return replace(answer, lines=(*answer.lines, ("as a leaf", ", ".join(names))))
 
 
 def _errno(asked: str, errno: Errno) -> Answer:
@@ -164,48 +149,25 @@ def _errno(asked: str, errno: Errno) -> Answer:
     return Answer(asked, "errno", errno.name, tuple(lines))
 
 
-def _leaf(asked: str, leaf: Leaf) -> Answer:
-    words = LEAVES[leaf]
-    lines = [("leaf", f"{leaf.value:#x} ({leaf.value})"), ("does", words.purpose)]
-    if words.returns:
-        lines.append(("returns", ", ".join(status.name for status in words.returns)))
-    if (status := base_status(leaf)) is not None and int(status) == int(leaf):
-        # P-SEAMLDR's leaves and statuses share numbers.
-        also = STATUSES[status]
-        lines.append(("also", f"the status {status.name}: {also.means} To do: {also.to_do}"))
-    return Answer(asked, "leaf", leaf.title, tuple(lines))
-
-
-def _field_by_id(asked: str, field_id: int) -> Answer | None:
-    from tdxctl.seam.metadata import FIELDS
-
-    if field_id & _NOT_A_FIELD_ID:
-        return None
-    code = field_id & (0x3F << 56 | 0xFFFFFF)
-    for first, name, fields, elements, _ in FIELDS:
-        index = code - (first & (0x3F << 56 | 0xFFFFFF))
-        if 0 <= index < fields * elements:
-            return _field(asked, first, name, index if fields * elements > 1 else None)
-    return None
-
-
-def _field_by_name(asked: str, name: str) -> Answer | None:
-    from tdxctl.seam.metadata import FIELDS
-
-    for first, field, _, _, _ in FIELDS:
-        if field == name:
-            return _field(asked, first, field, None)
-    return None
-
-
-def _field(asked: str, first: int, name: str, index: int | None) -> Answer:
-    bits = 8 << (first >> 32 & 3)
-    element = "" if index is None else f"[{index}]"
-    lines = (
+def _field(asked: str, row: Row, index: int | None) -> Answer:
+    first, name, fields, elements, _ = row
+    lines = [
         ("field id", f"{first + (index or 0):#018x}"),
-        (MEANS, f"A global metadata field of {bits} bits, read with TDH.SYS.RD."),
-    )
-    return Answer(asked, "metadata-field", name + element, lines)
+        (MEANS, f"A global metadata field of {bits_of(first)} bits, read with TDH.SYS.RD."),
+    ]
+    if name in NOT_IN_EVERY_RELEASE:
+        lines.append(("since", _first_releases_with(name)))
+    element = "" if index is None or fields * elements == 1 else f"[{index}]"
+    return Answer(asked, "metadata-field", name + element, tuple(lines))
+
+
+def _first_releases_with(field: str) -> str:
+    # The first of each line.
+    from tdxctl.seam.releases import releases
+
+    having = [each for each in releases() if field in each.profile.fields]
+    first = {each.line: each.version for each in reversed(having)}
+    return ", ".join(first[line] for line in sorted(first))
 
 
 def _check(asked: str, check: Check) -> Answer:
@@ -217,7 +179,7 @@ def _check(asked: str, check: Check) -> Answer:
     return Answer(asked, "check", check.id, tuple(lines))
 
 
-def _log_line(asked: str, found: Found) -> Answer:
+def _log_line(asked: str, found: Found, leaf: LeafCode | None) -> Answer:
     # Codes in it are explained too.
     message, fields = found.message, found.fields
     lines = [(MEANS, message.meaning)]
@@ -226,32 +188,39 @@ def _log_line(asked: str, found: Found) -> Answer:
         lines += [("returned", f"-{answer.name}"), *answer.lines[1:]]
     if message.check is not None and not message.is_harmless:
         lines.append(("check", f"{message.check}; `tdxctl explain {message.check}` has causes"))
-    leaf, status = int(fields.get("leaf", 0)), int(fields.get("status", 0))
-    if leaf in Leaf.__members__.values():
-        lines.append(("leaf", Leaf(leaf).title))
-    if status and base_status(status) is not None:
-        answer = _status(asked, status, exact=True)
+    if "leaf" in fields and (known := find_leaf(str(fields["leaf"]))) is not None:
+        leaf = known
+        lines.append(("leaf", leaf_title(known.number)))
+    status = int(fields.get("status", 0))
+    if status and is_status(status):
+        answer = explain_number(asked, status, leaf)
         lines.append(("status", f"{answer.name}, {status:#x}"))
         lines += [(label, text) for label, text in answer.lines if label in _OF_A_STATUS]
     return Answer(asked, "log-line", message.id, tuple(lines))
 
 
-_OF_A_STATUS = ("details", MEANS, TO_DO)
+_OF_A_STATUS = ("details", "operand", "note", MEANS, TO_DO)
 
 
-def _unknown_status(asked: str, number: int) -> Answer:
-    kind = _CLASSES.get(number >> 40 & 0xFF)
-    lines = [("looks like", "a SEAMCALL status" if number >> 63 or kind else "a number")]
-    if number >> 63:
-        lines += _bits(number)
-    near = sorted(Status, key=lambda status: abs(int(status) - number))[:3]
-    return Answer(asked, "unknown", f"{number:#x}", tuple(lines), tuple(s.name for s in near))
+def _any_line(asked: str, text: str, leaf: LeafCode | None) -> Answer | None:
+    # Of a program whose lines are not known: the first status in it, as its leaf's answer.
+    if (name := _LEAF_NAME.search(text)) is not None:
+        leaf = codes.leaf_named(name[0]) or leaf
+    for match in _STATUS_NUMBER.finditer(text):
+        number = int(match[0], 16)
+        if is_status(number):
+            return explain_number(asked, number, leaf)
+    return None
 
 
 def _unknown(asked: str, name: str) -> Answer:
     import difflib
 
-    names = [*Status.__members__, *Errno.__members__, *(leaf.title for leaf in Leaf)]
+    statuses = dict.fromkeys([*Status.__members__, *(s.name for s in codes.table().status_codes)])
+    leaves = dict.fromkeys(
+        [leaf.title for leaf in Leaf] + [leaf.name for leaf in codes.table().leaves]
+    )
+    names = [*statuses, *Errno.__members__, *leaves]
     if asked.islower():
         names += [check.id for check in CHECKS]
     folded = {known.replace(".", "_").upper(): known for known in names}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 
-from tdxctl.explain.lookup import Answer
+from tdxctl.explain.answer import Answer
 from tdxctl.report.reasons import labelled
 from tdxctl.units import printable
 

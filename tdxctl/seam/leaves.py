@@ -9,7 +9,10 @@ _P_SEAMLDR = 1 << 63
 
 
 class Leaf(IntEnum):
-    """RAX bits 15:0 of a SEAMCALL; P-SEAMLDR's leaves have bit 63 set."""
+    """RAX bits 15:0 of a SEAMCALL; P-SEAMLDR's leaves have bit 63 set.
+
+    Those of the bring-up; `codes` has every leaf that a module knows.
+    """
 
     TDH_MNG_CREATE = 9
     TDH_PHYMEM_PAGE_RDMD = 24
@@ -22,7 +25,6 @@ class Leaf(IntEnum):
     TDH_SYS_RDALL = 37
     TDH_PHYMEM_CACHE_WB = 40
     TDH_PHYMEM_PAGE_WBINVD = 41
-    TDH_SYS_RDM = 42
     TDH_SYS_LP_SHUTDOWN = 44
     TDH_SYS_CONFIG = 45
     TDH_SYS_SHUTDOWN = 52
@@ -72,4 +74,8 @@ def leaf_title(number: int) -> str:
     try:
         return Leaf(number).title
     except ValueError:
-        return hex(number)
+        pass
+    from tdxctl.seam.codes import leaves
+
+    known = next(iter(leaves(number)), None)
+    return hex(number) if known is None or known.is_of_the_guest else known.name

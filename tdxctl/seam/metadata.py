@@ -11,6 +11,12 @@ from __future__ import annotations
 
 Row = tuple[int, str, int, int, tuple[int, ...]]
 
+# "bits 33:32 (size), 50, 51, 54:52, 63 are **ignored**": what is left is class and field code.
+_CLASS_AND_CODE = 0x3F << 56 | 0xFFFFFF
+# "reserved bits (31:24, 49:47, 55, 62), last-element bits 37:34 and last-field bits 46:38 must be
+# 0"
+_NOT_A_FIELD_ID = 0xFF << 24 | 0x7 << 47 | 1 << 55 | 1 << 62 | 0xF << 34 | 0x1FF << 38
+
 #: id, name, fields, elements per field, values: the fields of every release.
 FIELDS: tuple[Row, ...] = (
     (0x0000000200000000, "NUM_PKGS", 1, 1, (0,)),
@@ -108,3 +114,26 @@ NOT_IN_EVERY_RELEASE = frozenset(
 
 
 MAX_VCPUS_PER_TD = "MAX_VCPUS_PER_TD"
+
+
+def field_with(field_id: int) -> tuple[Row, int] | None:
+    """The field that TDH.SYS.RD reads by an id, and the index of the element."""
+    if field_id & _NOT_A_FIELD_ID:
+        return None
+    code = field_id & _CLASS_AND_CODE
+    for row in FIELDS:
+        first, _, fields, elements, _ = row
+        index = code - (first & _CLASS_AND_CODE)
+        if 0 <= index < fields * elements:
+            return row, index
+    return None
+
+
+def field_named(name: str) -> Row | None:
+    """The field of that name."""
+    return next((row for row in FIELDS if row[1] == name), None)
+
+
+def bits_of(field_id: int) -> int:
+    """The width of an element, from its canonical id."""
+    return 8 << (field_id >> 32 & 3)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """SEAMCALL completion statuses: base codes, detail packing, decoding.
 
+The codes here are those that code asks for; `codes` has every one that a module can return.
+
 TDX module ABI 1.5, "Interface Function Completion Status": bits 63 ERROR, 62
 NON_RECOVERABLE, 61 FATAL, 60 HOST_RECOVERABILITY_HINT, 47:40 CLASS, 39:32 DETAILS_L1,
 31:0 DETAILS_L2.
@@ -15,7 +17,7 @@ _BASE_MASK = ~0xFFFFFFFF & ((1 << 64) - 1)
 
 
 class Status(IntEnum):
-    """Base codes, DETAILS_L2 zero."""
+    """Base codes, DETAILS_L2 zero: those of the bring-up."""
 
     TDX_SUCCESS = 0
     TDX_INTERRUPTED_RESUMABLE = 0x8000000300000000
@@ -103,14 +105,14 @@ class Status(IntEnum):
             try:
                 value = int(value, 0)
             except ValueError:
-                raise ValueError("is not the name of a SEAMCALL status") from None
+                value = _number_of(name)
         if not 0 <= value < 1 << 64:
             raise ValueError("is not a 64-bit status")
         return value
 
 
 class Operand(IntEnum):
-    """DETAILS_L2 of the operand codes: which register was refused."""
+    """DETAILS_L2 of the operand codes: which operand was refused, of the bring-up's leaves."""
 
     RAX = 0
     RCX = 1
@@ -133,7 +135,11 @@ def with_bytes(status: Status, *details: int) -> int:
 
 _LEVELS = {0: "4K", 1: "2M", 2: "1G"}
 _OPERAND_FORM = frozenset(
-    {Status.TDX_OPERAND_INVALID, Status.TDX_OPERAND_ADDR_RANGE_ERROR, Status.TDX_OPERAND_BUSY}
+    {
+        *(Status.TDX_OPERAND_INVALID, Status.TDX_OPERAND_ADDR_RANGE_ERROR, Status.TDX_OPERAND_BUSY),
+        *(Status.TDX_HPA_RANGE_NOT_FREE, Status.TDX_PAGE_NOT_FREE, Status.TDX_NO_PAMT_PAGE_PAIR),
+        Status.TDX_MISSING_PAMT_PAGE_PAIR,
+    }
 )
 _BYTE_FORM: dict[Status, tuple[str, ...]] = {
     Status.TDX_INVALID_TDMR: ("TDMR",),
@@ -148,12 +154,13 @@ _BYTE_FORM: dict[Status, tuple[str, ...]] = {
     Status.TDX_SMRR_NOT_LOCKED: ("SMRR",),
     Status.TDX_INVALID_SMRR_CONFIGURATION: ("SMRR",),
     Status.TDX_INVALID_PKG_ID: ("package",),
+    Status.TDX_PAMT_PAGE_NOT_EMPTY: ("PAMT page",),
 }
 _MSR_FORM = frozenset({Status.TDX_INCONSISTENT_MSR, Status.TDX_INCORRECT_MSR_VALUE})
 
 
 def base_status(status: int) -> Status | None:
-    """The base code of a 64-bit status, None where tdxctl knows none."""
+    """The base code of a 64-bit status, None where it is none of the bring-up's."""
     for candidate in (status, status & _BASE_MASK):
         try:
             base = Status(candidate)
@@ -161,6 +168,16 @@ def base_status(status: int) -> Status | None:
             continue
         return base if base == status or base is not Status.SEAMLDR_EBADPARAM else None
     return None
+
+
+def base_code(status: int) -> int | None:
+    """The base code of a 64-bit status of any leaf, None where no release has one."""
+    base = base_status(status)
+    if base is not None:
+        return int(base)
+    from tdxctl.seam.codes import statuses
+
+    return next((code.number for code in statuses(status)), None)
 
 
 class Wanted(NamedTuple):
@@ -173,7 +190,7 @@ class Wanted(NamedTuple):
         """Whether status is the one."""
         if self.exact or status == self.status:
             return status == self.status
-        return base_status(status) == base_status(self.status)
+        return base_code(status) == base_code(self.status)
 
     def __str__(self) -> str:
         """The whole of it in hex, or the name."""
@@ -189,20 +206,23 @@ def parse_wanted(value: int | str) -> Wanted:
 def status_name(status: int) -> str:
     """The name of a status without its details, its hex value where it has none."""
     base = base_status(status)
-    return hex(status) if base is None else base.name
+    if base is not None:
+        return base.name
+    from tdxctl.seam.codes import statuses
+
+    return next((code.name for code in statuses(status)), hex(status))
 
 
 def status_details(status: int) -> str | None:
     """DETAILS_L2 in words: `RCX`, `TDMR 0, reserved area 3`, `MSR 0x87`; None without any."""
     base = base_status(status)
-    if base is None or (base == status and base not in _OPERAND_FORM and base not in _BYTE_FORM):
+    if base is None:
+        return _details_of_other(status)
+    if base == status and base not in _OPERAND_FORM and base not in _BYTE_FORM:
         return None
     details = status - base
     if base in _OPERAND_FORM:
-        try:
-            return Operand(details).name
-        except ValueError:
-            return f"operand {details}"
+        return operand_name(details)
     if base in _BYTE_FORM:
         values = [(what, details >> (8 * i) & 0xFF) for i, what in enumerate(_BYTE_FORM[base])]
         return ", ".join(
@@ -214,3 +234,48 @@ def status_details(status: int) -> str | None:
     if base is Status.TDX_CPUID_LEAF_NOT_SUPPORTED:
         return f"CPUID leaf {hex(details)}"
     return hex(details)
+
+
+def operand_of(status: int) -> int | None:
+    """The id of the operand in DETAILS_L2, None where the code has no operand there."""
+    base = base_status(status)
+    if base is not None:
+        return status - base if base in _OPERAND_FORM else None
+    from tdxctl.seam.codes import statuses
+
+    code = next(iter(statuses(status)), None)
+    return status - code.number if code is not None and code.details == "operand" else None
+
+
+def operand_name(number: int) -> str:
+    """The name of an operand by its id: `RCX`, `CPUID_CONFIG`."""
+    if number in Operand.__members__.values():
+        return Operand(number).name
+    from tdxctl.seam.codes import operand
+
+    known = operand(number)
+    return f"operand {number}" if known is None else known.name
+
+
+def _number_of(name: str) -> int:
+    # Of a name that is none of the bring-up's. Raises ValueError.
+    from tdxctl.seam.codes import statuses_named
+
+    for code in statuses_named(name):
+        return code.number
+    raise ValueError("is not the name of a SEAMCALL status")
+
+
+def _details_of_other(status: int) -> str | None:
+    # DETAILS_L2 of a code that is none of the bring-up's.
+    from tdxctl.seam.codes import statuses
+
+    code = next(iter(statuses(status)), None)
+    if code is None:
+        return None
+    details = status - code.number
+    if code.details == "operand":
+        return operand_name(details)
+    if code.details == "level":
+        return f"level {_LEVELS.get(details, details)}"
+    return hex(details) if details else None

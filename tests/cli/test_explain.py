@@ -78,9 +78,13 @@ SYS_RD = """\
 TDH.SYS.RD
   leaf:        0x22 (34)
   does:        Reads a metadata field. Step 3 of later kernels.
+  takes:       RDX: field id
   returns:     TDX_SYS_LP_INIT_NOT_DONE, TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT, \
 TDX_METADATA_FIELD_ID_INCORRECT
 """
+
+# A number without 0x can be an errno without its sign.
+SYS_RD_34 = SYS_RD + "  as an errno: -34 is ERANGE\n"
 
 MAX_TDMRS = """\
 MAX_TDMRS
@@ -104,7 +108,7 @@ MAX_TDMRS
         (["-ENOSPC"], ENOSPC),
         (["-34"], ERANGE),
         (["0x22"], SYS_RD),
-        (["34"], SYS_RD),  # a leaf; as an errno it would be -34
+        (["34"], SYS_RD_34),
         (["TDH.SYS.RD"], SYS_RD),
         (["sys.rd"], SYS_RD),
         (["0x9100000100000008"], MAX_TDMRS),
@@ -130,7 +134,8 @@ def test_words_come_from_standard_input_too() -> None:
         ("ENOSPX", "ENOSPX: unknown: near ENOSPC, ENOSR, ENOTSUPP\n"),
         (
             "KEY.CONFIG",
-            "KEY.CONFIG: unknown: near TDX_KEY_CONFIGURED, TDH.SYS.KEY.CONFIG, TDH.SYS.CONFIG\n",
+            "KEY.CONFIG: unknown: near TDX_KEY_CONFIGURED, TDH.SYS.KEY.CONFIG, "
+            "TDH.MNG.KEY.CONFIG\n",
         ),
         ("nothing-like-it", "nothing-like-it: unknown\n"),
         ("-4095", "-4095: unknown\n"),
@@ -190,6 +195,7 @@ def test_json_has_the_same_facts_and_what_was_asked_as_it_was() -> None:
                 "name": "TDH.SYS.RD",
                 "leaf": "0x22 (34)",
                 "does": "Reads a metadata field. Step 3 of later kernels.",
+                "takes": "RDX: field id",
                 "returns": "TDX_SYS_LP_INIT_NOT_DONE, TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT, "
                 "TDX_METADATA_FIELD_ID_INCORRECT",
                 "nearest": [],
@@ -225,8 +231,8 @@ def test_without_a_word_it_is_a_usage_error() -> None:
         (
             "0xc0000b0a00000001",
             [
-                "0xc0000b0a00000001: unknown: near TDX_CMR_LIST_INVALID, "
-                "TDX_NON_ORDERED_RESERVED_IN_TDMR, TDX_INVALID_RESERVED_IN_TDMR",
+                "0xc0000b0a00000001: unknown: near TDX_PAGE_SIZE_MISMATCH, "
+                "TDX_EPT_INVALID_PROMOTE_CONDITIONS, TDX_GPA_RANGE_BLOCKED",
                 "  looks like:  a SEAMCALL status",
             ],
         ),
@@ -239,7 +245,7 @@ def test_without_a_word_it_is_a_usage_error() -> None:
             ["TDX_CPUID_LEAF_NOT_SUPPORTED", "", "  details:     CPUID leaf 0x15"],
         ),
         ("0", ["TDX_SUCCESS"]),
-        ("22", ["22: unknown: near -22 (EINVAL)"]),
+        ("101", ["101: unknown: near -101 (ENETUNREACH)"]),
         ("0x10000", ["0x10000: unknown"]),
         ("99999999999999999999", ["99999999999999999999: unknown"]),
         ("0x9000000300000085", ["CMR_BASE[5]", "  field id:    0x9000000300000085"]),
@@ -255,3 +261,47 @@ def test_nothing_asked_is_a_usage_error() -> None:
     done = tdxctl("explain", "-", stdin="  \n")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: there is nothing to explain\n  hint: give a code or a name\n"
+
+
+CPUID_CONFIG = """\
+TDX_OPERAND_INVALID
+  status:      0xc000010000000045
+  details:     CPUID_CONFIG
+  operand:     CPUID_CONFIG (69): the CPUID values in the TD_PARAMS of TDH.MNG.INIT: RCX of its \
+answer has the leaf (bits 31:0) and the subleaf (bits 63:32) that is refused
+  class:       operand; error, not recoverable
+  leaf:        TDH.MNG.INIT (21): Initializes a TD from its TD_PARAMS.
+  means:       A register holds a value that the leaf does not take.
+  to do:       have the virtual machine monitor ask for a TD that this CPU and module allow: other \
+or fewer CPU features
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["0xc000010000000045", "--leaf", "TDH.MNG.INIT"],
+        ["c000010000000045", "--leaf", "tdh_mng_init"],
+        ["--leaf", "21", "0xC000010000000045"],
+        ["TDH.MNG.INIT failed with status: 0xc000010000000045"],
+        ["[   33.1] kvm_intel: SEAMCALL TDH_MNG_INIT failed: 0xc000010000000045"],
+    ],
+)
+def test_a_status_is_told_as_the_answer_of_its_leaf(words: list[str]) -> None:
+    """Expect the leaf from the command line, or from a line of any program that names it."""
+    done = tdxctl("explain", *words)
+    assert (done.returncode, done.stdout, done.stderr) == (0, CPUID_CONFIG, "")
+
+
+def test_a_line_that_names_a_call_is_one_on_standard_input_too() -> None:
+    done = tdxctl("explain", "-", stdin="TDH.MNG.INIT failed with status: 0xc000010000000045\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, CPUID_CONFIG, "")
+
+
+def test_what_no_leaf_is_is_a_usage_error() -> None:
+    done = tdxctl("explain", "0xc000010000000045", "--leaf", "TDH.MNG.INTI")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: not a leaf: 'TDH.MNG.INTI'\n"
+        "  hint: a name such as TDH.MNG.INIT, or a SEAMCALL's number\n"
+    )

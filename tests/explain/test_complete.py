@@ -12,10 +12,11 @@ import pytest
 from tdxctl import causes
 from tdxctl.advice.causes import explain_cause
 from tdxctl.advice.errnos import ERRNOS
-from tdxctl.advice.statuses import STATUSES
+from tdxctl.advice.statuses import STATUSES, explain_code
 from tdxctl.errnos import Errno
-from tdxctl.explain.leaves import LEAVES, returned_by
+from tdxctl.explain.leaves import LEAVES, purpose, returned_by
 from tdxctl.explain.lookup import look_up
+from tdxctl.seam.codes import table
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.metadata import FIELDS
 from tdxctl.seam.status import Status, base_status
@@ -76,15 +77,21 @@ def _texts() -> Iterator[str]:
         yield from (said.why, said.means, said.to_do)
     for leaf in LEAVES.values():
         yield leaf.purpose
+    for code in table().status_codes:
+        yield from explain_code(code)
+    for known in table().leaves:
+        yield purpose(known)
 
 
 def test_no_words_are_missing_or_unfinished() -> None:
     """Expect meanings to be sentences, hints to be fragments without a full stop."""
     assert [text for text in _texts() if not text or text != text.strip()] == []
-    meanings = [words.means for words in (*STATUSES.values(), *ERRNOS.values())]
+    codes = [explain_code(code) for code in table().status_codes]
+    meanings = [words.means for words in (*STATUSES.values(), *ERRNOS.values(), *codes)]
     meanings += [leaf.purpose for leaf in LEAVES.values()]
+    meanings += [purpose(leaf) for leaf in table().leaves]
     assert [text for text in meanings if not text.endswith(".")] == []
-    hints = [words.to_do for words in (*STATUSES.values(), *ERRNOS.values())]
+    hints = [words.to_do for words in (*STATUSES.values(), *ERRNOS.values(), *codes)]
     meanings += [explain_cause(cause).means for cause in ONE_OF_EACH]
     hints += [explain_cause(cause).to_do for cause in ONE_OF_EACH]
     assert [text for text in hints if text.endswith(".")] == []
@@ -93,9 +100,9 @@ def test_no_words_are_missing_or_unfinished() -> None:
 def test_leaves_and_statuses_in_the_words_exist() -> None:
     """Expect each TDH.A.B and TDX_A_B to be one that tdxctl knows."""
     text = " ".join(_texts())
-    leaves = {name.rstrip(".") for name in re.findall(r"\bTDH\.[A-Z.]+", text)}
-    assert leaves >= {"TDH.SYS.INIT", "TDH.SYS.CONFIG", "TDH.SYS.LP.INIT"}
-    assert leaves <= {leaf.title for leaf in Leaf}
+    leaves = {name.rstrip(".") for name in re.findall(r"\bTD[HG]\.[A-Z0-9.]+", text)}
+    assert leaves >= {"TDH.SYS.INIT", "TDH.SYS.CONFIG", "TDH.SYS.LP.INIT", "TDH.MEM.TRACK"}
+    assert leaves <= {leaf.name for leaf in table().leaves}
     assert set(re.findall(r"\bTDX_[A-Z_]+", text)) <= set(Status.__members__)
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from tdxctl.advice.statuses import STATUSES, describe_status
-from tdxctl.seam.leaves import Leaf
-from tdxctl.seam.status import Status, status_details, status_name, with_bytes
+from tdxctl.seam.leaves import Leaf, leaf_title
+from tdxctl.seam.status import Status, parse_wanted, status_details, status_name, with_bytes
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from tdxctl.seam.status import Status, status_details, status_name, with_bytes
         (0xC000010000000000, "TDX_OPERAND_INVALID (RAX), 0xc000010000000000"),
         (0xC000010000000008, "TDX_OPERAND_INVALID (R8), 0xc000010000000008"),
         (0x80000200000000BB, "TDX_OPERAND_BUSY (KET), 0x80000200000000bb"),
-        (0xC000010000000045, "TDX_OPERAND_INVALID (operand 69), 0xc000010000000045"),
+        (0xC000010000000045, "TDX_OPERAND_INVALID (CPUID_CONFIG), 0xc000010000000045"),
         (
             0xC0000A2100000300,
             "TDX_NON_ORDERED_RESERVED_IN_TDMR (TDMR 0, reserved area 3), 0xc0000a2100000300",
@@ -28,6 +28,12 @@ from tdxctl.seam.status import Status, status_details, status_name, with_bytes
         (0xC000050600000000, "TDX_SYS_SHUTDOWN, 0xc000050600000000"),
         (0x8000FF00FFFF0000, "VMFAILINVALID, 0x8000ff00ffff0000"),
         (0x8000FF000000000D, "GP, 0x8000ff000000000d"),
+        (0xC0000100000000FF, "TDX_OPERAND_INVALID (operand 255), 0xc0000100000000ff"),
+        # Of leaves that are none of the bring-up's.
+        (0xC0000B0000000001, "TDX_EPT_WALK_FAILED (RCX), 0xc0000b0000000001"),
+        (0x00000B0A00000001, "TDX_PAGE_ALREADY_ACCEPTED (level 2M), 0xb0a00000001"),
+        (0xC000060800000007, "TDX_OP_STATE_INCORRECT (0x7), 0xc000060800000007"),
+        (0xC0000B0800000000, "TDX_TLB_TRACKING_NOT_DONE, 0xc0000b0800000000"),
         (0x1234567800000000, "0x1234567800000000"),
     ],
 )
@@ -69,5 +75,29 @@ def test_status_names_may_leave_out_the_prefix() -> None:
     assert Status.parse("KEY_GENERATION_FAILED") == 0x8000080000000000
     assert Status.parse("TDX_KEY_GENERATION_FAILED") == 0x8000080000000000
     assert Status.parse("0xc000010000000045") == 0xC000010000000045
+    assert Status.parse("TLB_TRACKING_NOT_DONE") == 0xC0000B0800000000
     assert status_name(0xC000010000000045) == "TDX_OPERAND_INVALID"
     assert status_details(0xC000050600000000) is None
+
+
+def test_a_status_is_wanted_by_name_whatever_its_details() -> None:
+    """Expect other statuses not to be taken for it, of whichever leaf they are."""
+    wanted = parse_wanted("TDX_EPT_WALK_FAILED")
+    assert wanted.is_met_by(0xC0000B0000000001)
+    assert not wanted.is_met_by(0xC0000B0100000000)
+    assert not wanted.is_met_by(0x1234567800000000)
+
+
+@pytest.mark.parametrize(
+    ("number", "title"),
+    [
+        (35, "TDH.SYS.LP.INIT"),
+        (21, "TDH.MNG.INIT"),
+        (0x80000001, "SEAMLDR.INSTALL"),
+        (11, "TDH.MNG.RD"),
+        (29, "TDH.MEM.PAGE.REMOVE"),
+        (200, "0xc8"),
+    ],
+)
+def test_a_leaf_is_shown_by_the_hosts_name(number: int, title: str) -> None:
+    assert leaf_title(number) == title
