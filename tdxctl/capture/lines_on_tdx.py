@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
+from tdxctl.capture.findings import ModuleShown
 from tdxctl.capture.messages import Seen
 from tdxctl.messages import boot, bring_up, machine
 from tdxctl.messages.reading import Found
@@ -61,20 +63,29 @@ def _cmr(seen: Seen, fields: _Fields) -> None:
         seen.cmrs[start, end] = None
 
 
-def _version(seen: Seen, fields: _Fields) -> None:
-    seen.loaded = True
+def shown_version(fields: _Fields) -> ModuleShown:
+    """What a line on the module's version shows of it."""
     if "version" in fields:
         text = str(fields["version"])
     else:
         text = f"{fields['major']}.{fields['minor']}"
         text += f".{fields['update']:02}" if "update" in fields else ""
-    if (match := _VERSION.match(text)) is not None:
-        seen.version = match[0]
+    match = _VERSION.match(text)
+    shown = ModuleShown(loaded=True, version=match[0] if match is not None else None)
     if "build_date" in fields:
         # 32 and 16 bits in the module's metadata.
         date, number = int(fields["build_date"]), int(fields["build_num"])
         if date <= U32_MASK and number <= _U16_MASK:
-            seen.build_date, seen.build_num = date, number
+            return replace(shown, build_date=date, build_num=number)
+    return shown
+
+
+def _version(seen: Seen, fields: _Fields) -> None:
+    shown = shown_version(fields)
+    seen.loaded = True
+    seen.version = shown.version or seen.version
+    if shown.build_date is not None:
+        seen.build_date, seen.build_num = shown.build_date, shown.build_num
 
 
 def _features(seen: Seen, fields: _Fields) -> None:

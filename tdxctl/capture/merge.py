@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tdxctl.capture.findings import Block, Findings, LocalApic, ModuleShown
 from tdxctl.capture.memblock import with_nodes
 from tdxctl.capture.merged import Merged
+from tdxctl.capture.release import name_release
 from tdxctl.errors import FirmwareDataError
 from tdxctl.platform.description import Seamrr
 from tdxctl.platform.limits import MAX_CMRS, MAX_CPUS, MAX_NODE, MAX_PACKAGE, MAX_RANGES
@@ -351,6 +352,8 @@ def _module(merged: Merged) -> ModuleShown | None:
         return None
     merged.origins["module"] = merged.source("module")
     assert isinstance(module, ModuleShown)
+    if module.version is not None and (named := name_release(module)) is not None and named.note:
+        merged.warnings.append(named.note)
     return module
 
 

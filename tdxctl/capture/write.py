@@ -13,8 +13,8 @@ from itertools import groupby
 
 from tdxctl.capture.findings import ModuleShown
 from tdxctl.capture.merge import Captured, CpuSlot
+from tdxctl.capture.release import name_release
 from tdxctl.platform.description import SCHEMA
-from tdxctl.seam.releases import ModuleVersion
 from tdxctl.units import approximate_size, counted, printable
 
 _WIDTH = 96
@@ -173,13 +173,11 @@ def _module(module: ModuleShown | None, origin: str) -> Iterator[str]:
         return
     yield f"module:  # {origin}"
     yield "  loaded: true"
-    try:
-        version = ModuleVersion.parse(module.version, module.build_date, module.build_num)
-    except ValueError:
+    named = name_release(module)
+    if named is None:
         yield f"  # version {module.version} is not modelled: the default stands"
         return
-    short = "" if module.version.count(".") > 1 else ", without its update"
-    yield f'  version: "{module.version}"  # as shown{short}; behaves as {version.release}'
+    yield f'  version: "{named.version}"  # {named.known_by}'
     if module.build_date is not None:
         yield f"  build_date: {module.build_date}"
     if module.build_num is not None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tdxctl.platform.description import Platform
@@ -26,12 +28,12 @@ def compiled(platform: str, settings: tuple[str, ...]) -> tuple[Platform, Compil
     key = known.key_of(text, settings)
     stored = store.known_text(key)
     if stored is not None and (found := known.from_text(stored)) is not None:
-        return found, store.Compiled(key, None)
+        return _noted(found), store.Compiled(key, None)
     from tdxctl.platform.load import load_text
 
     with shown("reading the description"):
         loaded = load_text(text, settings)
-    return loaded, store.Compiled(key, known.to_text(loaded))
+    return _noted(loaded), store.Compiled(key, known.to_text(loaded))
 
 
 def described_anew(platform: str, settings: tuple[str, ...]) -> Platform:
@@ -43,4 +45,13 @@ def described_anew(platform: str, settings: tuple[str, ...]) -> Platform:
 
     text = read_text(resolve(platform))
     with shown("reading the description"):
-        return load_text(text, settings)
+        return _noted(load_text(text, settings))
+
+
+def _noted(platform: Platform) -> Platform:
+    # What it leaves open, and what is assumed, is said on standard error.
+    from tdxctl.platform.assumed import assumed_release
+
+    if (assumed := assumed_release(platform)) is not None:
+        sys.stderr.write(f"note: {assumed}\n")
+    return platform

@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tdxctl.advice.checks import CAUSES_OF_ERRNO
+from tdxctl.capture.lines_on_tdx import shown_version
+from tdxctl.capture.release import describe_release
 from tdxctl.diagnose.evidence import Evidence, Seen
 from tdxctl.diagnose.outcome import Outcome
 from tdxctl.diagnose.progress import (
@@ -32,6 +34,10 @@ def module_loaded(evidence: Evidence) -> Outcome:
     if (seen := stands(evidence, bring_up.MODULE_NOT_LOADED)) is not None:
         return failed("module-loaded", seen.line, "no module answered TDH.SYS.INIT")
     seen = evidence.reached(Stage.ENUMERATED)
+    if (version := evidence.last(bring_up.VERSION)) is not None:
+        shown = shown_version(version.fields)
+        if shown.version is not None:
+            return passed(version.line, f"it is module {describe_release(shown)}")
     line = seen.line if seen else first_call(evidence)
     return NOT_SHOWN if line is None else passed(line, "a module answered")
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What no firmware makes: descriptions that can be booted and that no machine will ever match."""
+"""Descriptions that can be booted, and that no machine will match or that leave something open."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from tdxctl.errors import Diagnostic
+from tdxctl.platform.assumed import assumed_release
 from tdxctl.platform.description import Platform, Seamrr
 from tdxctl.platform.source import Path, Source
 from tdxctl.seam.cpu_models import has_seam
@@ -14,8 +15,8 @@ _OFF = "the shipped platform tdx-off is a machine whose BIOS left TDX off"
 
 
 def warnings(platform: Platform, document: Source) -> Iterator[Diagnostic]:
-    """What is implausible in platform, at its place in document."""
-    for path, summary, hint in _implausible(platform):
+    """What is implausible in platform, or assumed, at its place in document."""
+    for path, summary, hint in (*_implausible(platform), *_assumed(platform)):
         yield document.problem(path, summary, hint=hint)._replace(severity="warning")
 
 
@@ -38,3 +39,8 @@ def _implausible(platform: Platform) -> Iterator[tuple[Path, str, str]]:
     if not enabled and platform.module.loaded:
         what = f"a module is loaded while {seamrr}: no firmware makes that"
         yield ("module", "loaded"), f"{what}, and every SEAMCALL raises #GP", _OFF
+
+
+def _assumed(platform: Platform) -> Iterator[tuple[Path, str, str]]:
+    if (assumed := assumed_release(platform)) is not None:
+        yield ("module", "version"), assumed, "name the release, as in 1.5.08"

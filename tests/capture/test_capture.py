@@ -68,7 +68,7 @@ def test_a_whole_log_gives_the_whole_platform() -> None:
         "  tdx_keyids: 32\n"
         "module:  # the log\n"
         "  loaded: true\n"
-        '  version: "1.5"  # as shown, without its update; behaves as 1.5.05\n'
+        '  version: "1.5.05"  # shown as 1.5: its build names it\n'
         "  build_date: 20240129\n"
         "  build_num: 698\n"
     )
@@ -168,6 +168,12 @@ def test_cpus_that_were_not_brought_up_are_offline(tmp_path: Path) -> None:
             "1.5.06",
             20240407,
             744,
+        ),
+        (
+            "virt/tdx: TDX module 2.0.08.00, build number 882, build date 0134fed5",
+            "2.0.08",
+            20250325,
+            882,
         ),
         ("virt/tdx: TDX module version: 1.5.24", "1.5.24", 0, 0),
         ("virt/tdx: Module version: 1.5.24", "1.5.24", 0, 0),
