@@ -12,6 +12,7 @@ import yaml
 
 from tdxctl import Platform
 from tdxctl.linux.releases import KERNELS
+from tdxctl.platform.faults import SeamcallFault
 from tdxctl.platform.schema import platform_schema
 from tdxctl.platform.shipped import names
 from tests.cli.runner import ROOT, tdxctl
@@ -43,6 +44,16 @@ def test_canonical_descriptions_are_valid_and_stay_what_they_are() -> None:
         canonical = platform.to_dict()
         jsonschema.validate(canonical, SCHEMA)
         assert Platform.from_dict(json.loads(json.dumps(canonical))) == platform
+
+
+def test_a_status_of_any_leaf_can_be_scripted_by_name() -> None:
+    """Expect the loader and the schema to take one that is none of the bring-up's."""
+    data = yaml.safe_load((ROOT / "platforms" / "spr-2s-512g.yaml").read_text())
+    data["faults"] = [{"leaf": "TDH.SYS.DISABLE", "status": "TDX_INTERRUPTED_RESUMABLE"}]
+    jsonschema.validate(data, SCHEMA)
+    (fault,) = Platform.from_dict(data).faults
+    assert isinstance(fault, SeamcallFault)
+    assert fault.status == 0x8000000300000000
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from msgspec import Struct
 class Answer(Struct, frozen=True):
     """What something is: kind, name, lines.
 
-    kind: status, errno, leaf, metadata-field, check, log-line, unknown.
+    kind: status, operand, errno, leaf, metadata-field, check, log-line, unknown.
 
     lines are (label, text) pairs; nearest holds names that look alike, for what is unknown.
     """

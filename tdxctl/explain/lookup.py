@@ -23,7 +23,7 @@ from tdxctl.explain.statuses import (
 from tdxctl.messages.bring_up import INITIALIZATION_FAILED
 from tdxctl.messages.reading import Found, read
 from tdxctl.seam import codes
-from tdxctl.seam.codes import LeafCode
+from tdxctl.seam.codes import LeafCode, OperandCode
 from tdxctl.seam.leaves import Leaf, leaf_title
 from tdxctl.seam.metadata import (
     NOT_IN_EVERY_RELEASE,
@@ -64,8 +64,10 @@ def look_up(asked: str, leaf: LeafCode | None = None) -> Answer:
         return _errno(asked, Errno[name.lstrip("-")])
     if (answer := leaf_named(asked, name)) is not None:
         return answer
-    field = field_named(name)
-    return _field(asked, field, None) if field is not None else _unknown(asked, name)
+    if (field := field_named(name)) is not None:
+        return _field(asked, field, None)
+    operand = codes.operand_named(name)
+    return _operand(asked, operand) if operand is not None else _unknown(asked, name)
 
 
 def find_leaf(text: str) -> LeafCode | None:
@@ -147,6 +149,14 @@ def _errno(asked: str, errno: Errno) -> Answer:
     else:
         lines += words.pairs
     return Answer(asked, "errno", errno.name, tuple(lines))
+
+
+def _operand(asked: str, operand: OperandCode) -> Answer:
+    means = f"What a status says was refused: {operand.what or 'a register'}."
+    lines = [("operand id", f"{operand.number:#x} ({operand.number})"), (MEANS, means)]
+    if (since := operand.first_seen) is not None:
+        lines.append(("since", since))
+    return Answer(asked, "operand", operand.name, tuple(lines))
 
 
 def _field(asked: str, row: Row, index: int | None) -> Answer:

@@ -34,8 +34,8 @@ def is_status(number: int) -> bool:
 
 
 def status_named(asked: str, name: str, leaf: LeafCode | None) -> Answer | None:
-    """The status of that name, `TDX_` optional."""
-    for candidate in (name, f"TDX_{name}"):
+    """The status of that name, `TDX_` optional, or what Linux calls it."""
+    for candidate in (name, f"TDX_{name}", name.removeprefix("TDX_SEAMCALL_")):
         if candidate in Status.__members__:
             return explain_number(asked, int(Status[candidate]), leaf, exact=False)
     for code in statuses_named(name):

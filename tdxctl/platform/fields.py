@@ -150,8 +150,16 @@ def _bounded(value: object, minimum: int, maximum: int, shown: Callable[[int], s
     return value
 
 
-def named(parse: Callable[[int | str], object], what: str, names: tuple[str, ...] = ()) -> Checked:
-    """A name, of names where these are given, or a number, turned into a value by parse."""
+def named(
+    parse: Callable[[int | str], object],
+    what: str,
+    names: tuple[str, ...] = (),
+    others: str | None = None,
+) -> Checked:
+    """A name, of names where these are given, or a number, turned into a value by parse.
+
+    others: the pattern of further names, which the schema does not list.
+    """
 
     def check(value: object) -> object:
         if isinstance(value, bool) or not isinstance(value, int | str):
@@ -166,7 +174,9 @@ def named(parse: Callable[[int | str], object], what: str, names: tuple[str, ...
 
     number = {"type": "integer"}
     text = {"type": "string", "pattern": _ANY_NUMBER_TEXT} if names else {"type": "string"}
-    known = [{"enum": list(names)}] if names else []
+    known: list[dict[str, Any]] = [{"enum": list(names)}] if names else []
+    if others is not None:
+        known.append({"type": "string", "pattern": others})
     return Checked(check, {"anyOf": [*known, number, text]}, number)
 
 
@@ -402,8 +412,12 @@ ONLINE = Checked(
 
 LEAF = named(Leaf.parse, "a SEAMCALL leaf's name or number", tuple(leaf.title for leaf in Leaf))
 _STATUSES = tuple(Status.__members__)
-STATUS = named(Status.parse, "a SEAMCALL status's name or number", _STATUSES).in_form(_HEX)
-WANTED = named(parse_wanted, "a status's name or number", _STATUSES)
+# Those of leaves that are none of the bring-up's: too many to read them for each description.
+_OTHER_STATUSES = "^TDX_[A-Z0-9_]+$"
+STATUS = named(
+    Status.parse, "a SEAMCALL status's name or number", _STATUSES, _OTHER_STATUSES
+).in_form(_HEX)
+WANTED = named(parse_wanted, "a status's name or number", _STATUSES, _OTHER_STATUSES)
 #: As a kernel returns them too, negative.
 ERRNOS = (*Errno.__members__, *(f"-{name}" for name in Errno.__members__))
 ERRNO = named(Errno.parse, "an errno's name or number", ERRNOS)

@@ -132,6 +132,11 @@ def operand(number: int) -> OperandCode | None:
     return next((each for each in table().operands if each.number == number), None)
 
 
+def operand_named(name: str) -> OperandCode | None:
+    """The operand of that name."""
+    return next((each for each in table().operands if each.name == name), None)
+
+
 def leaves(number: int) -> tuple[LeafCode, ...]:
     """The leaves with that number: the host's, those that only Linux has, the guest's."""
     return tuple(leaf for leaf in table().leaves if leaf.number == number)

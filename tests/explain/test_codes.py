@@ -90,6 +90,8 @@ def test_every_operand_is_named() -> None:
     for operand in table().operands:
         answer = look_up(f"{0xC000010000000000 + operand.number:#x}")
         assert _label(answer, "details") == operand.name
+        by_name = look_up(operand.name)
+        assert (by_name.kind, by_name.name) == ("operand", operand.name)
         if operand.number >= 64:
             assert _label(answer, "operand").startswith(f"{operand.name} ({operand.number}): ")
 
@@ -133,6 +135,8 @@ def test_every_element_of_a_field_is_known() -> None:
         ("64", None, "leaf", "TDH.EXPORT.ABORT"),
         ("42", None, "leaf", "TDH.MEM.SEPT.WR"),
         ("0xffffffffffffffff", None, "status", "UNINITIALIZE_ERROR"),
+        ("TDX_SEAMCALL_UD", None, "status", "UD"),
+        ("KET", None, "operand", "KET"),
     ],
 )
 def test_a_number_of_several_meanings_is_the_likeliest(

@@ -192,7 +192,8 @@ def test_a_wrong_scenario_is_told_where(tmp_path: Path) -> None:
         '"TDX_NO")',
         "x.yaml:15:49: steps.7.expect.stpe: unknown key",
         "  hint: did you mean step?",
-        "x.yaml:15:74: steps.7.expect_on.5.9: Linux 5.9 has no TDX host code: mainline has it from 6.8 on",
+        "x.yaml:15:74: steps.7.expect_on.5.9: Linux 5.9 has no TDX host code: mainline has it from "
+        "6.8 on",
         f"  hint: kernels: {', '.join(kernel.id for kernel in KERNELS)}",
         "x.yaml:16:5: steps.8: must have one operation",
         one_of,
