@@ -17,9 +17,9 @@ from tdxctl.units import SZ_4K
 
 _TIB = 1 << 40
 _SZ_2M = 1 << 21
-#: A Dynamic PAMT page pair: "plus 8 KB per 2 MB region in use".
+#: A Dynamic PAMT page pair: "plus 8 KB per 2 MB region in use" [field-notes 2].
 _PAGE_PAIR = 2 * SZ_4K
-#: "Init takes 2.4 to 4.4 s per TB" on real hosts.
+#: "Init takes 2.4 to 4.4 s per TB" [field-notes 2].
 _SECONDS_PER_TIB = (2.4, 4.4)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The checks of a real bring-up as data: a tree, with causes and ways out.
 
-Causes stand in the order of how often they are seen (field notes, "Host bring-up failures, most
-frequent first").
+Causes stand in the order of how often they are seen: "Host bring-up failures, most
+frequent first" [field-notes 1].
 """
 
 from __future__ import annotations

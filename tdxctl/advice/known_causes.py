@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Causes that several checks share, each with what to do.
 
-`seen` is how many public reports show it (field notes, "Host bring-up failures").
+`seen` is how many public reports show it [field-notes 1].
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 #: Of v5's states. The series itself knows no way on but a reboot; its design says of a module that
-#: is updated that "it needs to be initialized again".
+#: is updated that it needs to be initialized again.
 V5_FINAL = "final until reboot or an update of the module"
 
 STATES = {
@@ -17,7 +17,8 @@ STATES = {
     "SHUTDOWN": f"the TDX module was shut down; {V5_FINAL}",
 }
 
-# "its result is cached for ever, success or failure": no later call asks the module again.
+# "its result is cached for ever, success or failure" [linux-host 2.3]: no later call asks
+# the module again.
 _KEPT = "not initialized, and what TDH.SYS.INIT answered is kept; final until reboot"
 _OFF = "TDX is off, as the kernel found at boot; final until reboot"
 

@@ -132,7 +132,7 @@ def _table(data: bytes, start: int, where: str) -> AcpiTable:
     body = data[start : start + length]
     warnings: tuple[str, ...] = ()
     if total := sum(body) & 0xFF:
-        # "tables with a bad checksum exist"
+        # "tables with a bad checksum exist" [field-notes 4]
         warnings = (f"{name}: the checksum is wrong (the bytes sum to {total:#04x}, not 0)",)
     return AcpiTable(name, revision, body, where, warnings)
 

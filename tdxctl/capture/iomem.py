@@ -31,7 +31,7 @@ def read_iomem(data: bytes, name: str) -> Findings:
             )
         start, last = int(match[1], 16), int(match[2], 16)
         zeros += last == 0
-        # "System RAM (kmem)" came later, from devices: it is not in memblock.
+        # `System RAM (kmem)` came later, from devices: it is not in memblock.
         if match[3].strip() != "System RAM" or last == 0:
             continue
         if not start <= last < MAX_PHYSICAL_ADDRESS:

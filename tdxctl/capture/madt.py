@@ -62,8 +62,8 @@ class Madt:
     def slots(self) -> tuple[ApicEntry, ...]:
         """One entry a processor, in table order.
 
-        "The same APIC id can stand in both the LAPIC and the x2APIC list": it is enabled if one
-        of them is. Without an APIC id it is the processor UID that tells.
+        "The same APIC id can stand in both the LAPIC and the x2APIC list" [field-notes 4]: it is
+        enabled if one of them is. Without an APIC id it is the processor UID that tells.
         """
         merged: dict[int, ApicEntry] = {}
         for entry in self.entries:
@@ -83,9 +83,8 @@ class Madt:
     def disabled_cpus(self, *, later: bool) -> int:
         """How many slots a kernel counts as disabled.
 
-        "`disabled_cpus` counts MADT slots that are merely not enabled"; later kernels leave out
-        those without an APIC id, and "newer ACPI code does not count slots that are neither
-        enabled nor online-capable (MADT rev >= 5)".
+        Each that is not enabled; later kernels leave out those without an APIC id, and those that
+        are not online capable either in a MADT of revision 5 or later.
         """
         capable_only = self.revision >= _ONLINE_CAPABLE_REVISION
         return sum(
@@ -144,7 +143,7 @@ def structures(table: AcpiTable, name: str, first: int) -> Iterator[tuple[int, i
                 f"got {end - offset}",
             )
         kind, length = table.data[offset], table.data[offset + 1]
-        # "Never trust a length byte": 0 would never end.
+        # "a zero length byte exists" [field-notes 4]: it would never end.
         if length < 2 or offset + length > end:
             raise FirmwareDataError(
                 f"{name}: an entry's length does not fit",

@@ -30,7 +30,7 @@ def as_memblock(
     Touching ones are one region; page 0 and [640 KiB, 1 MiB) are never RAM; parts of pages are
     cut off each region.
     """
-    # "the BIOS area" and page 0, which BIOSes write to whatever they say
+    # `the BIOS area` and page 0, which BIOSes write to whatever they say
     holes = sorted([(0, SZ_4K), (_BIOS_START, SZ_1M), *removed])
     regions: list[tuple[int, int]] = []
     for start, end in sorted(usable):

@@ -85,7 +85,7 @@ def _cpus(root: str) -> Findings:
     if online is None:
         online = [cpu for cpu in present if _value(base, f"cpu{cpu}", "online") != "0"]
     # "/sys/devices/system/cpu/offline lists possible-but-absent CPUs; really offline = present
-    # minus online."
+    # minus online." [field-notes 4]
     logical = {cpu: index for index, cpu in enumerate(present)}
     possible = _cpulist(base, "possible")
     packages, guessed = _packages(

@@ -40,7 +40,7 @@ def cpu(evidence: Evidence) -> Outcome:
     if (seen := evidence.reached(Stage.ENUMERATED)) is not None:
         return passed(seen.line, "it has TDX")
     if (seen := evidence.first(boot.KEYIDS)) is not None:
-        # "SKU without TDX": seen with KeyIDs and no module.
+        # "SKU without TDX" [field-notes 1]: seen with KeyIDs and no module.
         return passed(seen.line, "it has KeyIDs for TDX: a generation with TDX")
     if evidence.cpu is None or evidence.cpu_line is None:
         return NOT_SHOWN
@@ -91,7 +91,7 @@ def keyids(evidence: Evidence) -> Outcome:
         detail = f"KeyID {start} is the module's, {guests} are for guests"
         return passed(seen.line, detail)
     if (seen := evidence.last(machine.REPORT_KEYIDS)) is not None:
-        # "a report prints `20` meaning 0x20 = 32"
+        # "a report prints `20` meaning 0x20 = 32" [field-notes 1]
         number = seen.number("keyids")
         if number < _MIN_KEYIDS:
             shown = counted(number, "KeyID")
@@ -181,7 +181,7 @@ def init_attempt(evidence: Evidence) -> Outcome:
     outcome = attempted(evidence, "SEAMCALLs were made")
     if outcome.verdict is PASS:
         return outcome
-    # "`BIOS enabled: private KeyID range [32, 64)` and then nothing at all"
+    # "`BIOS enabled: private KeyID range [32, 64)` and then nothing at all" [field-notes 1]
     silent = evidence.last(boot.NO_S3, boot.KEYIDS, boot.ENABLED_BY_BIOS)
     if silent is None or evidence.log.elided or _ends_too_early(evidence, silent):
         return outcome

@@ -56,7 +56,7 @@ def done(evidence: Evidence) -> LogLine | None:
     seen = evidence.latest(Stage.DONE) or evidence.latest(Stage.RUNTIME)
     if seen is not None:
         return seen.line
-    # "only an initialized one takes it": a TD's SEAMCALL that failed otherwise than for that.
+    # Only an initialized one takes it: a TD's SEAMCALL that failed otherwise than for that.
     not_ready = {"TDX_SYS_NOT_READY", "TDX_SYS_SHUTDOWN", "VMFAILINVALID"}
     for call in evidence.seamcalls:
         if call.is_of_a_td and status_name(call.status) not in not_ready:

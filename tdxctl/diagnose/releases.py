@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which kernels make a check: one that the kernel of a log never made is not passed by it.
 
-Specification linux-host section 1 and linux-releases sections 1 to 3.
+[linux-host 1], [linux-releases 1, 2, 3].
 """
 
 from __future__ import annotations

@@ -110,7 +110,8 @@ def cmrs(evidence: Evidence) -> Outcome:
     if (seen := evidence.first(bring_up.CMR)) is not None:
         number = len(evidence.lines[bring_up.CMR.id])
         return passed(seen.line, f"{number} CMRs are printed")
-    # "6.8 and later never read CMRs": there it is the module that looks, in TDH.SYS.CONFIG.
+    # "6.8 and later never read CMRs" [linux-host 4]: there it is the module that looks, in
+    # TDH.SYS.CONFIG.
     if release_of(evidence) in (V5, V6):
         return _got_past(evidence, evidence.reached(Stage.CONFIGURED))
     if (line := done(evidence)) is not None:
@@ -173,7 +174,7 @@ def initialized(evidence: Evidence) -> Outcome:
     end = done(evidence)
     update = next((call for call in evidence.seamcalls if call.is_of_an_update), None)
     if update is not None and (end is None or update.line.number > end.number):
-        # "After it `initialized` stays false until reboot".
+        # "After it `initialized` stays false until reboot" [linux-host 7].
         outcome = call_failed("initialized", update)
         detail = f"a runtime update failed, until reboot: {outcome.detail}"
         words = (outcome.status.as_cause,) if outcome.status else outcome.causes

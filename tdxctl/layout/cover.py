@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Covering usable memory with TDMRs (create_tdmrs; specification linux-host section 5)."""
+"""Covering usable memory with TDMRs (create_tdmrs) [linux-host 5.1]."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def usable_pages(starts: Int64s, ends: Int64s) -> tuple[Int64s, Int64s, npt.NDAr
     starts, ends: shape (n,), bytes, ascending, half-open. Returns starts and ends of the
     usable part, shape (m,), bytes, and which of the n ranges each is a part of.
     """
-    # "a region counts from PFN_UP(start) to PFN_DOWN(end), dropped if empty; below 1 MB is
-    # cut off, a region wholly below is skipped"
+    # "a region counts from PFN_UP(start) to PFN_DOWN(end), dropped if empty ...; below 1 MB
+    # is cut off, a region wholly below is skipped" [linux-host 4]
     low = np.maximum((starts + (SZ_4K - 1)) >> PAGE_SHIFT << PAGE_SHIFT, SZ_1M)
     high = ends >> PAGE_SHIFT << PAGE_SHIFT
     which = np.flatnonzero(high > low)

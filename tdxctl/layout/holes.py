@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reserved areas of TDMRs: memory holes and PAMTs (specification linux-host section 5)."""
+"""Reserved areas of TDMRs: memory holes and PAMTs [linux-host 5.4]."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PAMT sizes (specification linux-host section 5, tdx-module section 3.1)."""
+"""PAMT sizes [linux-host 5.2, 7a], [tdx-module 3.1]."""
 
 from __future__ import annotations
 

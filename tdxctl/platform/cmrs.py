@@ -11,8 +11,8 @@ MAX_RUNS_ABOVE_4G = 31
 
 def auto_cmrs(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """(base, size) of the CMRs for memory ranges [start, end), ascending and disjoint."""
-    # "one range from 1 MiB to the end of the last range below 4 GiB (rounded up to 1 MiB), and
-    # one range per run of touching ranges above (a range that crosses 4 GiB counts as above)"
+    # One range from 1 MiB to the end of the last range below 4 GiB (rounded up to 1 MiB), and
+    # one range per run of touching ranges above (a range that crosses 4 GiB counts as above).
     below = [end for _, end in ranges if end <= SZ_4G]
     top = round_up(below[-1], SZ_1M) if below else 0
     above = runs_above_4g(ranges)

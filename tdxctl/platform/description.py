@@ -259,7 +259,7 @@ class MsrValue(Struct, frozen=True):
 
 
 def _keyid_bits(firmware: Values, _: Values) -> int:
-    # "smallest n in 6..15 with 2^n > the KeyIDs"; 15 where there are more.
+    # "smallest n in 6..15 with 2^n > KeyIDs" [linux-releases 9]; 15 where there are more.
     needed = (firmware["mktme_keyids"] + firmware["tdx_keyids"]).bit_length()
     return int(min(max(needed, MIN_KEYID_BITS), MAX_KEYID_BITS))
 

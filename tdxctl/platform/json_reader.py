@@ -151,7 +151,7 @@ class JsonReader:
         try:
             value, self._at = _scan_string(self._text, self._at + 1, True)
         except json.JSONDecodeError as error:
-            # "Unterminated string starting at", as the standard library goes on with a line.
+            # `Unterminated string starting at`, as the standard library goes on with a line.
             what = error.msg.partition(":")[0].removesuffix(" at").removesuffix(" starting")
             raise self._error(printable(what[:1].lower() + what[1:]), error.pos) from None
         return value

@@ -49,8 +49,7 @@ def description_of(name: str) -> str:
 def resolve(platform: str) -> str:
     """The path behind --platform: a file, `-` for standard input, or a shipped platform.
 
-    "a file if it contains `/` or ends in .yaml, .yml or .json; `-` is standard input; else
-    the name of a shipped platform"
+    A file contains `/` or ends in .yaml, .yml or .json; all else is a name.
     """
     if platform == "-" or "/" in platform or platform.endswith((".yaml", ".yml", ".json")):
         return platform

@@ -233,7 +233,7 @@ def _at_the_scenario(described: _Described, problem: Diagnostic) -> Diagnostic:
 
 
 def _relative(platform: str, path: str) -> str:
-    # "a platform by name, by file relative to the scenario"
+    # A platform by its name, or by a file relative to the scenario.
     is_file = "/" in platform or platform.endswith(SUFFIXES)
     return os.path.join(os.path.dirname(path), platform) if is_file else resolve(platform)
 

@@ -39,7 +39,7 @@ def selector(expression: str) -> Selector:
 
 
 def _postfix(expression: str) -> list[tuple[str, str]]:
-    # Operators behind their operands, (operator, "") and ("word", the word): without recursion,
+    # Operators behind their operands, `(operator, "")` and `("word", word)`: without recursion,
     # an expression may be nested as deep as it likes.
     tokens = _TOKEN.findall(expression)
     if len(tokens) > _MAX_TOKENS:

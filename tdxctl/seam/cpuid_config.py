@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CPUID_CONFIG: what of CPUID a TD may configure (specification tdx-module 3.6)."""
+"""CPUID_CONFIG: what of CPUID a TD may configure [tdx-module 3.6]."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MSR and CPUID values that differ from the baseline platform (specification section 4.3)."""
+"""MSR and CPUID values that differ from the baseline platform [tdx-module 4.3]."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TDX_FEATURES0: what a TDX module says it can do (specification tdx-module section 3.7)."""
+"""TDX_FEATURES0: what a TDX module says it can do [tdx-module 3.7]."""
 
 from __future__ import annotations
 

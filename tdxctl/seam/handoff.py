@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a module hands over to the one that replaces it (specification tdx-module section 6)."""
+"""What a module hands over to the one that replaces it [tdx-module 6]."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Global metadata fields in walk order (specification tdx-module 3.7, tdx-module-releases C).
+"""Global metadata fields in walk order [tdx-module 3.7, tdx-module-releases C].
 
 Rows: canonical id of the first element, name, fields, elements per field, values of all in the
 first release that has the field; trailing elements equal to the last one given are left out.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fake TDX module and its dispatch gate (specification tdx-module sections 1.4, 1.5)."""
+"""The fake TDX module and its dispatch gate [tdx-module 1.4, 1.5]."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TDH.PHYMEM.PAGE.RDMD and Dynamic PAMT's PAMT.ADD and PAMT.REMOVE (sections 1.5 and 7)."""
+"""TDH.PHYMEM.PAGE.RDMD and Dynamic PAMT's PAMT.ADD and PAMT.REMOVE [tdx-module 1.5, 7]."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def page_rdmd(state: ModuleState, cpu: int, registers: Registers) -> Registers:
     out = registers._replace(rcx=0, rdx=0, r8=0, r9=0, r10=0, r11=0)
     pa, size = registers.rcx, 0
     if state.profile.rdmd_takes_a_size:
-        # "[25]: RCX bits 2:0 = size wanted (0, 1, 2; must be 0 without Dynamic PAMT)"
+        # "[25]: RCX bits 2:0 = size wanted (0, 1, 2; must be 0 without Dynamic PAMT ...)"
         size = pa & 7
         pa &= ~7
         if size > (2 if state.dynamic_pamt else 0):
@@ -55,7 +55,7 @@ def _rdmd_dynamic(
         first, second = pamt.pairs[start]
         return out._replace(rcx=_PAIR_ENTRY, r8=1, r10=first, r11=second)
     # "type 0, size 1 (2M), RDX 0, but after a PAMT.REMOVE of that range RDX = HPA of the removed
-    # first page << 4 (bits 51:0)"
+    # first page << 4 (bits 51:0 ...)"
     leftover = pamt.removed.get(start, 0) << 4 & (MAX_PHYSICAL_ADDRESS - 1)
     return out._replace(rdx=leftover, r8=1)
 
@@ -81,7 +81,7 @@ def pamt_add(state: ModuleState, cpu: int, registers: Registers) -> Registers:
         status = with_operand(Status.TDX_HPA_RANGE_NOT_FREE, Operand.RCX)
         return registers._replace(rax=status)
     for page, operand in pages:
-        # "page used by a TD, reserved, or already a PAMT page (same page twice -> +R8)"
+        # "page used by a TD, reserved, or already a PAMT page ... (same page twice -> +R8)"
         tdmr = _initialized_tdmr(state, page)
         twice = operand is Operand.R8 and page == registers.rdx
         if tdmr is None or tdmr.is_reserved(page) or state.pamt.is_pamt_page(page) or twice:
@@ -110,7 +110,7 @@ def pamt_remove(state: ModuleState, cpu: int, registers: Registers) -> Registers
 
 
 def mng_create(state: ModuleState, cpu: int, registers: Registers) -> Registers:
-    """TDH.MNG.CREATE with a page outside every TDMR: "ADDR_RANGE_ERROR+RCX, unchanged".
+    """TDH.MNG.CREATE with a page outside every TDMR [tdx-module 1.4].
 
     Raises NotModelledError for a page that could become a TD's.
     """

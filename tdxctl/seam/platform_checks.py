@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What SYS.INIT and SYS.LP.INIT check of the platform (specification tdx-module section 4)."""
+"""What SYS.INIT and SYS.LP.INIT check of the platform [tdx-module 1.5, 4]."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def _walk_cpuid(platform: Platform, samples: Samples) -> None:
         raise Refused(Status.TDX_CPUID_LEAF_NOT_SUPPORTED + _MIN_EXTENDED_LEAF)
     walk = _Walk()
     for row in platform.tables.cpuid:
-        # (a) "a leaf above the maximum is taken as all 0"
+        # (a) "a leaf above the maximum ... is taken as all 0"
         above = row.leaf > (max_extended if row.leaf >> 31 else max_base)
         values = (0, 0, 0, 0) if above else platform.cpuid(row.leaf, row.subleaf)
         # (b) "register and mask == value, else INCORRECT_CPUID_VALUE"
@@ -241,7 +241,7 @@ def _extra_rule(  # noqa: C901, PLR0912  # a branch for each row of the specific
     profile = platform.state.profile
     match row.leaf, row.subleaf:
         case 1, _:
-            # "the EAX kept is package_fms (from MCHECK), not the one read"
+            # "the EAX kept is package_fms (from MCHECK, ...), not the one read"
             return platform.tables.package_fms, ebx, ecx, edx
         case 4, 3:
             walk.l3_sharing = eax >> 14 & 0xFFF
@@ -376,8 +376,8 @@ def _check_tme(platform: Platform) -> None:
     activate = platform.msr(MSR_TME_ACTIVATE)
     if not activate & 1:
         raise Refused(Status.TDX_INCORRECT_MSR_VALUE + MSR_TME_ACTIVATE)
-    # "with integrity: bits 1/3 and 49/51; tdx_without_integrity: bits 0/2 and 48/50; one of the
-    # two each"
+    # "one of the two each; with integrity: bits 1/3 and 49/51; tdx_without_integrity: bits 0/2 and
+    # 48/50"
     plain = platform.state.environment.without_integrity
     wanted = 0b0101 if plain else 0b1010
     if not platform.msr(MSR_TME_CAPABILITY) & wanted:
@@ -408,7 +408,7 @@ def _check_smrr(platform: Platform, index: int, base: int, mask: int) -> None:
         raise Refused(with_bytes(Status.TDX_SMRR_NOT_LOCKED, index))
     if not mask >> 11 & 1:
         return  # not valid
-    # "base and mask are bits 31:12; mask 0, mask with holes up to bit 31, base not aligned to size
+    # "base and mask are bits 31:12): mask 0, mask with holes up to bit 31, base not aligned to size
     # (size = lowest mask bit)"
     base, mask = base & 0xFFFFF000, mask & 0xFFFFF000
     size = mask & -mask

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The MSRs and CPUID rows that the module checks, and the baseline that passes every check.
 
-Data of the published module sources (specification tdx-module 4.3, tdx-module-releases A), a
+Data of the published module sources [tdx-module 4.3, tdx-module-releases A], a
 file for each release whose table differs from the one before: `like` names the table that it
 changes. Its rows of baseline_msr and cpuid take the place of those for the same MSR or leaf, or
 stand behind them; a row that is there as it is moves behind. Everything else in it is whole.

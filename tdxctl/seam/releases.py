@@ -43,7 +43,7 @@ class CpuidConfig(Struct, frozen=True):
 
 
 class Profile(Struct, frozen=True):
-    """What a module does, where releases differ (specification tdx-module, tdx-module-releases).
+    """What a module does, where releases differ [tdx-module-releases 0].
 
     checks: which table of what SYS.INIT and LP.INIT check it has. fields: the global metadata
     fields it has of those that not every release has; values: what fields hold that differ.

@@ -56,8 +56,8 @@ class SeamcallInstruction:
 
     def seamcall(self, cpu: int, registers: Registers) -> Registers:
         """One SEAMCALL on logical CPU cpu."""
-        # An exception comes before anything is reached. "a fired fault does not reach the module
-        # and leaves the registers"; calls are counted whether or not a fault fires.
+        # An exception comes before anything is reached. A fired fault does not reach the module
+        # and leaves the registers; calls are counted whether or not a fault fires.
         scripted = self.faults.next_call(_leaf(registers), cpu)
         raised = self._raises(cpu)
         status = scripted if raised is None else raised

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""P-SEAMLDR, which puts TDX modules in place (specification tdx-module section 6).
+"""P-SEAMLDR, which puts TDX modules in place [tdx-module 6].
 
 Written from its published source as read, not executed. The signature structure is not parsed:
 what P-SEAMLDR finds in an image is described by a ModuleImage. SEAMINFO and CLEANUP are not
@@ -30,9 +30,9 @@ SCENARIO_LOAD, SCENARIO_UPDATE = 0, 1
 # "{version u32=0, scenario u32 (0 LOAD, 1 UPDATE), sigstruct_pa u64, rsvd[104]=0, num_module_pages
 # u64 (1..496), pa_list[496]}"
 _PARAMS = struct.Struct(f"<IIQ104sQ{MAX_MODULE_PAGES}Q")
-# "version u32, attributes u32, vendor u32, build_date u32, build_num u16, minor u16, major u16,
-# update u16, acm_x2apicid u32 @24, num_remaining_updates u32 @28, SEAMEXTEND copy 136 bytes @32
-# (seam_ready @160, seam_debug @161, p_seamldr_ready @162), features0 u64 @168"
+# "version u32, attributes u32 ..., vendor u32, build_date u32, build_num u16, minor u16, major
+# u16, update u16 ..., acm_x2apicid u32 @24, num_remaining_updates u32 @28, SEAMEXTEND copy 136
+# bytes @32 (seam_ready @160, seam_debug @161, p_seamldr_ready @162), features0 u64 @168"
 _INFO = struct.Struct("<IIIIHHHHII128xBBB5xQ80x")
 _ON_ERROR_RECOVERABLE, _ON_ERROR_UNRECOVERABLE = 0, 1
 
@@ -281,8 +281,8 @@ class PSeamldr:
             raise _Refused(Status.SEAMLDR_EBADHANDOFF)
 
     def _shutdown(self, cpu: int) -> None:
-        # "dirty keys/caches -> ECLEANUPREQ until CLEANUP done; first LP clears SEAM_READY; last LP
-        # must be the ACM launch LP else EBADCALL; then P-SEAMLDR itself is gone"
+        # "dirty keys/caches -> ECLEANUPREQ ... until CLEANUP done; first LP clears SEAM_READY;
+        # last LP must be the ACM launch LP else EBADCALL; then P-SEAMLDR itself is gone"
         if self.dirty:
             raise _Refused(Status.SEAMLDR_ECLEANUPREQ)
         is_last = len(self._done | {cpu}) == self.module.state.platform.lps

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The TDX module's global state, as every leaf sees it (specification tdx-module 1.2)."""
+"""The TDX module's global state, as every leaf sees it [tdx-module 1.2, 3.2, 4]."""
 
 from __future__ import annotations
 
@@ -239,8 +239,8 @@ class ModuleState:
     def has_hkid_bits(self, pa: int) -> bool:
         """Whether pa has HKID bits or is not below 2^52.
 
-        [25]: "the address below max PA test still uses 2^52, so with MAXPA < 52 an address with
-        a bit in [MAXPA,51] passes".
+        [25]: "the address below max PA test still uses 2^52, so with MAXPA < 52 a TDMR/PAMT address
+        with a bit in [MAXPA,51] passes".
         """
         return pa >= MAX_PHYSICAL_ADDRESS or pa & self._hkid_mask != 0
 
@@ -278,8 +278,8 @@ class ModuleState:
     def is_shared_hpa(self, pa: int, alignment: int, size: int) -> bool:
         """Whether [pa, pa+size) is a buffer the host may pass.
 
-        "aligned; < 2^52; not overlapping SEAMRR (HKID stripped); HKID < private_hkid_min
-        (shared HKIDs allowed)"
+        "512-aligned; < 2^52; [addr,+512) not overlapping SEAMRR (HKID stripped); HKID <
+        private_hkid_min (shared HKIDs allowed)", here with any alignment and size.
         """
         if pa % alignment or pa >= MAX_PHYSICAL_ADDRESS:
             return False

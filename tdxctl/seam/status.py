@@ -3,7 +3,7 @@
 
 The codes here are those that code asks for; `codes` has every one that a module can return.
 
-TDX module ABI 1.5, "Interface Function Completion Status": bits 63 ERROR, 62
+TDX module ABI 1.5, Interface Function Completion Status: bits 63 ERROR, 62
 NON_RECOVERABLE, 61 FATAL, 60 HOST_RECOVERABILITY_HINT, 47:40 CLASS, 39:32 DETAILS_L1,
 31:0 DETAILS_L2.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TDH.SYS.CONFIG: every check in the module's order (specification tdx-module section 3).
+"""TDH.SYS.CONFIG: every check in the module's order [tdx-module 3, 7].
 
 Checks carry the numbers of the specification's table. Levels count as the module's detail
 bytes do: 0 = 4K, 1 = 2M, 2 = 1G.
@@ -37,7 +37,7 @@ def sys_config(state: ModuleState, cpu: int, registers: Registers) -> Registers:
     except Refused as refused:
         return registers._replace(rax=refused.status)
     state.tdmrs = tdmrs
-    # "state -> SYSCONFIG_DONE, PKG_CONFIG_BITMAP = 0"
+    # "SYSCONFIG_DONE, PKG_CONFIG_BITMAP = 0" [tdx-module 1.3]
     state.sys_state = SysState.SYSCONFIG_DONE
     state.package_config_bitmap = 0
     return registers._replace(rax=Status.TDX_SUCCESS)
@@ -65,7 +65,7 @@ def _check_state_and_operands(state: ModuleState, registers: Registers) -> None:
     bad_bits = registers.r8 & ~allowed
     if bad_bits or not state.private_hkid_min <= hkid <= state.private_hkid_max:
         raise Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.R8))
-    # "global HKID stored - kept even if a later check fails"
+    # "global HKID stored - kept even if a later check ... fails"
     state.global_hkid = hkid
     # 6b. [25] "Dynamic PAMT requested and hkid_start_bit > 48"; [16]: bit 16 "accepted and
     # without effect"
@@ -155,7 +155,7 @@ class _TdmrChecks:
 
     def _check_pamts(self, i: int, size: int, info: np.void) -> tuple[Int64s, Int64s]:
         # 15. "PAMT address/size for 1G, then 2M, then 4K": "base+size wraps; base or size not
-        # 4 KiB multiple; base >= 2^52 or HKID bits; base+size-1 >= 2^52 or HKID bits; size <
+        # 4 KiB multiple; base >= 2^52 or HKID bits; base+size-1 >= 2^52 or HKID bits ...; size <
         # minimum"
         state = self._state
         starts, ends = np.empty(3, np.int64), np.empty(3, np.int64)
@@ -194,8 +194,8 @@ class _TdmrChecks:
 
     def _check_pamts_in_tdmrs(self, i: int) -> None:
         # 18. "for j = 0..i: (a) PAMT_4K_i,2M_i,1G_i must not touch a non-reserved part of TDMR
-        # j -> (i, level, j); (b) if j<i: PAMT_j must not touch a non-reserved part of TDMR i ->
-        # (j, level, i)"
+        # j -> (i, level, j); (b) if j<i: PAMT_4K_j,2M_j,1G_j must not touch a non-reserved part of
+        # TDMR i -> (j, level, i)"
         own = self._part_tdmr == i
         ours = (self._pamt_starts[i] < self._part_ends[:, None]) & (
             self._part_starts[:, None] < self._pamt_ends[i]
@@ -241,14 +241,14 @@ def _check_reserved(i: int, base: int, size: int, areas: npt.NDArray[np.void]) -
     previous_offset = previous_end = 0
     for j, (offset, area) in enumerate(zip(offsets, sizes, strict=True)):
         if area == 0:
-            # "size 0 (null): if j < 15 and size[j+1] != 0 -> NON_ORDERED_RESERVED (i, j)"
+            # "size 0 (null): if j < 15 and size[j+1] != 0 -> NON_ORDERED_RESERVED (i, j ..."
             if j + 1 < len(sizes) and sizes[j + 1] != 0:
                 raise Refused(with_bytes(Status.TDX_NON_ORDERED_RESERVED_IN_TDMR, i, j))
             continue
         if offset + area > U64_MASK:
             raise Refused(with_bytes(Status.TDX_INVALID_RESERVED_IN_TDMR, i, j))
-        # "offset < previous offset -> NON_ORDERED_RESERVED(i,j); offset < previous end ->
-        # NON_ORDERED_RESERVED(i,j) (touching is fine)"
+        # "j>0 and offset < previous offset -> NON_ORDERED_RESERVED(i,j); j>0 and offset < previous
+        # end -> NON_ORDERED_RESERVED(i,j) (touching is fine)"
         if j > 0 and (offset < previous_offset or offset < previous_end):
             raise Refused(with_bytes(Status.TDX_NON_ORDERED_RESERVED_IN_TDMR, i, j))
         if offset % SZ_4K or area % SZ_4K or offset + area > size:

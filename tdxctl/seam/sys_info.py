@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TDH.SYS.INFO: TDSYSINFO_STRUCT and the CMR array (specification tdx-module 1.5, 3.6)."""
+"""TDH.SYS.INFO: TDSYSINFO_STRUCT and the CMR array [tdx-module 1.5, 3.6]."""
 
 from __future__ import annotations
 

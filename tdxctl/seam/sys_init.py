@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TDH.SYS.INIT, TDH.SYS.LP.INIT, TDH.SYS.LP.SHUTDOWN (specification tdx-module 1.5, 4)."""
+"""TDH.SYS.INIT, TDH.SYS.LP.INIT, TDH.SYS.LP.SHUTDOWN [tdx-module 1.5, 4, 6]."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _check_platform(state: ModuleState, lp: int) -> Samples | None:
         from tdxctl.seam.platform_checks import check_sys_init
 
         return check_sys_init(state, lp)
-    # "NUM_MKTME_KIDS + NUM_TDX_KIDS >= 2048 -> NUM_ACTIVATED_HKIDS_NOT_SUPPORTED + 0x800"
+    # "NUM_MKTME_KIDS + NUM_TDX_KIDS >= 2048 ... NUM_ACTIVATED_HKIDS_NOT_SUPPORTED + 0x800"
     if state.platform.mktme_keyids + state.platform.tdx_keyids >= MAX_KEYIDS:
         raise Refused(Status.TDX_NUM_ACTIVATED_HKIDS_NOT_SUPPORTED + MAX_KEYIDS)
     if not state.cmr_list_is_valid():
@@ -67,8 +67,8 @@ def _handoff_values_fit(state: ModuleState) -> bool:
 
 def _error_report_is_valid(state: ModuleState, r8: int) -> bool:
     # "Version 1 reads R8, a fatal-error reporting configuration: bits 5:0 and 53:52 must be 0;
-    # bits 51:6 = HPA>>6 of a report line, all ones = none; bits 55:54 = notification; bits
-    # 63:56 = vector. ... or notification 1 with a vector below 16"
+    # bits 51:6 = HPA>>6 of a report line, all ones = none; bits 55:54 = notification ...;
+    # bits 63:56 = vector. ... or notification 1 with a vector below 16"
     hpa = r8 & (MAX_PHYSICAL_ADDRESS - 1)
     none = MAX_PHYSICAL_ADDRESS - 64
     if r8 & 0x3F or r8 >> 52 & 3:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TDH.SYS.KEY.CONFIG (specification tdx-module section 5)."""
+"""TDH.SYS.KEY.CONFIG [tdx-module 5]."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def sys_key_config(state: ModuleState, cpu: int, registers: Registers) -> Regist
         return registers._replace(rax=Status.TDX_SYS_BUSY)
     if state.sys_state is not SysState.SYSCONFIG_DONE:
         return registers._replace(rax=Status.TDX_SYS_KEY_CONFIG_NOT_PENDING)
-    # An LP that never ran LP.INIT "silently counts for package 0".
+    # An LP that never ran LP.INIT "silently counts for package 0" [tdx-module 1.5].
     package = state.lp_package.get(cpu, 0)
     if state.package_config_bitmap >> package & 1:
         return registers._replace(rax=Status.TDX_KEY_CONFIGURED)
@@ -31,7 +31,7 @@ def sys_key_config(state: ModuleState, cpu: int, registers: Registers) -> Regist
             state.package_config_bitmap &= ~(1 << package)
             return registers._replace(rax=with_operand(Status.TDX_OPERAND_BUSY, Operand.KET))
         case _:
-            # "any other PCONFIG code is fatal; the package bit then stays set"
+            # "any other PCONFIG code is fatal (...; the package bit then stays set"
             raise Halt
     state.initialized_packages += 1
     if state.initialized_packages == state.platform.packages:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TDH.SYS.RD and TDH.SYS.RDALL (specification tdx-module sections 1.5 and 3.7)."""
+"""TDH.SYS.RD, TDH.SYS.RDALL [tdx-module 1.5, 3.7]."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def sys_rd(state: ModuleState, cpu: int, registers: Registers) -> Registers:
     if field_id & _MUST_BE_ZERO or found is None:
         return out._replace(rax=Status.TDX_METADATA_FIELD_ID_INCORRECT)
     field, index = found
-    # "if the id is an element, not the last one, of an array, next = input id with bits 54:52
-    # cleared, plus 1 ...; in every other case next = the canonical id of the next field"
+    # "if the id is an element, not the last one, of an array ..., next = input id with bits 54:52
+    # cleared, plus 1, ...; in every other case ... next = the canonical id of the next field"
     last = index == field.count - 1
     following = field.next if last else (field_id & ~_CONTEXT_BITS) + 1
     return out._replace(rax=Status.TDX_SUCCESS, rdx=following, r8=_value(state, field, index))
@@ -109,8 +109,9 @@ def sys_rdall(state: ModuleState, cpu: int, registers: Registers) -> Registers:
 
 
 def _start(fields: tuple[Field, ...], field_id: int) -> tuple[int, int] | None:
-    # "A good start id has a known class and field code, the right size code (33:32) and is the
-    # first element of its field; all other bits are ignored". Which row, and which of its fields.
+    # "A good start id has a known class ... and field code ..., the right size code (33:32) and is
+    # the first element of its field ...; all other bits of R8 are ignored". Which row, and which of
+    # its fields.
     for i, field in enumerate(fields):
         element = _code(field_id) - _code(field.id)
         if 0 <= element < field.count and (field.id ^ field_id) >> 32 & 3 == 0:
@@ -143,7 +144,7 @@ def _metadata_list(state: ModuleState, fields: tuple[Field, ...], skip: int) -> 
 
 def _continues(previous: Field, field: Field) -> bool:
     # "the same class, the same size code, the same number of elements per field and a field code
-    # that continues without a gap; bit 63 does not matter"
+    # that continues without a gap ...; bit 63 does not matter"
     same_kind = (previous.id ^ field.id) >> 32 & 3 == 0 and previous.elements == field.elements
     return same_kind and _code(field.id) == _code(previous.id) + previous.count
 

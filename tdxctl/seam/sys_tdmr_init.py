@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TDH.SYS.TDMR.INIT, one call or as many as it takes (specification tdx-module section 5)."""
+"""TDH.SYS.TDMR.INIT, one call or as many as it takes [tdx-module 5]."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tdxctl.seam.state import ModuleState, TdmrEntry
 from tdxctl.seam.status import Operand, Status, with_operand
 from tdxctl.units import SZ_1G, SZ_4M, SZ_16M, round_down, round_up
 
-# "initialises 1024 PAMT_4K entries = 4 MiB of TDMR per call (256 calls per GiB)"
+# "initialises 1024 PAMT_4K entries = 4 MiB of TDMR per call (256 calls per GiB; ..."
 _BYTES_PER_CALL = SZ_4M
 # "[25] Dynamic PAMT: 4096 entries = 16 MiB, 64 calls per GiB"
 _BYTES_PER_CALL_DYNAMIC = SZ_16M

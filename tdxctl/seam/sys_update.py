@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TDH.SYS.SHUTDOWN and TDH.SYS.UPDATE (specification tdx-module section 6)."""
+"""TDH.SYS.SHUTDOWN and TDH.SYS.UPDATE [tdx-module 6]."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def sys_update(state: ModuleState, cpu: int, registers: Registers) -> Registers:
     platform = state.platform
     if not handoff.valid or not platform.min_update_hv <= handoff.hv <= state.module_hv:
         return registers._replace(rax=Status.TDX_SYS_INVALID_HANDOFF)
-    # "size 0 or larger than the data area: fatal; [01] also: size below 53,386 fatal"
+    # "size 0 or larger than the data area: fatal ...; [01] also: size below 53,386 fatal"
     area = (platform.num_handoff_pages + 1) * SZ_4K - HEADER_SIZE
     needed = state.profile.handoff_bytes if state.profile.handoff_bytes_are_a_minimum else 1
     if not needed <= handoff.size <= area:

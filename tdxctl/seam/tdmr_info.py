@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TDMR_INFO as bytes (TDX module ABI 1.5; specification tdx-module section 3.1)."""
+"""TDMR_INFO as bytes (TDX module ABI 1.5) [tdx-module 3.1]."""
 
 from __future__ import annotations
 

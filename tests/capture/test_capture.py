@@ -78,7 +78,7 @@ def test_a_whole_log_gives_the_whole_platform() -> None:
 def test_what_was_captured_costs_what_the_log_says() -> None:
     machine = Machine.boot(_captured(("--dmesg", BOOT_LOG))[0], "6.8")
     assert machine.tdx_init().returned == 0
-    # The log's "24636 KB allocated for PAMT": three TDMRs of 2 GiB, 8192 + 16 + 4 KB each.
+    # The log's `24636 KB allocated for PAMT`: three TDMRs of 2 GiB, 8192 + 16 + 4 KB each.
     assert machine.pamt_bytes == 24636 << 10
 
 

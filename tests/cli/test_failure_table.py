@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The failures that a user can meet, row by row and kernel by kernel, through the command line.
 
-The rows are those of the specification's table (linux-host section 8). What each kernel returns,
-the status it ends in and the line it prints are the specification's words.
+The rows are those of the table of [linux-host 8]. What each kernel returns, the status it ends in
+and the line it prints are its words.
 """
 
 from __future__ import annotations

@@ -703,7 +703,7 @@ V5_CONFIG_FAILS = "tdx: SEAMCALL failed: leaf: 0x2d, error: 0xc000050c00000000\n
 @pytest.mark.parametrize(
     ("log", "check", "verdict"),
     [
-        # "the kernel does not check" offline CPUs from 6.8 on; v5 and v6 do.
+        # "the kernel does not check" [linux-host 8] offline CPUs from 6.8 on; v5 and v6 do.
         (OF_6_8 + CONFIG_FAILS, "cpus-online", "SKIP"),
         (OF_6_8 + DONE, "cpus-online", "SKIP"),
         (BIOS + DONE, "cpus-online", "SKIP"),
@@ -717,7 +717,7 @@ V5_CONFIG_FAILS = "tdx: SEAMCALL failed: leaf: 0x2d, error: 0xc000050c00000000\n
         (OF_6_8 + DONE, "x2apic", "SKIP"),
         (OF_V6 + V5_CONFIG_FAILS, "usable-memory", "PASS"),
         (OF_6_8 + DONE, "usable-memory", "SKIP"),
-        # v5: "No hibernation check, ..., no memory notifier".
+        # v5: "No hibernation check, ..., no memory notifier" [linux-host 1.1].
         (OF_V5 + V5_CONFIG_FAILS, "hibernation", "SKIP"),
         (OF_V5 + V5_CONFIG_FAILS, "memory-notifier", "SKIP"),
         (OF_6_8 + DONE, "hibernation", "PASS"),
@@ -734,7 +734,8 @@ V5_CONFIG_FAILS = "tdx: SEAMCALL failed: leaf: 0x2d, error: 0xc000050c00000000\n
         (OF_6_8 + DONE, "kvm-conditions", "PASS"),
         (OF_7_1 + DONE, "kvm-conditions", "SKIP"),
         (OF_V5 + V5_CONFIG_FAILS, "kvm-conditions", "UNKNOWN"),
-        # "6.8 and later never read CMRs: an unconvertible region surfaces as a SYS.CONFIG failure".
+        # "6.8 and later never read CMRs: an unconvertible region surfaces as a SYS.CONFIG failure"
+        # [linux-host 4].
         (OF_6_8 + CONFIG_FAILS, "cmrs", "UNKNOWN"),
         (OF_V5 + V5_CONFIG_FAILS, "cmrs", "PASS"),
         (OF_6_8 + DONE, "cmrs", "PASS"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The edges of the layout's arithmetic: one page, one byte (specification linux-host section 5)."""
+"""The edges of the layout's arithmetic: one page, one byte [linux-host 5]."""
 
 from __future__ import annotations
 

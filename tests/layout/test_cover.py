@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which TDMRs cover which memory (specification linux-host section 5, "Cover")."""
+"""Which TDMRs cover which memory [linux-host 5.1]."""
 
 from __future__ import annotations
 

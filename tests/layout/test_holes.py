@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reserved areas (specification linux-host section 5, "Reserved areas")."""
+"""Reserved areas [linux-host 5.4]."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PAMT sizes (specification linux-host section 5, "PAMT size")."""
+"""PAMT sizes [linux-host 5.2]."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """P-SEAMLDR: sessions over every LP, the checks of INSTALL in their order, what INFO reports.
 
-Expectations are section 6 of the specification, in its words; nothing here was measured.
+Expectations are those of [tdx-module 6], in its words; nothing here was measured.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The edges of SYS.CONFIG's checks and of the dispatch gate (specification tdx-module 1.4, 3)."""
+"""The edges of SYS.CONFIG's checks and of the dispatch gate [tdx-module 1.4, 3, 7]."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_the_first_byte_is_tested_for_hkid_bits_too(fields: dict[str, int], stat
     first byte  0x2000_0000_0000  HKID 32
     last byte   0x4000_....       HKID 0
 
-    Expect INVALID_TDMR (check 12) and INVALID_PAMT of level 1G (section 3.4).
+    Expect INVALID_TDMR (check 12) and INVALID_PAMT of level 1G [tdx-module 3.2, 3.4].
     """
     assert _config(_initialized("1.5.25", maxpa=46), _tdmr(**fields)) == status
 

@@ -104,7 +104,7 @@ def test_every_scenario(scenarios: Golden) -> None:
 
 
 def _initialized(platform: dict[str, object], version: str) -> TdxModule:
-    # "SYS.INIT and LP.INIT are done on all LPs"
+    # "SYS.INIT and LP.INIT are done on all LPs" [tdx-module 8]
     module = vectors.module_of(platform, version)
     lps = platform["lps"]
     assert isinstance(lps, int)

@@ -48,5 +48,5 @@ def _text(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    # "no # in names": it begins a directive.
+    # A name has no `#`: it begins a directive.
     return _text(text).replace("#", "_")
