@@ -209,13 +209,9 @@ def _report(diagnostics: tuple[Diagnostic, ...], code: int, argv: list[str]) -> 
         import json
 
         from tdxctl.commands.output import print_json
+        from tdxctl.report.problems import error
 
-        entry = {
-            "schema": "tdxctl.error/1",
-            "exit": code,
-            "diagnostics": [diagnostic.to_dict() for diagnostic in diagnostics],
-        }
-        print_json(json.dumps(entry))
+        print_json(json.dumps(error(code, diagnostics).to_dict()))
 
 
 def _wants_json(argv: list[str]) -> bool:

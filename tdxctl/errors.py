@@ -39,19 +39,6 @@ class Diagnostic(NamedTuple):
             text += f" ({self.detail})"
         return printable(text) + (f"\n  hint: {printable(self.hint)}" if self.hint else "")
 
-    def to_dict(self) -> dict[str, object]:
-        """The diagnostic as an entry of tdxctl.error/1."""
-        return {
-            "severity": self.severity,
-            "summary": self.summary,
-            "detail": self.detail,
-            "hint": self.hint,
-            "file": self.file,
-            "line": self.line,
-            "column": self.column,
-            "path": self.path,
-        }
-
 
 class TdxctlError(Exception):
     """Base of all: a message for a person, perhaps a hint, and an exit code."""

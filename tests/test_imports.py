@@ -61,7 +61,7 @@ ALLOWED = {
     ("init", "--platform", "spr-2s-512g"): BOOTING | {"sqlite3"},
     ("init", "--platform", "spr-2s-512g", "--once"): BOOTING,
     ("status",): CLICK | {"sqlite3"},
-    ("status", "--format", "json"): CLICK | {"sqlite3"},
+    ("status", "--format", "json"): RECORDS | {"sqlite3"},  # that there is no machine
     ("explain", "0xc0000a2100000300"): RECORDS,
     ("seamcall", "tests/data/bring-up.yaml"): BOOTING | PYDANTIC | {"sqlite3"},
     ("dmesg",): RECORDS | {"sqlite3"},
@@ -92,6 +92,8 @@ ALLOWED_KNOWN = {
     ("init", "--reboot", "--platform", "spr-2s-512g"): KNOWN,
     ("boot", "--platform", "spr-2s-512g", "--format", "json"): KNOWN,
     ("plan", "--platform", "spr-2s-512g"): KNOWN,
+    # What is stored is printed as it is.
+    ("status", "--machine", "spr-2s-512g", "--format", "json"): CLICK | {"sqlite3"},
 }
 # Commands that answer before anything happens: tdxctl's own modules, to the last one.
 OWN = {
@@ -191,6 +193,7 @@ ROOMS: dict[str, set[str]] = {
     "errnos": set(),
     "progress": set(),
     "errors": {"units"},
+    "document": set(),
     "messages": {"messages", "errors", "units"},
     "causes": {"errnos"},
     "events": {"causes", "units"},
@@ -243,7 +246,7 @@ ROOMS: dict[str, set[str]] = {
     "lab": {"store", "machine", "operations", *DESCRIPTION, "linux.releases", "events"}
     | {"report", "progress", "errors", "units"},
     "script": {"operations", "platform.calls", "seam.port", "events", "units"},
-    "report": {"report", "causes", "events", "script", "plan", "advice", "explain"}
+    "report": {"report", "document", "causes", "events", "script", "plan", "advice", "explain"}
     | {"linux.releases", "diagnose.outcome"}
     | {*DESCRIPTION, "platform.calls", "scenario.description"}
     | LEAVES

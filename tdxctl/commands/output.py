@@ -27,7 +27,7 @@ def write_init(report: InitReport, output_format: str) -> None:
         case "json":
             from tdxctl.report import json_init
 
-            print_json(json_init.render(report))
+            print_json(json_init.document(report).render())
         case "jsonl":
             from tdxctl.report import jsonl
 
@@ -72,11 +72,9 @@ def write_operations(machine: str, results: list[tuple[str, OpResult]], output_f
     from tdxctl.errnos import errno_name
 
     if output_format == "json":
-        import json
+        from tdxctl.report.operations import document
 
-        from tdxctl.report.operations import to_dict
-
-        print_json(json.dumps(to_dict(machine, results), indent=2))
+        print_json(document(machine, results).render())
         return
     for label, result in results:
         errno = errno_name(result.returned)

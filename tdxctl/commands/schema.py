@@ -8,21 +8,23 @@ import click
 from tdxctl.commands.choice import OneOf
 from tdxctl.commands.output import print_json
 
-_NAMES = (
-    "platform",
-    "resolved",
-    "scenario",
-    "init",
-    "status",
-    "plan",
-    "test",
-    "diagnosis",
-    "error",
-)
+#: What `--format json` prints: name of a document -> where its record is.
+DOCUMENTS = {
+    "init": "tdxctl.report.json_init:Init",
+    "status": "tdxctl.report.json_status:Status",
+    "plan": "tdxctl.report.plans:Plan",
+    "operations": "tdxctl.report.operations:Operations",
+    "diagnosis": "tdxctl.report.diagnosis:Diagnosed",
+    "test": "tdxctl.report.results.as_json:Test",
+    "validate": "tdxctl.report.problems:Validated",
+    "error": "tdxctl.report.problems:Error",
+}
 
 
 @click.command("schema")
-@click.argument("name", type=OneOf(_NAMES), default="platform")
+@click.argument(
+    "name", type=OneOf(("platform", "resolved", "scenario", *DOCUMENTS)), default="platform"
+)
 def command(name: str) -> int:
     """Print a JSON Schema, for editors and other tools.
 
@@ -44,7 +46,12 @@ def command(name: str) -> int:
 
             print_json(json_schema())
         case _:
-            from tdxctl.report.schemas import output_schema
+            import json
+            from importlib import import_module
 
-            print_json(output_schema(name))
+            from tdxctl.report.schemas import schema_of
+
+            module, _, record = DOCUMENTS[name].partition(":")
+            document = getattr(import_module(module), record)
+            print_json(json.dumps(schema_of(document), indent=2))
     return 0

@@ -34,19 +34,9 @@ def command(files: tuple[str, ...], output_format: str) -> int:
     for warning in implausible:
         sys.stderr.write(warning.render() + "\n")
     if output_format == "json":
-        import json
+        from tdxctl.report.problems import validated
 
-        print_json(
-            json.dumps(
-                {
-                    "schema": "tdxctl.validate/1",
-                    "valid": True,
-                    "files": checked,
-                    "warnings": [warning.to_dict() for warning in implausible],
-                },
-                indent=2,
-            )
-        )
+        print_json(validated(checked, implausible).render())
     else:
         from tdxctl.units import printable
 

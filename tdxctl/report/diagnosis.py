@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
+from typing import Annotated
+
+from msgspec import Struct
 
 from tdxctl.advice.words import MORE, TO_DO
-from tdxctl.diagnose.outcome import CheckResult, Diagnosis, Outcome, Status, Verdict
+from tdxctl.diagnose.outcome import CheckResult, Diagnosis, Status, Verdict
+from tdxctl.document import Document, Hex, one_of
 from tdxctl.report.reasons import labelled
 from tdxctl.units import printable
 
-SCHEMA = "tdxctl.diagnosis/1"
 _TELLING = (Verdict.WARN, Verdict.FAIL)
 _LABEL = 10
 _WHOLE_LOG = "get the whole log of a boot: dmesg, or journalctl -k -b, from `Linux version` on"
@@ -89,65 +91,119 @@ def _reason(result: CheckResult) -> Iterator[tuple[str, str]]:
     yield MORE, f"tdxctl explain {result.check.id}"
 
 
+class Line(Struct, frozen=True):
+    """A line of the log that was read."""
+
+    number: int
+    text: str
+
+
+class Answer(Struct, frozen=True):
+    """The status of a SEAMCALL that failed, with what it means and what to do."""
+
+    leaf: int
+    leaf_name: str
+    value: Hex
+    name: str
+    details: str | None
+    meaning: str
+    to_do: str
+
+
+class Cause(Struct, frozen=True):
+    """What it can come from; seen: how many public reports show it."""
+
+    cause: str
+    to_do: str
+    seen: int | None
+
+
+class Check(Struct, frozen=True):
+    """A check: what it says of this host, the line it rests on, and what to do."""
+
+    id: str
+    title: str
+    parent: str | None
+    verdict: Annotated[str, one_of("PASS", "WARN", "FAIL", "SKIP", "UNKNOWN")]
+    detail: str
+    line: Line | None
+    status: Answer | None
+    causes: tuple[Cause, ...]
+
+
+class Prediction(Struct, frozen=True):
+    """What tdxctl predicts of the PAMT beside what the kernel printed."""
+
+    kernel: str
+    basis: str
+    printed_kib: int | None
+    predicted_kib: int | None
+    why: str | None
+    agrees: bool
+    differences: tuple[str, ...]
+
+
+class Diagnosed(Document, frozen=True, tag="tdxctl.diagnosis/1"):
+    """What the log of a host says of its bring-up; check is the id of the one that decides."""
+
+    state: Annotated[
+        str,
+        one_of("initialized", "failed", "not started", "not enabled", "not supported", "unknown"),
+    ]
+    healthy: bool
+    summary: str
+    check: str | None
+    kernel: str | None
+    checks: tuple[Check, ...]
+    prediction: Prediction | None
+
+
 def to_json(diagnosis: Diagnosis) -> str:
     """The whole of it as one document."""
-    prediction = diagnosis.prediction
-    deciding = diagnosis.deciding
-    return json.dumps(
-        {
-            "schema": SCHEMA,
-            "state": diagnosis.state,
-            "healthy": diagnosis.healthy,
-            "summary": diagnosis.summary,
-            "check": None if deciding is None else deciding.check.id,
-            "kernel": diagnosis.kernel,
-            "checks": [_as_dict(result) for result in diagnosis.results],
-            "prediction": None
-            if prediction is None
-            else {
-                "kernel": prediction.kernel,
-                "basis": prediction.basis,
-                "printed_kib": prediction.printed_kib,
-                "predicted_kib": prediction.predicted_kib,
-                "why": prediction.why,
-                "agrees": prediction.agrees,
-                "differences": list(prediction.differences),
-            },
-        },
-        indent=2,
+    prediction, deciding = diagnosis.prediction, diagnosis.deciding
+    return Diagnosed(
+        state=diagnosis.state,
+        healthy=diagnosis.healthy,
+        summary=diagnosis.summary,
+        check=None if deciding is None else deciding.check.id,
+        kernel=diagnosis.kernel,
+        checks=tuple(map(_check_of, diagnosis.results)),
+        prediction=None
+        if prediction is None
+        else Prediction(
+            kernel=prediction.kernel,
+            basis=prediction.basis,
+            printed_kib=prediction.printed_kib,
+            predicted_kib=prediction.predicted_kib,
+            why=prediction.why,
+            agrees=prediction.agrees,
+            differences=tuple(prediction.differences),
+        ),
+    ).render()
+
+
+def _check_of(result: CheckResult) -> Check:
+    check, outcome = result.check, result.outcome
+    line, status = outcome.line, outcome.status
+    return Check(
+        id=check.id,
+        title=check.title,
+        parent=check.parent,
+        verdict=outcome.verdict.value,
+        detail=outcome.detail,
+        line=None if line is None else Line(line.number, line.text.strip()),
+        status=None if status is None else _answer(status),
+        causes=tuple(Cause(cause.cause, cause.to_do, cause.seen) for cause in outcome.causes),
     )
 
 
-def _as_dict(result: CheckResult) -> dict[str, object]:
-    check, outcome = result.check, result.outcome
-    return {
-        "id": check.id,
-        "title": check.title,
-        "parent": check.parent,
-        "verdict": outcome.verdict.value,
-        "detail": outcome.detail,
-        "line": _line(outcome),
-        "status": None if outcome.status is None else _status(outcome.status),
-        "causes": [
-            {"cause": cause.cause, "to_do": cause.to_do, "seen": cause.seen}
-            for cause in outcome.causes
-        ],
-    }
-
-
-def _line(outcome: Outcome) -> dict[str, object] | None:
-    if outcome.line is None:
-        return None
-    return {"number": outcome.line.number, "text": outcome.line.text.strip()}
-
-
-def _status(status: Status) -> dict[str, object]:
-    return {
-        "leaf": status.leaf,
-        "leaf_name": status.leaf_name,
-        "value": f"{status.value:#x}",
-        "name": status.name,
-        "details": status.details,
-        "meaning": status.meaning,
-        "to_do": status.to_do,
-    }
+def _answer(status: Status) -> Answer:
+    return Answer(
+        leaf=status.leaf,
+        leaf_name=status.leaf_name,
+        value=hex(status.value),
+        name=status.name,
+        details=status.details,
+        meaning=status.meaning,
+        to_do=status.to_do,
+    )

@@ -3,110 +3,208 @@
 
 from __future__ import annotations
 
-import json
+from typing import Annotated
 
+from msgspec import UNSET, Struct, UnsetType, field
+
+from tdxctl import events
+from tdxctl.document import ByNode, Count, Document, Hex, one_of
 from tdxctl.errnos import errno_name
-from tdxctl.events import (
-    Failure,
-    InitReport,
-    LogLine,
-    PamtRow,
-    PamtSummary,
-    StepResult,
-    TdmrRow,
-    log_of,
-)
 from tdxctl.explain.failures import explain_failure
-from tdxctl.report import reasons
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.seam.status import status_name
 
-SCHEMA = "tdxctl.init/1"
+Outcome = Annotated[str, one_of("passed", "failed", "skipped")]
+Level = Annotated[str, one_of("info", "warn", "err", "WARN")]
 
 
-def render(report: InitReport) -> str:
-    """The report as one JSON document, without a newline at the end."""
-    return json.dumps(to_dict(report), indent=2)
+class Failure(Struct, frozen=True):
+    """Why it failed, what that means and what to do; the SEAMCALL, where it was one."""
+
+    step: str | None
+    cause: str
+    leaf: str | None
+    cpu: int | None
+    status: Hex | None
+    status_name: str | None
+    errno: str
+    reason: str
+    hint: str
+    explain: str
 
 
-def to_dict(report: InitReport) -> dict[str, object]:
+class SubStep(Struct, frozen=True):
+    """A part of a step."""
+
+    name: str
+    title: str
+    outcome: Outcome
+    detail: str | None
+
+
+class Step(Struct, frozen=True):
+    """A step of the bring-up; its number is null before and after the architecture's six."""
+
+    number: int | None
+    name: str
+    title: str
+    outcome: Outcome
+    leaf: str | None
+    seamcalls: Count
+    detail: str | None
+    steps: tuple[SubStep, ...] | UnsetType = UNSET
+
+
+class Chunk(Struct, frozen=True):
+    """Physical memory: base, and size in bytes."""
+
+    base: Hex
+    size: Count
+
+
+class Pamts(Struct, frozen=True):
+    """The PAMTs of a TDMR by page size."""
+
+    of_4k: Chunk = field(name="4k")
+    of_2m: Chunk = field(name="2m")
+    of_1g: Chunk = field(name="1g")
+
+
+class Reserved(Struct, frozen=True):
+    """A reserved area in bytes, its offset from the TDMR's base."""
+
+    offset: Count
+    size: Count
+
+
+class Tdmr(Struct, frozen=True):
+    """A TDMR as the kernel last built it; node is the one that its PAMT was asked from."""
+
+    base: Hex
+    size: Count
+    node: Count
+    pamt: Pamts
+    reserved: tuple[Reserved, ...]
+
+
+class Pamt(Struct, frozen=True):
+    """What the PAMTs cost: pages are of 4 KiB."""
+
+    bytes: Count
+    pages: Count
+    kib: Count
+    by_node: ByNode
+
+
+class LogLine(Struct, frozen=True):
+    """A line of the kernel's log; newline is there, and false, where the kernel printed none."""
+
+    level: Level
+    text: str
+    newline: bool | UnsetType = UNSET
+
+
+class Caller(Struct, frozen=True):
+    """What a caller of tdx_init() got."""
+
+    returned: int
+
+
+class Init(Document, frozen=True, tag="tdxctl.init/1"):
+    """A tdx_init() call: its steps, what it built and printed, and the status after it."""
+
+    machine: str
+    kernel: str
+    call: Count
+    returned: int
+    errno: str | None
+    status: str
+    callers: tuple[Caller, ...]
+    failure: Failure | None
+    steps: tuple[Step, ...]
+    tdmrs: tuple[Tdmr, ...]
+    pamt: Pamt
+    log: tuple[LogLine, ...]
+
+
+def document(report: events.InitReport) -> Init:
     """The report as tdxctl.init/1 has it."""
     summary, result = report.summary, report.result
-    return {
-        "schema": SCHEMA,
-        "machine": summary.machine,
-        "kernel": summary.kernel,
-        "call": report.call,
-        "returned": result.returned,
-        "errno": errno_name(result.returned),
-        "status": result.status,
-        "callers": [{"returned": returned} for returned in result.callers],
-        "failure": failure_dict(result.failure) if result.failure else None,
-        "steps": [_step(step) for step in result.steps],
-        "tdmrs": [_tdmr(row) for row in summary.tdmrs],
-        "pamt": pamt_dict(summary.pamt),
-        "log": [log_dict(line) for line in log_of(report.events)],
-    }
+    return Init(
+        machine=summary.machine,
+        kernel=summary.kernel,
+        call=report.call,
+        returned=result.returned,
+        errno=errno_name(result.returned),
+        status=result.status,
+        callers=tuple(map(Caller, result.callers)),
+        failure=failure_of(result.failure),
+        steps=tuple(map(_step, result.steps)),
+        tdmrs=tuple(map(_tdmr, summary.tdmrs)),
+        pamt=pamt_of(summary.pamt),
+        log=tuple(map(log_line, events.log_of(report.events))),
+    )
 
 
-def failure_dict(failure: Failure) -> dict[str, object]:
+def failure_of(failure: events.Failure | None) -> Failure | None:
     """A failure with its words."""
-    status = failure.status
-    return {
-        "step": failure.step,
-        "cause": failure.cause.id,
-        "leaf": None if failure.leaf is None else leaf_title(failure.leaf),
-        "cpu": failure.cpu,
-        "status": None if status is None else hex(status),
-        "status_name": None if status is None else status_name(status),
-        "errno": failure.errno,
-        **reasons.to_dict(explain_failure(failure)),
-    }
+    if failure is None:
+        return None
+    status, words = failure.status, explain_failure(failure)
+    return Failure(
+        step=failure.step,
+        cause=failure.cause.id,
+        leaf=None if failure.leaf is None else leaf_title(failure.leaf),
+        cpu=failure.cpu,
+        status=None if status is None else hex(status),
+        status_name=None if status is None else status_name(status),
+        errno=failure.errno,
+        reason=words.why,
+        hint=words.to_do,
+        explain=words.means,
+    )
 
 
-def pamt_dict(pamt: PamtSummary) -> dict[str, object]:
+def by_node(sizes: tuple[tuple[int, int], ...]) -> ByNode:
+    """(node, bytes) pairs as an object, whose keys are text."""
+    return {str(node): size for node, size in sizes}
+
+
+def pamt_of(pamt: events.PamtSummary) -> Pamt:
     """What the PAMTs cost."""
-    return {
-        "bytes": pamt.total,
-        "pages": pamt.pages,
-        "kib": pamt.kib,
-        "by_node": {str(node): size for node, size in pamt.by_node},
-    }
+    return Pamt(pamt.total, pamt.pages, pamt.kib, by_node(pamt.by_node))
 
 
-def _step(step: StepResult) -> dict[str, object]:
-    entry: dict[str, object] = {
-        "number": step.number,
-        "name": step.name,
-        "title": step.title,
-        "outcome": step.outcome,
-        "leaf": step.leaf,
-        "seamcalls": step.seamcalls,
-        "detail": step.detail,
-    }
-    if step.substeps:
-        entry["steps"] = [
-            {"name": sub.name, "title": sub.title, "outcome": sub.outcome, "detail": sub.detail}
-            for sub in step.substeps
-        ]
-    return entry
+def log_line(line: events.LogLine) -> LogLine:
+    """A line of the log."""
+    return LogLine(line.level, line.text, UNSET if line.newline else False)
 
 
-def _tdmr(row: TdmrRow) -> dict[str, object]:
-    return {
-        "base": hex(row.base),
-        "size": row.size,
-        "node": row.node,
-        "pamt": {"4k": _pamt(row.pamt_4k), "2m": _pamt(row.pamt_2m), "1g": _pamt(row.pamt_1g)},
-        "reserved": [{"offset": offset, "size": size} for offset, size in row.reserved],
-    }
+def _step(step: events.StepResult) -> Step:
+    parts = tuple(
+        SubStep(part.name, part.title, part.outcome, part.detail) for part in step.substeps
+    )
+    return Step(
+        number=step.number,
+        name=step.name,
+        title=step.title,
+        outcome=step.outcome,
+        leaf=step.leaf,
+        seamcalls=step.seamcalls,
+        detail=step.detail,
+        steps=parts or UNSET,
+    )
 
 
-def _pamt(pamt: PamtRow) -> dict[str, object]:
-    return {"base": hex(pamt.base), "size": pamt.size}
+def _tdmr(row: events.TdmrRow) -> Tdmr:
+    return Tdmr(
+        base=hex(row.base),
+        size=row.size,
+        node=row.node,
+        pamt=Pamts(_chunk(row.pamt_4k), _chunk(row.pamt_2m), _chunk(row.pamt_1g)),
+        reserved=tuple(Reserved(offset, size) for offset, size in row.reserved),
+    )
 
 
-def log_dict(line: LogLine) -> dict[str, object]:
-    """A log line, and whether its format string lacks the newline."""
-    entry: dict[str, object] = {"level": line.level, "text": line.text}
-    return entry if line.newline else entry | {"newline": False}
+def _chunk(pamt: events.PamtRow) -> Chunk:
+    return Chunk(hex(pamt.base), pamt.size)

@@ -1,34 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What operations on a machine did: `tdxctl.operations/1` as a dict, and why one failed."""
+"""What operations on a machine did: `tdxctl.operations/1`, and why one failed."""
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from tdxctl.advice.words import Explained
+from tdxctl.document import Document
 from tdxctl.errnos import errno_name
 from tdxctl.events import Failure, OpResult
 from tdxctl.explain.failures import explain_failure
-from tdxctl.report.json_init import log_dict
+from tdxctl.report.json_init import LogLine, log_line
 from tdxctl.report.reasons import brief, labelled
 
-SCHEMA = "tdxctl.operations/1"
+
+class Operation(Struct, frozen=True):
+    """An operation: its words, what it returned, the status after it, what was printed."""
+
+    operation: str
+    returned: int
+    errno: str | None
+    status: str
+    log: tuple[LogLine, ...]
 
 
-def to_dict(machine: str, results: list[tuple[str, OpResult]]) -> dict[str, object]:
+class Operations(Document, frozen=True, tag="tdxctl.operations/1"):
+    """What operations on a machine did, in order."""
+
+    machine: str
+    operations: tuple[Operation, ...]
+
+
+def document(machine: str, results: list[tuple[str, OpResult]]) -> Operations:
     """The results, each with its label, in order."""
-    return {
-        "schema": SCHEMA,
-        "machine": machine,
-        "operations": [
-            {
-                "operation": label,
-                "returned": result.returned,
-                "errno": errno_name(result.returned),
-                "status": result.status,
-                "log": [log_dict(line) for line in result.log],
-            }
-            for label, result in results
-        ],
-    }
+    return Operations(machine, tuple(_operation(label, result) for label, result in results))
+
+
+def _operation(label: str, result: OpResult) -> Operation:
+    errno, log = errno_name(result.returned), tuple(map(log_line, result.log))
+    return Operation(label, result.returned, errno, result.status, log)
 
 
 def problem_lines(failure: Failure) -> list[str]:

@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 
+from msgspec import Struct
+
 from tdxctl.advice.words import TO_DO
+from tdxctl.document import ByNode, Count, Document, Hex
 from tdxctl.errnos import errno_name
 from tdxctl.explain.failures import explain_failure
 from tdxctl.plan import KernelPlan, PlatformPlan
-from tdxctl.report.json_init import failure_dict, pamt_dict
+from tdxctl.report.json_init import Failure, Pamt, by_node, failure_of, pamt_of
+from tdxctl.report.json_status import Tdmrs
 from tdxctl.report.reasons import labelled
 from tdxctl.units import approximate_size, counted, printable
 
-SCHEMA = "tdxctl.plan/1"
 _ARROW = " -> "
 
 
@@ -158,47 +160,83 @@ def _pamt_row(
     return label, memory_cell, pamt_cell, kib, share
 
 
+class Tightest(Struct, frozen=True):
+    """The reserved areas of the TDMR that has the fewest left; holes_left: room for so many."""
+
+    tdmr: Count
+    base: Hex | None
+    used: Count
+    max: Count
+    holes_left: Count | None
+
+
+class OnKernel(Struct, frozen=True):
+    """What one kernel would do; pamt_at_most and estimated_seconds are what it would cost."""
+
+    kernel: str
+    initializes: bool
+    returned: int | None
+    errno: str | None
+    status: str | None
+    failure: Failure | None
+    not_modelled: str | None
+    tdmrs: Tdmrs
+    reserved: Tightest | None
+    pamt: Pamt
+    dynamic_pamt: bool
+    pamt_at_most: Count
+    seamcalls: Count
+    estimated_seconds: tuple[float, ...] | None
+
+
+class OnPlatform(Struct, frozen=True):
+    """Usable memory by node and what is lost of it, in bytes, and what each kernel would do."""
+
+    memory: ByNode
+    lost: Count
+    kernels: tuple[OnKernel, ...]
+
+
+class Plan(Document, frozen=True, tag="tdxctl.plan/1"):
+    """What kernels would do on a platform, and on the changed one where it is changed."""
+
+    platform: str
+    plan: OnPlatform
+    changed: OnPlatform | None
+
+
 def to_json(before: PlatformPlan, after: PlatformPlan | None) -> str:
     """One document; `changed` is null where nothing is."""
-    return json.dumps(
-        {
-            "schema": SCHEMA,
-            "platform": before.platform.name,
-            "plan": _plan(before),
-            "changed": None if after is None else _plan(after),
-        },
-        indent=2,
+    changed = None if after is None else _plan(after)
+    return Plan(before.platform.name, _plan(before), changed).render()
+
+
+def _plan(plan: PlatformPlan) -> OnPlatform:
+    return OnPlatform(by_node(plan.by_node), plan.lost, tuple(map(_kernel, plan.kernels)))
+
+
+def _kernel(plan: KernelPlan) -> OnKernel:
+    return OnKernel(
+        kernel=plan.kernel.id,
+        initializes=plan.initializes,
+        returned=plan.returned,
+        errno=None if plan.returned is None else errno_name(plan.returned),
+        status=plan.status,
+        failure=failure_of(plan.failure),
+        not_modelled=plan.not_modelled,
+        tdmrs=Tdmrs(len(plan.tdmrs), plan.max_tdmrs),
+        reserved=_tightest(plan),
+        pamt=pamt_of(plan.pamt),
+        dynamic_pamt=plan.dynamic,
+        pamt_at_most=plan.pamt_at_most,
+        seamcalls=plan.seamcalls,
+        estimated_seconds=plan.seconds,
     )
 
 
-def _plan(plan: PlatformPlan) -> dict[str, object]:
-    return {
-        "memory": {str(node): size for node, size in plan.by_node},
-        "lost": plan.lost,
-        "kernels": [_kernel(kernel) for kernel in plan.kernels],
-    }
-
-
-def _kernel(plan: KernelPlan) -> dict[str, object]:
-    tightest = None
-    if plan.tightest is not None:
-        tdmr, used = plan.tightest
-        base = hex(plan.tdmrs[tdmr].base) if tdmr < len(plan.tdmrs) else None
-        limits = {"used": used, "max": plan.max_reserved, "holes_left": plan.holes_left}
-        tightest = {"tdmr": tdmr, "base": base} | limits
-    return {
-        "kernel": plan.kernel.id,
-        "initializes": plan.initializes,
-        "returned": plan.returned,
-        "errno": None if plan.returned is None else errno_name(plan.returned),
-        "status": plan.status,
-        "failure": None if plan.failure is None else failure_dict(plan.failure),
-        "not_modelled": plan.not_modelled,
-        "tdmrs": {"used": len(plan.tdmrs), "max": plan.max_tdmrs},
-        "reserved": tightest,
-        "pamt": pamt_dict(plan.pamt),
-        "dynamic_pamt": plan.dynamic,
-        "pamt_at_most": plan.pamt_at_most,
-        "seamcalls": plan.seamcalls,
-        "estimated_seconds": None if plan.seconds is None else list(plan.seconds),
-    }
+def _tightest(plan: KernelPlan) -> Tightest | None:
+    if plan.tightest is None:
+        return None
+    tdmr, used = plan.tightest
+    base = hex(plan.tdmrs[tdmr].base) if tdmr < len(plan.tdmrs) else None
+    return Tightest(tdmr, base, used, plan.max_reserved, plan.holes_left)

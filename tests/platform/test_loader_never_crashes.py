@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tdxctl import Platform
 from tdxctl.errors import DescriptionError, Diagnostic
+from tdxctl.report.problems import error
 
 VALID: dict[str, Any] = {
     "schema": "tdxctl.platform/1",
@@ -159,7 +160,7 @@ def check(load: Callable[[], Platform]) -> None:
         lines = diagnostic.render().split("\n")
         assert len(lines) == (2 if diagnostic.hint else 1)
         assert all(line.isprintable() for line in lines)
-        assert json.dumps(diagnostic.to_dict())
+    assert error(3, tuple(result)).render()
 
 
 @pytest.fixture(scope="module")

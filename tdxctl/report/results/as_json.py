@@ -4,51 +4,81 @@
 from __future__ import annotations
 
 import json
+from typing import Annotated
 
+from msgspec import Struct
+
+from tdxctl.document import Count, Document, one_of
 from tdxctl.report.results.summary import counts
 from tdxctl.scenario.description import Outcome
 
-SCHEMA = "tdxctl.test/1"
+
+class Summary(Struct, frozen=True):
+    """How many scenarios there were, and how they ended."""
+
+    total: Count
+    passed: Count
+    failed: Count
+    waived: Count
+    unexpectedly_passed: Count
+
+
+class Difference(Struct, frozen=True):
+    """What a step was expected to be and was not."""
+
+    line: Count
+    step: str
+    key: str
+    expected: str
+    got: str
+
+
+class Scenario(Struct, frozen=True):
+    """A scenario on a kernel; reason: of the waiver, or why it could not be run."""
+
+    file: str
+    line: Count
+    name: str
+    kernel: str
+    outcome: Annotated[str, one_of("passed", "failed", "waived", "unexpectedly_passed")]
+    reason: str | None
+    differences: tuple[Difference, ...]
+
+
+class Test(Document, frozen=True, tag="tdxctl.test/1"):
+    """What became of scenarios. As JSON lines: all but them on the first, then one a line."""
+
+    summary: Summary
+    scenarios: tuple[Scenario, ...]
 
 
 def render(outcomes: list[Outcome]) -> str:
     """One document."""
-    return json.dumps(
-        {
-            "schema": SCHEMA,
-            "summary": {"total": len(outcomes)} | _counts(outcomes),
-            "scenarios": [_entry(outcome) for outcome in outcomes],
-        },
-        indent=2,
-    )
+    return _document(outcomes).render()
 
 
 def render_lines(outcomes: list[Outcome]) -> str:
     """A head line with the summary, then a line per scenario."""
-    head = {"schema": SCHEMA, "summary": {"total": len(outcomes)} | _counts(outcomes)}
-    return "\n".join(json.dumps(entry) for entry in [head, *map(_entry, outcomes)])
+    head = _document(outcomes).to_dict()
+    scenarios = head.pop("scenarios")
+    return "\n".join(map(json.dumps, [head, *scenarios]))
 
 
-def _counts(outcomes: list[Outcome]) -> dict[str, int]:
-    return {what.replace(" ", "_"): number for what, number in counts(outcomes).items()}
+def _document(outcomes: list[Outcome]) -> Test:
+    ended = {what.replace(" ", "_"): number for what, number in counts(outcomes).items()}
+    return Test(Summary(len(outcomes), **ended), tuple(map(_scenario, outcomes)))
 
 
-def _entry(outcome: Outcome) -> dict[str, object]:
-    return {
-        "file": outcome.file,
-        "line": outcome.line,
-        "name": outcome.name,
-        "kernel": outcome.kernel,
-        "outcome": outcome.outcome.replace(" ", "_"),
-        "reason": outcome.reason,
-        "differences": [
-            {
-                "line": difference.line,
-                "step": difference.step,
-                "key": difference.key,
-                "expected": difference.expected,
-                "got": difference.got,
-            }
-            for difference in outcome.differences
-        ],
-    }
+def _scenario(outcome: Outcome) -> Scenario:
+    return Scenario(
+        file=outcome.file,
+        line=outcome.line,
+        name=outcome.name,
+        kernel=outcome.kernel,
+        outcome=outcome.outcome.replace(" ", "_"),
+        reason=outcome.reason,
+        differences=tuple(
+            Difference(each.line, each.step, each.key, each.expected, each.got)
+            for each in outcome.differences
+        ),
+    )

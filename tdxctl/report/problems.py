@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tdxctl.error/1`: why there is no answer; `tdxctl.validate/1`: descriptions without a problem."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Struct
+
+from tdxctl.document import Document, one_of
+from tdxctl.errors import Diagnostic
+
+
+class Problem(Struct, frozen=True):
+    """One thing that is wrong: what, where, what was found instead, what to try."""
+
+    severity: Annotated[str, one_of("error", "warning")]
+    summary: str
+    detail: str | None
+    hint: str | None
+    file: str | None
+    line: int | None
+    column: int | None
+    path: str | None
+
+
+class Error(Document, frozen=True, tag="tdxctl.error/1"):
+    """What is printed in place of an answer at every exit above 1."""
+
+    exit: Annotated[int, one_of(2, 3, 4, 5, 70, 74)]
+    diagnostics: tuple[Problem, ...]
+
+
+class File(Struct, frozen=True):
+    """A description and the name of its platform."""
+
+    file: str
+    name: str
+
+
+class Validated(Document, frozen=True, tag="tdxctl.validate/1"):
+    """Descriptions that can be booted, and what in them no firmware makes."""
+
+    valid: bool
+    files: tuple[File, ...]
+    warnings: tuple[Problem, ...]
+
+
+def error(code: int, diagnostics: tuple[Diagnostic, ...]) -> Error:
+    """The document of an exit."""
+    return Error(code, tuple(map(_problem, diagnostics)))
+
+
+def validated(files: list[dict[str, str]], warnings: list[Diagnostic]) -> Validated:
+    """The document of files ({file, name} each) that are all valid."""
+    checked = tuple(File(**file) for file in files)
+    return Validated(valid=True, files=checked, warnings=tuple(map(_problem, warnings)))
+
+
+def _problem(found: Diagnostic) -> Problem:
+    return Problem(
+        severity=found.severity,
+        summary=found.summary,
+        detail=found.detail,
+        hint=found.hint,
+        file=found.file,
+        line=found.line,
+        column=found.column,
+        path=found.path,
+    )
