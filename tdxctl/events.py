@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from tdxctl import entries
 from tdxctl.causes import Cause, SeamcallCause
 
 
@@ -29,18 +31,8 @@ class LogLine(Struct, frozen=True):
 
     def to_dict(self) -> dict[str, object]:
         """{ev: log, level, text} and newline where it is missing."""
-        entry: dict[str, object] = {"ev": "log", "level": self.level, "text": self.text}
-        if not self.newline:
-            entry["newline"] = False
-        return entry
-
-
-# The address of a buffer is the kernel's own affair; its size and what it is are not. Leaf ->
-# register -> the buffer's name, None for a register that holds a count.
-_BUFFER_ARGUMENTS: dict[int, dict[str, str | None]] = {
-    32: {"rcx": "SYSINFO", "rdx": None, "r8": "CMR_ARRAY", "r9": None},
-    45: {"rcx": "TDMR_PA_ARRAY", "rdx": None, "r8": None},
-}
+        newline = UNSET if self.newline else False
+        return entries.Log(self.level, self.text, newline).to_dict()
 
 
 class Seamcall(Struct, frozen=True):
@@ -57,21 +49,22 @@ class Seamcall(Struct, frozen=True):
 
     def to_dict(self) -> dict[str, object]:
         """{ev: seamcall, leaf, cpu, inputs, ret} and n where it is not 1."""
-        entry: dict[str, object] = {"ev": "seamcall", "leaf": self.leaf, "cpu": self.cpu}
-        if self.leaf >> 63:
+        leaf, inputs = self.leaf, self._inputs()
+        if leaf >> 63:
             # P-SEAMLDR's leaves stand as 0x80000000 + n: a number every JSON reader keeps whole.
-            entry |= {"leaf": self.leaf >> 32 | self.leaf & 0xFFFFFFFF, "rcx": "PARAMS"}
-            return _with_count(entry | {"ret": hex(self.ret)}, self.n)
-        arguments = _BUFFER_ARGUMENTS.get(self.leaf, {})
-        values = {"rcx": self.rcx, "rdx": self.rdx, "r8": self.r8, "r9": self.r9}
-        for register in ("rcx", "rdx", "r8") if "r9" not in arguments else tuple(values):
-            if register in arguments:
-                name = arguments[register]
-                entry[register] = values[register] if name is None else name
-            else:
-                entry[register] = hex(values[register])
-        entry["ret"] = hex(self.ret)
-        return _with_count(entry, self.n)
+            leaf, inputs = leaf >> 32 | leaf & 0xFFFFFFFF, {"rcx": "PARAMS"}
+        ret, n = hex(self.ret), _times(self.n)
+        return entries.Seamcall(leaf=leaf, cpu=self.cpu, **inputs, ret=ret, n=n).to_dict()
+
+    def _inputs(self) -> dict[str, Any]:
+        # The address of a buffer is the kernel's own affair; its size and what it is are not.
+        match self.leaf:
+            case 32:
+                return {"rcx": "SYSINFO", "rdx": self.rdx, "r8": "CMR_ARRAY", "r9": self.r9}
+            case 45:
+                return {"rcx": "TDMR_PA_ARRAY", "rdx": self.rdx, "r8": self.r8}
+            case _:
+                return {"rcx": hex(self.rcx), "rdx": hex(self.rdx), "r8": hex(self.r8)}
 
 
 class DirectSeamcall(Struct, frozen=True):
@@ -88,14 +81,9 @@ class DirectSeamcall(Struct, frozen=True):
 
     def to_dict(self) -> dict[str, object]:
         """{ev: direct_seamcall, cpu, in, out, sys_state} and n where it is not 1."""
-        entry: dict[str, object] = {
-            "ev": "direct_seamcall",
-            "cpu": self.cpu,
-            "in": [hex(value) for value in self.before],
-            "out": [hex(value) for value in self.after],
-            "sys_state": self.sys_state,
-        }
-        return _with_count(entry, self.n)
+        before, after = [*map(hex, self.before)], [*map(hex, self.after)]
+        n = _times(self.n)
+        return entries.DirectSeamcall(self.cpu, before, after, self.sys_state, n).to_dict()
 
 
 class MemoryData(Struct, frozen=True):
@@ -108,8 +96,8 @@ class MemoryData(Struct, frozen=True):
 
     def to_dict(self) -> dict[str, object]:
         """{ev: memory_write or memory_read, at, data} with data in hex."""
-        ev = "memory_write" if self.written else "memory_read"
-        return _with_count({"ev": ev, "at": hex(self.at), "data": self.data.hex()}, self.n)
+        entry = entries.MemoryWrite if self.written else entries.MemoryRead
+        return entry(hex(self.at), self.data.hex(), _times(self.n)).to_dict()
 
 
 class AllocContigPages(Struct, frozen=True):
@@ -123,14 +111,9 @@ class AllocContigPages(Struct, frozen=True):
 
     def to_dict(self) -> dict[str, object]:
         """{ev: alloc_contig_pages, nr_pages, nid, got_nid, base}."""
-        entry: dict[str, object] = {
-            "ev": "alloc_contig_pages",
-            "nr_pages": self.nr_pages,
-            "nid": self.nid,
-            "got_nid": self.got_nid,
-            "base": None if self.base is None else hex(self.base),
-        }
-        return _with_count(entry, self.n)
+        base, n = None if self.base is None else hex(self.base), _times(self.n)
+        entry = entries.AllocContigPages(self.nr_pages, self.nid, self.got_nid, base, n)
+        return entry.to_dict()
 
 
 class FreeContigRange(Struct, frozen=True):
@@ -142,12 +125,7 @@ class FreeContigRange(Struct, frozen=True):
 
     def to_dict(self) -> dict[str, object]:
         """{ev: free_contig_range, base, nr_pages}."""
-        entry: dict[str, object] = {
-            "ev": "free_contig_range",
-            "base": hex(self.base),
-            "nr_pages": self.nr_pages,
-        }
-        return _with_count(entry, self.n)
+        return entries.FreeContigRange(hex(self.base), self.nr_pages, _times(self.n)).to_dict()
 
 
 class WbinvdOnAllCpus(Struct, frozen=True):
@@ -157,7 +135,7 @@ class WbinvdOnAllCpus(Struct, frozen=True):
 
     def to_dict(self) -> dict[str, object]:
         """{ev: wbinvd_on_all_cpus}."""
-        return _with_count({"ev": "wbinvd_on_all_cpus"}, self.n)
+        return entries.WbinvdOnAllCpus(_times(self.n)).to_dict()
 
 
 class NodeMemory(Struct, frozen=True):
@@ -209,24 +187,24 @@ class MemoryUse(Struct, frozen=True):
     nodes: tuple[NodeMemory, ...]
     areas: tuple[tuple[ReservedArea, ...], ...] = ()
 
-    def to_dict(self) -> dict[str, object]:
-        """{usable, lost, areas}: bytes by node, and a flat list of areas with their TDMR."""
-        return {
-            "usable": {str(node.node): node.usable for node in self.nodes},
-            "lost": {str(node.node): node.lost for node in self.nodes},
-            "areas": [
-                {
-                    "tdmr": tdmr,
-                    "start": hex(area.start),
-                    "end": hex(area.end),
-                    "holds": area.holds.value,
-                    "pamt_of": area.pamt_of,
-                    "reserved": area.reserved,
-                }
+    def entry(self) -> entries.Memory:
+        """Bytes by node, and a flat list of areas with their TDMR."""
+        return entries.Memory(
+            usable={str(node.node): node.usable for node in self.nodes},
+            lost={str(node.node): node.lost for node in self.nodes},
+            areas=[
+                entries.Area(
+                    tdmr=tdmr,
+                    start=hex(area.start),
+                    end=hex(area.end),
+                    holds=area.holds.value,
+                    pamt_of=area.pamt_of,
+                    reserved=area.reserved,
+                )
                 for tdmr, areas in enumerate(self.areas)
                 for area in areas
             ],
-        }
+        )
 
 
 class StepEvent(Struct, frozen=True):
@@ -241,8 +219,8 @@ class StepEvent(Struct, frozen=True):
 
     def to_dict(self) -> dict[str, object]:
         """{ev: step, name, outcome} and memory where the step covered it."""
-        entry: dict[str, object] = {"ev": "step", "name": self.name, "outcome": self.outcome}
-        return entry if self.memory is None else entry | {"memory": self.memory.to_dict()}
+        memory = UNSET if self.memory is None else self.memory.entry()
+        return entries.Step(self.name, self.outcome, memory).to_dict()
 
 
 class StatusEvent(Struct, frozen=True):
@@ -252,7 +230,7 @@ class StatusEvent(Struct, frozen=True):
 
     def to_dict(self) -> dict[str, object]:
         """{ev: status, status}."""
-        return {"ev": "status", "status": self.status}
+        return entries.StatusChange(self.status).to_dict()
 
 
 class Wbinvd(Struct, frozen=True):
@@ -263,7 +241,7 @@ class Wbinvd(Struct, frozen=True):
 
     def to_dict(self) -> dict[str, object]:
         """{ev: wbinvd, cpu}."""
-        return _with_count({"ev": "wbinvd", "cpu": self.cpu}, self.n)
+        return entries.Wbinvd(self.cpu, _times(self.n)).to_dict()
 
 
 class Movdir64b(Struct, frozen=True):
@@ -274,7 +252,7 @@ class Movdir64b(Struct, frozen=True):
 
     def to_dict(self) -> dict[str, object]:
         """{ev: movdir64b, stores}."""
-        return _with_count({"ev": "movdir64b", "stores": self.stores}, self.n)
+        return entries.Movdir64b(self.stores, _times(self.n)).to_dict()
 
 
 TraceEvent = (
@@ -291,10 +269,8 @@ Event = TraceEvent | LogLine | StepEvent | StatusEvent
 _TRACE = TraceEvent.__args__
 
 
-def _with_count(entry: dict[str, object], n: int) -> dict[str, object]:
-    if n != 1:
-        entry["n"] = n
-    return entry
+def _times(n: int) -> int | UnsetType:
+    return UNSET if n == 1 else n
 
 
 def trace_of(events: Iterable[Event]) -> tuple[TraceEvent, ...]:

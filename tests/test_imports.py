@@ -78,7 +78,7 @@ ALLOWED = {
     ("map", "--platform", "spr-2s-512g", "--format", "svg"): BOOTING | {"sqlite3"},
     ("map", "--machine", "no"): BOOTING | {"sqlite3"},
     ("html", "--platform", "spr-2s-512g", "-o", "-"): BOOTING | {"sqlite3"},
-    ("kernels",): CLICK,
+    ("kernels",): RECORDS,
     ("modules",): RECORDS,
     ("test", "tests/data/passes.yaml"): BOOTING | PYDANTIC,
     ("platforms",): RECORDS | YAML,
@@ -196,7 +196,8 @@ ROOMS: dict[str, set[str]] = {
     "document": set(),
     "messages": {"messages", "errors", "units"},
     "causes": {"errnos"},
-    "events": {"causes", "units"},
+    "entries": {"document"},
+    "events": {"causes", "entries", "units"},
     "platform.limits": set(),
     "platform.cmrs": {"units"},
     "platform.source": {"errors", "units"},
@@ -246,7 +247,17 @@ ROOMS: dict[str, set[str]] = {
     "lab": {"store", "machine", "operations", *DESCRIPTION, "linux.releases", "events"}
     | {"report", "progress", "errors", "units"},
     "script": {"operations", "platform.calls", "seam.port", "events", "units"},
-    "report": {"report", "document", "causes", "events", "script", "plan", "advice", "explain"}
+    "report": {
+        "report",
+        "document",
+        "entries",
+        "causes",
+        "events",
+        "script",
+        "plan",
+        "advice",
+        "explain",
+    }
     | {"linux.releases", "diagnose.outcome"}
     | {*DESCRIPTION, "platform.calls", "scenario.description"}
     | LEAVES

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 from tdxctl.cli import COMMANDS
+from tests import documents
 from tests.cli.runner import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -31,6 +32,7 @@ def _run(command: str) -> str:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=False,
     )
+    documents.check(done.stdout)
     return done.stdout
 
 

@@ -26,16 +26,18 @@ def command(name: str | None, output_format: str) -> int:
     import json
 
     from tdxctl import store
-    from tdxctl.commands.stored import machine_json
+    from tdxctl.commands.stored import machine_document
     from tdxctl.report import text_status
 
     if name is not None:
-        print_json(json.dumps(machine_json(name), indent=2))
+        print_json(machine_document(name).render())
         return 0
     with store.reading() as rows:
         known = [json.loads(row.status) for row in rows.machines()] if rows is not None else []
     if output_format == "json":
-        print_json(json.dumps({"schema": "tdxctl.machines/1", "machines": known}, indent=2))
+        from tdxctl.report.machines import Machines
+
+        print_json(Machines(tuple(known)).render())
     else:
         print_text("\n".join(text_status.machine_lines(known)))
     return 0

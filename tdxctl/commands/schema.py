@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from tdxctl.commands.choice import OneOf
@@ -18,7 +20,22 @@ DOCUMENTS = {
     "test": "tdxctl.report.results.as_json:Test",
     "validate": "tdxctl.report.problems:Validated",
     "error": "tdxctl.report.problems:Error",
+    "explain": "tdxctl.report.answers:Explain",
+    "kernels": "tdxctl.report.kernels:Kernels",
+    "kernels-between": "tdxctl.report.kernels:Between",
+    "machines": "tdxctl.report.machines:Machines",
+    "machine": "tdxctl.report.machines:Machine",
+    "seamcalls": "tdxctl.report.seamcalls:Seamcalls",
+    "events": "tdxctl.entries:AnyEntry",
 }
+
+
+def record_of(name: str) -> Any:
+    """The record of a document, the records of its lines where it has several."""
+    from importlib import import_module
+
+    module, _, record = DOCUMENTS[name].partition(":")
+    return getattr(import_module(module), record)
 
 
 @click.command("schema")
@@ -47,11 +64,8 @@ def command(name: str) -> int:
             print_json(json_schema())
         case _:
             import json
-            from importlib import import_module
 
             from tdxctl.report.schemas import schema_of
 
-            module, _, record = DOCUMENTS[name].partition(":")
-            document = getattr(import_module(module), record)
-            print_json(json.dumps(schema_of(document), indent=2))
+            print_json(json.dumps(schema_of(record_of(name)), indent=2))
     return 0

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tdxctl import store
 from tdxctl.commands.parse import named
 from tdxctl.errors import UsageError
 from tdxctl.store import MachineRow, no_such_machine
+
+if TYPE_CHECKING:
+    from tdxctl.report.machines import Machine
 
 
 def machine_row(name: str | None) -> MachineRow:
@@ -46,19 +49,20 @@ def stored_events(name: str | None) -> tuple[MachineRow, list[dict[str, Any]]]:
     return row, [event for op in operations for event in json.loads(op.outcome)["events"]]
 
 
-def machine_json(name: str) -> dict[str, object]:
+def machine_document(name: str) -> Machine:
     """One machine as `tdxctl.machine/1`: everything that reproduces it."""
+    from tdxctl.report.machines import Machine, performed
+
     row = machine_row(name)
     with store.reading() as rows:
         operations = rows.operations(row.name) if rows is not None else []
-    return {
-        "schema": "tdxctl.machine/1",
-        "tdxctl": row.tdxctl,
-        "machine": row.name,
-        "kernel": row.kernel_id,
-        "description": json.loads(row.description),
-        "operations": [
-            json.loads(op.operation) | {"outcome": json.loads(op.outcome)} for op in operations
-        ],
-        "status": json.loads(row.status),
-    }
+    return Machine(
+        tdxctl=row.tdxctl,
+        machine=row.name,
+        kernel=row.kernel_id,
+        description=json.loads(row.description),
+        operations=tuple(
+            performed(json.loads(each.operation), json.loads(each.outcome)) for each in operations
+        ),
+        status=json.loads(row.status),
+    )

@@ -21,8 +21,6 @@ def command(machine: str | None, output_format: str) -> int:
 
     Runs of equal events are one line with their count.
     """
-    import json
-
     from tdxctl.commands.stored import stored_events
     from tdxctl.report import trace
 
@@ -31,6 +29,7 @@ def command(machine: str | None, output_format: str) -> int:
     if output_format == "text":
         print_text("\n".join(map(trace.line, hardware)))
     else:
-        head = {"ev": "tdxctl.events/1", "machine": row.name, "kernel": row.kernel_id}
-        print_json("\n".join(json.dumps(entry) for entry in [head, *hardware]))
+        from tdxctl.report import jsonl
+
+        print_json(jsonl.render_stored(row.name, row.kernel_id, hardware))
     return 0

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import json
+from typing import Annotated, Any
 
+from msgspec import UNSET, Struct, UnsetType
+
+from tdxctl.document import SPREAD, Document, spread
 from tdxctl.explain.answer import Answer
 from tdxctl.report.reasons import labelled
 from tdxctl.units import printable
-
-SCHEMA = "tdxctl.explain/1"
 
 
 def to_text(answers: list[Answer]) -> str:
@@ -26,28 +27,48 @@ def _block(answer: Answer) -> str:
     return "\n".join([head, *labelled(answer.lines)])
 
 
+class Line(Struct, frozen=True):
+    """A line of the answer."""
+
+    label: str
+    text: str
+
+
+class Found(Struct, frozen=True):
+    """What something is.
+
+    Its labels are keys of their own (`to do` is to_do), but for a check and a line of a log, which
+    have some of them more than once: there they are lines. nearest: names that look alike.
+    """
+
+    asked: str
+    kind: str
+    name: str
+    facts: Annotated[dict[str, str], SPREAD]
+    lines: tuple[Line, ...] | UnsetType
+    nearest: tuple[str, ...]
+
+
+class Explain(Document, frozen=True, tag="tdxctl.explain/1"):
+    """An answer for each thing asked."""
+
+    answers: tuple[Found, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document as JSON values."""
+        values = super().to_dict()
+        return values | {"answers": [spread(each, "facts") for each in values["answers"]]}
+
+
 def to_json(answers: list[Answer]) -> str:
     """All answers as one document."""
-    return json.dumps(
-        {
-            "schema": SCHEMA,
-            "answers": [
-                {
-                    "asked": answer.asked,
-                    "kind": answer.kind,
-                    "name": answer.name,
-                    **_facts(answer),
-                    "nearest": list(answer.nearest),
-                }
-                for answer in answers
-            ],
-        },
-        indent=2,
-    )
+    return Explain(tuple(map(_found, answers))).render()
 
 
-def _facts(answer: Answer) -> dict[str, object]:
-    # A key a label; where labels stand more than once, all of them in order.
-    if answer.kind in ("check", "log-line"):
-        return {"lines": [{"label": label, "text": text} for label, text in answer.lines]}
-    return {label.replace(" ", "_"): text for label, text in answer.lines}
+def _found(answer: Answer) -> Found:
+    asked, kind, name = answer.asked, answer.kind, answer.name
+    if kind in ("check", "log-line"):
+        lines = tuple(Line(label, text) for label, text in answer.lines)
+        return Found(asked, kind, name, {}, lines, answer.nearest)
+    facts = {label.replace(" ", "_"): text for label, text in answer.lines}
+    return Found(asked, kind, name, facts, UNSET, answer.nearest)

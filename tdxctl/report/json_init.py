@@ -9,13 +9,13 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from tdxctl import events
 from tdxctl.document import ByNode, Count, Document, Hex, one_of
+from tdxctl.entries import Level
 from tdxctl.errnos import errno_name
 from tdxctl.explain.failures import explain_failure
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.seam.status import status_name
 
 Outcome = Annotated[str, one_of("passed", "failed", "skipped")]
-Level = Annotated[str, one_of("info", "warn", "err", "WARN")]
 
 
 class Failure(Struct, frozen=True):

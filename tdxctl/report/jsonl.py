@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
+from tdxctl.entries import Head
 from tdxctl.events import Event
-
-SCHEMA = "tdxctl.events/1"
 
 
 def render(machine: str, kernel: str, events: Iterable[Event]) -> str:
     """A head line and a line per event, without a newline at the end."""
-    head: dict[str, object] = {"ev": SCHEMA, "machine": machine, "kernel": kernel}
-    return "\n".join(json.dumps(entry) for entry in [head, *(e.to_dict() for e in events)])
+    return render_stored(machine, kernel, (event.to_dict() for event in events))
+
+
+def render_stored(machine: str, kernel: str, events: Iterable[dict[str, Any]]) -> str:
+    """The same of events as they were stored."""
+    return "\n".join(map(json.dumps, [Head(machine, kernel).to_dict(), *events]))

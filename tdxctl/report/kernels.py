@@ -3,13 +3,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from textwrap import fill
+from typing import Annotated
 
+from msgspec import Struct
+
+from tdxctl.document import Document, one_of
 from tdxctl.linux.changes import Change
 from tdxctl.linux.releases import KernelId, changes_between
 from tdxctl.units import counted
+
+#: On what it rests.
+Word = Annotated[str, one_of("executed", "read", "seen in logs", "assumed")]
 
 _WIDTH = 100
 
@@ -40,9 +46,62 @@ def between_text(kernel: KernelId, against: KernelId) -> str:
     return "\n".join(lines)
 
 
+class Commit(Struct, frozen=True):
+    """A commit as the kernel cites one; hash and subject are null where they are not known."""
+
+    hash: str | None
+    subject: str | None
+    where: str
+
+
+class Changed(Struct, frozen=True):
+    """A change that a kernel carries; since: the first release that has it, null for none."""
+
+    id: str
+    title: str
+    does: str
+    since: str | None
+    commits: tuple[Commit, ...]
+    evidence: Word
+
+
+class Kernel(Struct, frozen=True):
+    """A kernel: the release it is on, its changes, and what shows that it is right."""
+
+    id: str
+    title: str
+    date: str
+    on: str | None
+    engine: str
+    changes: tuple[Changed, ...]
+    evidence: Word
+    validated_by: str
+
+
+class Kernels(Document, frozen=True, tag="tdxctl.kernels/2"):
+    """Kernels that can be booted."""
+
+    kernels: tuple[Kernel, ...]
+
+
+class Between(Document, frozen=True, tag="tdxctl.kernels-between/1"):
+    """What lies between two kernels: changes that kernel has, and those that it has not.
+
+    metadata: what more or less it reads of the module's.
+    """
+
+    kernel: str
+    against: str
+    engine: str
+    engine_against: str
+    changes: tuple[Changed, ...]
+    not_in_it: tuple[Changed, ...]
+    metadata: tuple[str, ...]
+
+
 def list_json(kernels: Iterable[KernelId]) -> str:
     """`tdxctl.kernels/2` of all."""
-    return _dump({"schema": "tdxctl.kernels/2", "kernels": [_to_dict(k) for k in kernels]})
+    return Kernels(tuple(map(_kernel, kernels))).render()
 
 
 def one_json(kernel: KernelId) -> str:
@@ -53,18 +112,15 @@ def one_json(kernel: KernelId) -> str:
 def between_json(kernel: KernelId, against: KernelId) -> str:
     """`tdxctl.kernels-between/1`."""
     added, gone = changes_between(kernel, against)
-    return _dump(
-        {
-            "schema": "tdxctl.kernels-between/1",
-            "kernel": kernel.id,
-            "against": against.id,
-            "engine": _engine(kernel),
-            "engine_against": _engine(against),
-            "changes": [_change_to_dict(change) for change in added],
-            "not_in_it": [_change_to_dict(change) for change in gone],
-            "metadata": _metadata(kernel, against),
-        }
-    )
+    return Between(
+        kernel=kernel.id,
+        against=against.id,
+        engine=_engine(kernel),
+        engine_against=_engine(against),
+        changes=tuple(map(_changed, added)),
+        not_in_it=tuple(map(_changed, gone)),
+        metadata=tuple(_metadata(kernel, against)),
+    ).render()
 
 
 def _block(kernel: KernelId) -> str:
@@ -118,30 +174,25 @@ def _engine(kernel: KernelId) -> str:
     return f"linux/{kernel.release.engine}.py"
 
 
-def _to_dict(kernel: KernelId) -> dict[str, object]:
-    release = kernel.release
-    return {
-        "id": kernel.id,
-        "title": kernel.title,
-        "date": kernel.date,
-        "on": release.on,
-        "engine": _engine(kernel),
-        "changes": [_change_to_dict(change) for change in kernel.changes],
-        "evidence": kernel.evidence.word,
-        "validated_by": kernel.validated_by,
-    }
+def _kernel(kernel: KernelId) -> Kernel:
+    return Kernel(
+        id=kernel.id,
+        title=kernel.title,
+        date=kernel.date,
+        on=kernel.release.on,
+        engine=_engine(kernel),
+        changes=tuple(map(_changed, kernel.changes)),
+        evidence=kernel.evidence.word,
+        validated_by=kernel.validated_by,
+    )
 
 
-def _change_to_dict(change: Change) -> dict[str, object]:
-    return {
-        "id": change.id,
-        "title": change.title,
-        "does": change.does,
-        "since": change.since,
-        "commits": [commit._asdict() for commit in change.commits],
-        "evidence": change.evidence.word,
-    }
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, indent=2)
+def _changed(change: Change) -> Changed:
+    return Changed(
+        id=change.id,
+        title=change.title,
+        does=change.does,
+        since=change.since,
+        commits=tuple(Commit(*commit) for commit in change.commits),
+        evidence=change.evidence.word,
+    )

@@ -21,56 +21,62 @@ _PLAIN: dict[Any, Schema] = {
 }
 
 
-def schema_of(document: type[Struct]) -> Schema:
-    """JSON Schema, draft 2020-12, of a document: keys that it always has, and room for others."""
-    definitions: dict[str, Schema] = {}
-    own = _record(document, definitions)
+def schema_of(document: Any) -> Schema:
+    """JSON Schema, draft 2020-12, of a document, or of a line where it is one of several records.
+
+    It requires the keys that are never left out, and has room for others.
+    """
+    schemas = _Schemas()
+    lines = get_args(document)
+    own = schemas.of(document) if lines else schemas.record(document)
     head: Schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    head["title"] = document.__struct_config__.tag
+    head["title"] = (lines[0] if lines else document).__struct_config__.tag
+    definitions = {record.__name__: schema for record, schema in schemas.definitions.items()}
+    assert len(definitions) == len(schemas.definitions), "two records of one name"
     return head | own | ({"$defs": dict(sorted(definitions.items()))} if definitions else {})
 
 
-def _record(record: type[Struct], definitions: dict[str, Schema]) -> Schema:
-    config = record.__struct_config__
-    properties: Schema = {}
-    if config.tag_field is not None:
-        properties[config.tag_field] = {"const": config.tag}
-    required, others = list(properties), {}
-    hints = get_type_hints(record, include_extras=True)
-    for each in fields(record):
-        kind = hints[each.name]
-        if _is_spread(kind):
-            others = {"additionalProperties": _of(get_args(get_args(kind)[0])[1], definitions)}
-            continue
-        properties[each.encode_name] = _of(kind, definitions)
-        if each.required:
-            required.append(each.encode_name)
-    described = {"description": " ".join((record.__doc__ or "").split())}
-    return (
-        {"type": "object"} | described | {"properties": properties, "required": required} | others
-    )
+class _Schemas:
+    def __init__(self) -> None:
+        self.definitions: dict[type[Struct], Schema] = {}
 
+    def record(self, record: type[Struct]) -> Schema:
+        config = record.__struct_config__
+        properties: Schema = {}
+        if config.tag_field is not None:
+            properties[config.tag_field] = {"const": config.tag}
+        required, others = list(properties), {}
+        hints = get_type_hints(record, include_extras=True)
+        for each in fields(record):
+            kind = hints[each.name]
+            if _is_spread(kind):
+                others = self.of(kind)
+                continue
+            properties[each.encode_name] = self.of(kind)
+            if each.required and UnsetType not in get_args(kind):
+                required.append(each.encode_name)
+        described = {"type": "object", "description": " ".join((record.__doc__ or "").split())}
+        return described | {"properties": properties, "required": required} | others
 
-def _of(kind: Any, definitions: dict[str, Schema]) -> Schema:
-    if kind in _PLAIN:
-        return dict(_PLAIN[kind])
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin is Annotated:
-        schema = _of(arguments[0], definitions)
-        for meta in arguments[1:]:
-            schema |= _limits(meta)
-        return schema
-    if origin in (Union, UnionType):
-        options = [_of(each, definitions) for each in arguments if each is not UnsetType]
-        return options[0] if len(options) == 1 else {"anyOf": options}
-    if origin is tuple:
-        return {"type": "array", "items": _of(arguments[0], definitions)}
-    if origin is dict:
-        return {"type": "object", "additionalProperties": _of(arguments[1], definitions)}
-    if kind.__name__ not in definitions:
-        definitions[kind.__name__] = {}  # a record may hold itself
-        definitions[kind.__name__] = _record(kind, definitions)
-    return {"$ref": f"#/$defs/{kind.__name__}"}
+    def of(self, kind: Any) -> Schema:
+        if kind in _PLAIN:
+            return dict(_PLAIN[kind])
+        origin, arguments = get_origin(kind), get_args(kind)
+        if origin is Annotated:
+            schema = self.of(arguments[0])
+            for meta in arguments[1:]:
+                schema |= _limits(meta)
+            return schema
+        if origin in (Union, UnionType):
+            options = [self.of(each) for each in arguments if each is not UnsetType]
+            return options[0] if len(options) == 1 else {"anyOf": options}
+        if origin in (tuple, list):
+            return {"type": "array", "items": self.of(arguments[0])}
+        if origin is dict:
+            return {"type": "object", "additionalProperties": self.of(arguments[1])}
+        if kind not in self.definitions:
+            self.definitions[kind] = self.record(kind)
+        return {"$ref": f"#/$defs/{kind.__name__}"}
 
 
 def _limits(meta: Meta) -> Schema:

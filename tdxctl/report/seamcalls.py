@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from msgspec import UNSET, Struct, UnsetType
+
+from tdxctl.document import Count, Document, Hex
 from tdxctl.events import DirectSeamcall, MemoryData
 from tdxctl.platform.calls import CallEntry, FaultEntry, TableEntry, WriteEntry
 from tdxctl.platform.canonical import plain
@@ -14,7 +16,6 @@ from tdxctl.seam.leaves import leaf_title
 from tdxctl.seam.status import base_status, status_details, status_name
 from tdxctl.units import counted
 
-SCHEMA = "tdxctl.seamcalls/1"
 _NAMES = ("rcx", "rdx", "r8", "r9", "r10", "r11")
 _VERSION = 0xFF << 16
 _BYTES_A_LINE = 16
@@ -108,36 +109,84 @@ def _last_state(answered: list[Done]) -> str:
     return (states[-1] or "does not answer") if states else "not called"
 
 
+class Called(Struct, frozen=True):
+    """A call of the script: RAX and RCX to R11 before it, those that it changed, its status.
+
+    calls: how many it took, for one that is repeated. expected: the status that the script wants.
+    sys_state: the module's after it, null where none answers.
+    """
+
+    line: Count
+    call: str
+    cpu: Count
+    registers: dict[str, Hex]
+    calls: Count
+    status: Hex
+    status_name: str | None
+    details: str | None
+    changed: dict[str, Hex]
+    expected: Hex | None
+    as_wanted: bool
+    sys_state: str | None
+
+
+class Moved(Struct, frozen=True):
+    """Memory that the script wrote, for a TDMR_INFO table with its name, or read: data in hex."""
+
+    line: Count
+    tdmr: str | UnsetType
+    written: Hex | UnsetType
+    read: Hex | UnsetType
+    data: str
+
+
+class Scripted(Struct, frozen=True):
+    """A fault that the script sets, as a description has it, or `clear`."""
+
+    line: Count
+    fault: str | dict[str, Any]
+
+
+class Seamcalls(Document, frozen=True, tag="tdxctl.seamcalls/1"):
+    """What became of each entry of a script, in order."""
+
+    machine: str
+    entries: tuple[Called | Moved | Scripted, ...]
+
+
 def to_json(machine: str, answered: list[Done]) -> str:
     """One document: every entry in order."""
-    entries = [_entry(done) for done in answered]
-    return json.dumps({"schema": SCHEMA, "machine": machine, "entries": entries}, indent=2)
+    return Seamcalls(machine, tuple(map(_entry, answered))).render()
 
 
-def _entry(done: Done) -> dict[str, Any]:
+def _entry(done: Done) -> Called | Moved | Scripted:
     entry, event = done.entry, done.event
-    head: dict[str, Any] = {"line": entry.line}
     if isinstance(event, DirectSeamcall):
-        status = event.after[0]
-        names = ("rax", *_NAMES)
-        pairs = zip(_NAMES, event.before[1:], event.after[1:], strict=True)
-        expect = entry.expect if isinstance(entry, CallEntry) else None
-        return head | {
-            "call": _title(event.before[0]),
-            "cpu": event.cpu,
-            "registers": {n: hex(v) for n, v in zip(names, event.before, strict=True)},
-            "calls": event.n,
-            "status": hex(status),
-            "status_name": None if base_status(status) is None else status_name(status),
-            "details": status_details(status),
-            "changed": {name: hex(after) for name, before, after in pairs if before != after},
-            "expected": None if expect is None else hex(expect.status),
-            "as_wanted": done.as_wanted,
-            "sys_state": event.sys_state,
-        }
+        return _called(done, event)
     if isinstance(event, MemoryData):
-        what = "written" if event.written else "read"
-        named = {"tdmr": entry.name} if isinstance(entry, TableEntry) else {}
-        return head | named | {what: hex(event.at), "data": event.data.hex()}
+        at, data = hex(event.at), event.data.hex()
+        name = entry.name if isinstance(entry, TableEntry) else UNSET
+        written, read = (at, UNSET) if event.written else (UNSET, at)
+        return Moved(entry.line, name, written, read, data)
     fault = entry.fault if isinstance(entry, FaultEntry) else None
-    return head | {"fault": "clear" if fault is None else plain(fault)}
+    return Scripted(entry.line, "clear" if fault is None else plain(fault))
+
+
+def _called(done: Done, event: DirectSeamcall) -> Called:
+    entry, status = done.entry, event.after[0]
+    pairs = zip(_NAMES, event.before[1:], event.after[1:], strict=True)
+    expect = entry.expect if isinstance(entry, CallEntry) else None
+    return Called(
+        line=entry.line,
+        call=_title(event.before[0]),
+        cpu=event.cpu,
+        registers={n: hex(v) for n, v in zip(("rax", *_NAMES), event.before, strict=True)},
+        calls=event.n,
+        status=hex(status),
+        status_name=None if base_status(status) is None else status_name(status),
+        details=status_details(status),
+        changed={name: hex(after) for name, before, after in pairs if before != after},
+        expected=None if expect is None else hex(expect.status),
+        as_wanted=done.as_wanted,
+        sys_state=event.sys_state,
+    )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs tdxctl as a process, the way a user does."""
+"""Runs tdxctl as a process, the way a user does; what it prints as JSON has to fit its schema."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+from tests import documents
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -18,7 +20,7 @@ def tdxctl(
     environment: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """The finished process: exit code, standard output, standard error."""
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "tdxctl", *arguments],
         input=stdin,
         capture_output=True,
@@ -28,3 +30,5 @@ def tdxctl(
         env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
         timeout=60,
     )
+    documents.check(done.stdout)
+    return done
