@@ -21,12 +21,12 @@ def command(name: str | None) -> int:
     A printed platform is a complete description to start one's own from.
     """
     from tdxctl.platform import shipped
+    from tdxctl.report.aligned import aligned
 
     if name is not None:
         with open(shipped.path_of(name), encoding="utf-8") as file:
             print_text(file.read().rstrip("\n"))
         return 0
     descriptions = {name: shipped.description_of(name) for name in shipped.names()}
-    width = max(map(len, descriptions), default=0)
-    print_text("\n".join(f"{name:<{width}}  {text}" for name, text in descriptions.items()))
+    print_text("\n".join(aligned([*descriptions.items()])))
     return 0

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from tdxctl.report.aligned import aligned
 from tdxctl.report.reasons import labelled
 from tdxctl.report.view import InitView, StepLine, Table
 
@@ -22,23 +23,13 @@ def render(view: InitView) -> str:
 
 
 def _steps(steps: tuple[StepLine, ...]) -> list[str]:
-    width = max(len(line.title) + 2 * line.indent for line in steps)
-    lines = []
-    for line in steps:
-        title = "  " * line.indent + line.title
-        text = f"  {line.number:>1} {title:<{width}}  {line.outcome:<7}  {line.detail}"
-        lines.append(text.rstrip())
-    return lines
+    rows = [
+        (f"{line.number:>1} {'  ' * line.indent}{line.title}", f"{line.outcome:<7}", line.detail)
+        for line in steps
+    ]
+    return [f"  {row}" for row in aligned(rows)]
 
 
 def _table(table: Table) -> str:
-    cells = [table.columns, *table.rows]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
-    lines = [table.title]
-    for row in cells:
-        aligned = [
-            f"{cell:>{width}}" if i in table.right else f"{cell:<{width}}"
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  " + "  ".join(aligned).rstrip())
-    return "\n".join(lines)
+    rows = aligned([table.columns, *table.rows], table.right)
+    return "\n".join([table.title, *(f"  {row}" for row in rows)])

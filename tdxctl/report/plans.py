@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -12,6 +12,7 @@ from tdxctl.document import ByNode, Count, Document, Hex
 from tdxctl.errnos import errno_name
 from tdxctl.explain.failures import explain_failure
 from tdxctl.plan import KernelPlan, PlatformPlan
+from tdxctl.report.aligned import aligned
 from tdxctl.report.json_init import Failure, Pamt, by_node, failure_of, pamt_of
 from tdxctl.report.json_status import Tdmrs
 from tdxctl.report.reasons import labelled
@@ -71,22 +72,11 @@ def _kernel_rows(before: PlatformPlan, after: PlatformPlan | None) -> list[str]:
     for i, old in enumerate(before.kernels):
         new = old if after is None else after.kernels[i]
         rows.append(tuple(_both(show(old), show(new)) for _, show in COLUMNS))
-    return _aligned(rows, left=2)
+    return aligned(rows, range(2, len(COLUMNS)))
 
 
 def _both(old: str, new: str) -> str:
     return new if old == new else f"{old}{_ARROW}{new}"
-
-
-def _aligned(rows: Sequence[tuple[str, ...]], *, left: int) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(
-            f"{cell:<{width}}" if i < left else f"{cell:>{width}}"
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def _reasons(plan: PlatformPlan) -> list[str]:
@@ -132,7 +122,7 @@ def _pamts(before: PlatformPlan, after: PlatformPlan | None) -> list[str]:
         rows += [_pamt_row(f"node {n}", n, (before, old), (now, new)) for n in nodes]
         if len(nodes) > 1:
             rows.append(_pamt_row("total", None, (before, old), (now, new)))
-        lines += ["  " + line for line in _aligned(rows, left=1)]
+        lines += ["  " + line for line in aligned(rows, range(1, 5))]
         if new.dynamic:
             lines.append(
                 f"  and 8 KiB per 2 MiB in use, at most {approximate_size(new.pamt_at_most)} in all"

@@ -7,6 +7,7 @@ from typing import Any
 
 from tdxctl.advice.states import explain_cause_state
 from tdxctl.linux.releases import KERNELS
+from tdxctl.report.aligned import aligned
 from tdxctl.report.reasons import from_dict, in_full, labelled
 from tdxctl.units import approximate_size, counted
 
@@ -69,17 +70,14 @@ def status_lines(status: dict[str, Any]) -> list[str]:
 
 def machine_lines(statuses: list[dict[str, Any]]) -> list[str]:
     """A line per machine: name, status, kernel, calls."""
-    rows = [
-        (
-            s["machine"],
-            s["status"],
-            _TITLES.get(s["kernel"], s["kernel"]),
-            counted(s["calls"], "call"),
-        )
-        for s in statuses
-    ]
-    widths = [max((len(row[i]) for row in rows), default=0) for i in range(4)]
-    return [
-        "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    return aligned(
+        [
+            (
+                s["machine"],
+                s["status"],
+                _TITLES.get(s["kernel"], s["kernel"]),
+                counted(s["calls"], "call"),
+            )
+            for s in statuses
+        ]
+    )

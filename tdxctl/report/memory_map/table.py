@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from textwrap import wrap
 
+from tdxctl.report.aligned import aligned
 from tdxctl.report.memory_map.areas import Fate
 from tdxctl.report.memory_map.model import MemoryMap, TdmrLine, area_text, pamt_size, range_of
 from tdxctl.units import approximate_size, format_size
@@ -17,11 +18,7 @@ def tdmr_lines(picture: MemoryMap, columns: int) -> list[str]:
     if picture.without_tdmrs is not None:
         return [picture.without_tdmrs]
     rows = [_COLUMNS, *(tdmr_cells(line, picture.limit) for line in picture.tdmrs)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
-    table = [
-        "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    ]
+    table = aligned(rows, range(len(_COLUMNS)))
     if len(table[0]) > columns:
         table = [text for line in picture.tdmrs for text in _paragraph(line, picture, columns)]
     used = f"{len(picture.tdmrs)} of {picture.max_tdmrs} TDMRs"
