@@ -41,15 +41,15 @@ def write_init(report: InitReport, output_format: str) -> None:
         case _:
             from tdxctl.report.view import init_view
 
-            view = init_view(report)
+            shown = init_view(report).blocks
             if sys.stdout.isatty():
                 from tdxctl.report import terminal
 
-                terminal.show(view)
+                terminal.show(shown)
             else:
                 from tdxctl.report import plain
 
-                print_text(plain.render(view))
+                print_text(plain.render(shown))
 
 
 def write_map(picture: MemoryMap, output_format: str) -> None:

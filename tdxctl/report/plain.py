@@ -3,33 +3,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tdxctl.report.aligned import aligned
+from tdxctl.report.blocks import Block, Facts, Heading, Log, Notes, Steps, Table, Verdict
 from tdxctl.report.reasons import labelled
-from tdxctl.report.view import InitView, StepLine, Table
 
 
-def render(view: InitView) -> str:
-    """The view as text, without a newline at the end."""
-    blocks = ["\n".join(view.heading)]
-    if view.steps:
-        blocks.append("\n".join(["Steps", *_steps(view.steps)]))
-    blocks += [_table(table) for table in view.tables]
-    if view.log:
-        blocks.append("\n".join(["Kernel log", *(f"  {text}" for _, text in view.log)]))
-    blocks.append(view.verdict)
-    if view.problem:
-        blocks.append("\n".join(labelled(view.problem)))
-    return "\n\n".join(blocks)
+def render(blocks: Iterable[Block]) -> str:
+    """The blocks as text, an empty line between them, without a newline at the end."""
+    return "\n\n".join("\n".join(_lines(block)) for block in blocks)
 
 
-def _steps(steps: tuple[StepLine, ...]) -> list[str]:
+def _lines(block: Block) -> Iterable[str]:
+    match block:
+        case Heading(lines=lines) | Notes(lines=lines):
+            return lines
+        case Steps():
+            return ["Steps", *_steps(block)]
+        case Table():
+            return _table(block)
+        case Log():
+            return ["Kernel log", *(f"  {text}" for _, text in block.lines)]
+        case Verdict():
+            return [block.text]
+        case Facts():
+            title = [block.title] if block.title else []
+            return [*title, *labelled(block.pairs, block.width)]
+
+
+def _steps(block: Steps) -> list[str]:
     rows = [
-        (f"{line.number:>1} {'  ' * line.indent}{line.title}", f"{line.outcome:<7}", line.detail)
-        for line in steps
+        (f"{step.number:>1} {'  ' * step.indent}{step.title}", f"{step.outcome:<7}", step.detail)
+        for step in block.steps
     ]
     return [f"  {row}" for row in aligned(rows)]
 
 
-def _table(table: Table) -> str:
+def _table(table: Table) -> list[str]:
     rows = aligned([table.columns, *table.rows], table.right)
-    return "\n".join([table.title, *(f"  {row}" for row in rows)])
+    if not table.title:
+        return rows
+    note = [table.note] if table.note else []
+    return [table.title, *(f"  {row}" for row in [*rows, *note])]

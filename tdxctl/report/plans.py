@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
@@ -12,10 +12,10 @@ from tdxctl.document import ByNode, Count, Document, Hex
 from tdxctl.errnos import errno_name
 from tdxctl.explain.failures import explain_failure
 from tdxctl.plan import KernelPlan, PlatformPlan
-from tdxctl.report.aligned import aligned
+from tdxctl.report import plain
+from tdxctl.report.blocks import Block, Facts, Heading, Notes, Table
 from tdxctl.report.json_init import Failure, Pamt, by_node, failure_of, pamt_of
 from tdxctl.report.json_status import Tdmrs
-from tdxctl.report.reasons import labelled
 from tdxctl.units import approximate_size, counted, printable
 
 _ARROW = " -> "
@@ -23,20 +23,32 @@ _ARROW = " -> "
 
 def to_text(before: PlatformPlan, after: PlatformPlan | None) -> str:
     """A row per kernel, why those say no, what the PAMT costs per node, and what is an estimate."""
-    now = before if after is None else after
-    lines = [_heading(before)]
-    if after is not None:
-        lines.append(f"changed: {_size_of(after)}; where the change shows: before{_ARROW}after")
-    lines += ["", *_kernel_rows(before, after), *_reasons(now), *_pamts(before, after)]
-    lines += ["", "reserved: areas used in the tightest TDMR"]
-    lines.append("seconds: an estimate, from hosts that took 2.4 to 4.4 s per TiB")
-    return "\n".join(lines)
+    return plain.render(_blocks(before, after))
 
 
-def _heading(plan: PlatformPlan) -> str:
-    platform = plan.platform
+def _blocks(before: PlatformPlan, after: PlatformPlan | None) -> Iterator[Block]:
+    yield _heading(before, after)
+    yield _kernels(before, after)
+    for kernels, reason, hint in reasons(before if after is None else after):
+        pairs = ((TO_DO, hint),) if hint else ()
+        yield Facts(pairs, f"{', '.join(kernels)}: {reason}", width=7)
+    yield from _pamts(before, after)
+    yield Notes(
+        (
+            "reserved: areas used in the tightest TDMR",
+            "seconds: an estimate, from hosts that took 2.4 to 4.4 s per TiB",
+        )
+    )
+
+
+def _heading(before: PlatformPlan, after: PlatformPlan | None) -> Heading:
+    platform = before.platform
     described = f": {printable(platform.description)}" if platform.description else ""
-    return f"{printable(platform.name)}{described}\n{_size_of(plan)}"
+    lines = (f"{printable(platform.name)}{described}", _size_of(before))
+    if after is None:
+        return Heading(lines)
+    changed = f"changed: {_size_of(after)}; where the change shows: before{_ARROW}after"
+    return Heading((*lines, changed))
 
 
 def _size_of(plan: PlatformPlan) -> str:
@@ -67,25 +79,18 @@ COLUMNS: tuple[tuple[str, Callable[[KernelPlan], str]], ...] = (
 )
 
 
-def _kernel_rows(before: PlatformPlan, after: PlatformPlan | None) -> list[str]:
-    rows = [tuple(name for name, _ in COLUMNS)]
-    for i, old in enumerate(before.kernels):
-        new = old if after is None else after.kernels[i]
-        rows.append(tuple(_both(show(old), show(new)) for _, show in COLUMNS))
-    return aligned(rows, range(2, len(COLUMNS)))
+def _kernels(before: PlatformPlan, after: PlatformPlan | None) -> Table:
+    pairs = zip(before.kernels, (after or before).kernels, strict=True)
+    return Table(
+        title="",
+        columns=tuple(name for name, _ in COLUMNS),
+        rows=tuple(tuple(_both(show(old), show(new)) for _, show in COLUMNS) for old, new in pairs),
+        right=range(2, len(COLUMNS)),
+    )
 
 
 def _both(old: str, new: str) -> str:
     return new if old == new else f"{old}{_ARROW}{new}"
-
-
-def _reasons(plan: PlatformPlan) -> list[str]:
-    lines: list[str] = []
-    for kernels, reason, hint in reasons(plan):
-        lines += ["", f"{', '.join(kernels)}: {reason}"]
-        if hint:
-            lines += labelled([(TO_DO, hint)], width=7)
-    return lines
 
 
 def reasons(plan: PlatformPlan) -> list[tuple[list[str], str, str]]:
@@ -103,7 +108,7 @@ def reasons(plan: PlatformPlan) -> list[tuple[list[str], str, str]]:
     return [(kernels, reason, hint) for (reason, hint), kernels in groups.items()]
 
 
-def _pamts(before: PlatformPlan, after: PlatformPlan | None) -> list[str]:
+def _pamts(before: PlatformPlan, after: PlatformPlan | None) -> Iterator[Table]:
     # Kernels whose PAMT is the same, and was, share a table; without TDX none is shown.
     now = before if after is None else after
     groups: dict[tuple[object, ...], list[int]] = {}
@@ -111,23 +116,22 @@ def _pamts(before: PlatformPlan, after: PlatformPlan | None) -> list[str]:
         if kernel.initializes:
             key = (kernel.pamt, kernel.dynamic, old.pamt if old.initializes else None)
             groups.setdefault(key, []).append(i)
-    lines: list[str] = []
     for indices in groups.values():
         new, old = now.kernels[indices[0]], before.kernels[indices[0]]
         names = ", ".join(now.kernels[i].kernel.id for i in indices)
         kind = "Dynamic PAMT, static part" if new.dynamic else "PAMT"
-        lines += ["", f"{kind}: {names}"]
-        rows: list[tuple[str, ...]] = [("", "memory", "PAMT", "KiB", "of memory")]
         nodes = sorted({node for node, _ in (*now.by_node, *new.pamt.by_node)})
-        rows += [_pamt_row(f"node {n}", n, (before, old), (now, new)) for n in nodes]
+        rows = [_pamt_row(f"node {n}", n, (before, old), (now, new)) for n in nodes]
         if len(nodes) > 1:
             rows.append(_pamt_row("total", None, (before, old), (now, new)))
-        lines += ["  " + line for line in aligned(rows, range(1, 5))]
-        if new.dynamic:
-            lines.append(
-                f"  and 8 KiB per 2 MiB in use, at most {approximate_size(new.pamt_at_most)} in all"
-            )
-    return lines
+        most = approximate_size(new.pamt_at_most)
+        yield Table(
+            title=f"{kind}: {names}",
+            columns=("", "memory", "PAMT", "KiB", "of memory"),
+            rows=tuple(rows),
+            right=range(1, 5),
+            note=f"and 8 KiB per 2 MiB in use, at most {most} in all" if new.dynamic else "",
+        )
 
 
 def _pamt_row(

@@ -8,41 +8,59 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from tdxctl.advice.words import TO_DO
+from tdxctl.report.blocks import Facts, Heading, Log, Notes, Steps, Table, Verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tdxctl.report.view import InitView, StepLine, Table
+    from tdxctl.report.blocks import Block, Step
 
 _OUTCOMES = {"passed": ("✔", "green"), "failed": ("✘", "bold red"), "skipped": ("·", "dim")}
 _ASCII_OUTCOMES = {"passed": "+", "failed": "X", "skipped": "-"}
 _LEVELS = {"err": "red", "warn": "yellow", "WARN": "yellow"}
 
 
-def show(view: InitView) -> None:
-    """Print the view on the terminal that standard output is."""
+def show(blocks: Iterable[Block]) -> None:
+    """Print the blocks on the terminal that standard output is, an empty line between them.
+
+    Facts without a title belong to what stands above them.
+    """
     console = Console(highlight=False, markup=False, emoji=False)
-    heading = Text("\n").join([Text(view.heading[0], "bold"), *map(Text, view.heading[1:])])
-    console.print(heading, soft_wrap=True)
-    if view.steps:
-        console.print()
-        console.print(_steps(view.steps, unicode=console.encoding.startswith("utf")))
-    for table in view.tables:
-        console.print()
-        console.print(_table(table))
-    if view.log:
-        console.print()
-        console.print(Text("Kernel log", "bold"))
-        for level, text in view.log:
-            console.print(Text("  " + text, _LEVELS.get(level, "dim")), soft_wrap=True)
-    console.print()
-    console.print(Text(view.verdict, "bold green" if view.good else "bold red"))
-    if view.problem:
-        console.print(pairs_grid(view.problem, gap=1))
+    for i, block in enumerate(blocks):
+        if i and not (isinstance(block, Facts) and not block.title):
+            console.print()
+        _print(console, block)
 
 
-def _steps(steps: tuple[StepLine, ...], *, unicode: bool) -> RichTable:
+def _print(console: Console, block: Block) -> None:
+    match block:
+        case Heading():
+            _heading(console, block.lines[0], *map(Text, block.lines[1:]))
+        case Notes():
+            console.print(Text("\n").join(map(Text, block.lines)), soft_wrap=True)
+        case Steps():
+            console.print(_steps(block.steps, unicode=console.encoding.startswith("utf")))
+        case Table():
+            console.print(_table(block))
+            if block.note:
+                console.print(Text(block.note), soft_wrap=True)
+        case Log():
+            lines = (Text("  " + text, _LEVELS.get(level, "dim")) for level, text in block.lines)
+            _heading(console, "Kernel log", *lines)
+        case Verdict():
+            console.print(Text(block.text, "bold green" if block.good else "bold red"))
+        case Facts():
+            if block.title:
+                _heading(console, block.title)
+            console.print(pairs_grid(block.pairs, gap=1))
+
+
+def _heading(console: Console, title: str, *lines: Text) -> None:
+    console.print(Text("\n").join([Text(title, "bold"), *lines]), soft_wrap=True)
+
+
+def _steps(steps: tuple[Step, ...], *, unicode: bool) -> RichTable:
     grid = RichTable.grid(padding=(0, 1))
     for _ in range(3):
         grid.add_column()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person is shown of a tdx_init() call, before it has a form: shared by all text."""
+"""What a person is shown of a tdx_init() call, in blocks."""
 
 from __future__ import annotations
 
@@ -10,53 +10,42 @@ from tdxctl.causes import ModuleNotLoaded
 from tdxctl.errnos import errno_name
 from tdxctl.events import InitReport, MachineSummary, StepResult, TdmrRow, log_of
 from tdxctl.explain.failures import explain_failure, explain_state
+from tdxctl.report.blocks import Block, Facts, Heading, Log, Step, Steps, Table, Verdict
 from tdxctl.report.reasons import Pairs, in_full
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.units import approximate_size, counted, format_size, printable
 
 
-class StepLine(Struct, frozen=True):
-    """A line of the steps: number (or empty), title, outcome, and what is to be said of it."""
-
-    number: str
-    title: str
-    outcome: str
-    detail: str
-    indent: int = 0
-
-
-class Table(Struct, frozen=True):
-    """A table; numbers are right-aligned in the columns named in right."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    right: frozenset[int]
-
-
 class InitView(Struct, frozen=True):
-    """Everything shown, in order. problem: (label, text) pairs of a failure."""
+    """Everything shown of it; what there is nothing to be said of is None."""
 
-    heading: tuple[str, ...]
-    steps: tuple[StepLine, ...]
+    heading: Heading
+    steps: Steps | None
     tables: tuple[Table, ...]
-    log: tuple[tuple[str, str], ...]
-    verdict: str
-    good: bool
-    problem: Pairs
+    log: Log | None
+    verdict: Verdict
+    problem: Facts | None
+
+    @property
+    def blocks(self) -> list[Block]:
+        """All of it, in order."""
+        parts = (self.heading, self.steps, *self.tables, self.log, self.verdict, self.problem)
+        return [part for part in parts if part is not None]
 
 
 def init_view(report: InitReport) -> InitView:
     """The view of an init report; all text from the description made printable."""
     result = report.result
+    steps = tuple(line for step in result.steps for line in _step_lines(step))
+    log = tuple((line.level, printable(line.text)) for line in log_of(report.events))
+    problem = _problem(report)
     return InitView(
-        heading=_heading(report),
-        steps=tuple(line for step in result.steps for line in _step_lines(step)),
+        heading=Heading(_heading(report)),
+        steps=Steps(steps) if steps else None,
         tables=_tables(report) if result.steps and report.summary.tdmrs else (),
-        log=tuple((line.level, printable(line.text)) for line in log_of(report.events)),
-        verdict=_verdict(report),
-        good=result.returned == 0,
-        problem=_problem(report),
+        log=Log(log) if log else None,
+        verdict=Verdict(_verdict(report), good=result.returned == 0),
+        problem=Facts(problem) if problem else None,
     )
 
 
@@ -75,16 +64,16 @@ def _heading(report: InitReport) -> tuple[str, ...]:
     )
 
 
-def _step_lines(step: StepResult) -> list[StepLine]:
+def _step_lines(step: StepResult) -> list[Step]:
     said = []
     if step.seamcalls and step.leaf:
         said.append(f"{step.leaf} x {step.seamcalls}" if step.seamcalls > 1 else step.leaf)
     if step.detail:
         said.append(step.detail)
     number = "" if step.number is None else str(step.number)
-    lines = [StepLine(number, step.title, step.outcome, ", ".join(said))]
+    lines = [Step(number, step.title, step.outcome, ", ".join(said))]
     lines += [
-        StepLine("", sub.title, sub.outcome, sub.detail or "", indent=1)
+        Step("", sub.title, sub.outcome, sub.detail or "", indent=1)
         for sub in step.substeps
         if step.outcome != "skipped"
     ]
@@ -99,7 +88,7 @@ def _tables(report: InitReport) -> tuple[Table, ...]:
         title=f"TDMRs ({len(summary.tdmrs)} of {summary.max_tdmrs}{freed})",
         columns=("#", "base", "size", "node", "PAMT at", "PAMT", "reserved"),
         rows=tuple(_tdmr_row(i, row, limit) for i, row in enumerate(summary.tdmrs)),
-        right=frozenset(range(7)),
+        right=range(7),
     )
     return tdmrs, pamt_table(summary, freed)
 
@@ -118,7 +107,7 @@ def pamt_table(summary: MachineSummary, freed: str) -> Table:
         title=f"PAMT ({approximate_size(summary.pamt.total)}{freed})",
         columns=("", "memory", "PAMT", "KiB", "of memory"),
         rows=tuple(rows),
-        right=frozenset({1, 2, 3, 4}),
+        right=range(1, 5),
     )
 
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from tdxctl.report.blocks import Table
 from tdxctl.report.html.elements import table
-from tdxctl.report.view import Table
 
 
 def test_the_cells_of_a_table_are_no_markup() -> None:
@@ -12,9 +12,10 @@ def test_the_cells_of_a_table_are_no_markup() -> None:
         title="<i>t</i>",
         columns=("<b>", "a&b"),
         rows=(("<script>", '"x" & <y>'), ("\x1b[31m", "'1'")),
-        right=frozenset({1}),
+        right={1},
+        bad={1},
     )
-    assert table(hostile, bad={1}) == (
+    assert table(hostile) == (
         '<div class="scroll" tabindex="0" role="region" aria-label="&lt;i&gt;t&lt;/i&gt;">\n'
         "<table>\n"
         "<caption><span>&lt;i&gt;t&lt;/i&gt;</span></caption>\n"

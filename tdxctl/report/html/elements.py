@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from html import escape
 
-from tdxctl.report.view import Table
+from tdxctl.report.blocks import Table
 from tdxctl.units import printable
 
 # Rows that a table shows at once; a longer one is folded away.
@@ -29,8 +29,8 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
     return f"<dl>\n{items}\n</dl>"
 
 
-def table(shown: Table, *, bad: Collection[int] = ()) -> str:
-    """A table in a region of its own that scrolls; bad: rows that stand out.
+def table(shown: Table) -> str:
+    """A table in a region of its own that scrolls.
 
     The first column heads its row. A long table is folded away behind its title.
     """
@@ -39,7 +39,7 @@ def table(shown: Table, *, bad: Collection[int] = ()) -> str:
         for i, column in enumerate(shown.columns)
     )
     body = "\n".join(
-        f"<tr{_class('bad' if i in bad else '')}>{_cells(row, shown.right)}</tr>"
+        f"<tr{_class('bad' if i in shown.bad else '')}>{_cells(row, shown.right)}</tr>"
         for i, row in enumerate(shown.rows)
     )
     grid = (
@@ -51,7 +51,7 @@ def table(shown: Table, *, bad: Collection[int] = ()) -> str:
     return folded(f"{shown.title}: {rows} rows", region) if rows > _LONG else region
 
 
-def _cells(row: tuple[str, ...], right: frozenset[int]) -> str:
+def _cells(row: tuple[str, ...], right: Collection[int]) -> str:
     cells = []
     for i, cell in enumerate(row):
         look = _class("number" if i in right else "")

@@ -11,12 +11,13 @@ from tdxctl.events import InitReport, LogLine, MachineSummary
 from tdxctl.plan import PlatformPlan
 from tdxctl.platform.description import Platform
 from tdxctl.report import plans
+from tdxctl.report.blocks import Step, Table
 from tdxctl.report.html.elements import facts, lines, paragraph, scrolling, section, table
 from tdxctl.report.memory_map import svg
 from tdxctl.report.memory_map.areas import Area, Fate
 from tdxctl.report.memory_map.model import MemoryMap, area_text, memory_map
 from tdxctl.report.memory_map.table import tdmr_cells
-from tdxctl.report.view import InitView, StepLine, Table, init_view, pamt_table
+from tdxctl.report.view import InitView, init_view, pamt_table
 from tdxctl.units import approximate_size, counted, printable
 
 _LOOKS = {"err": "err", "warn": "warn", "WARN": "warn"}
@@ -40,9 +41,9 @@ def verdicts_section(plan: PlatformPlan) -> str:
         title="What each kernel does on this platform, booted afresh",
         columns=tuple(name for name, _ in plans.COLUMNS),
         rows=tuple(tuple(cell(kernel) for _, cell in plans.COLUMNS) for kernel in plan.kernels),
-        right=frozenset(range(2, len(plans.COLUMNS))),
+        right=range(2, len(plans.COLUMNS)),
+        bad=[i for i, kernel in enumerate(plan.kernels) if not kernel.initializes],
     )
-    bad = [i for i, kernel in enumerate(plan.kernels) if not kernel.initializes]
     said = [
         pair
         for kernels, reason, hint in plans.reasons(plan)
@@ -54,7 +55,7 @@ def verdicts_section(plan: PlatformPlan) -> str:
         2,
         "kernels",
         "Verdict per kernel",
-        [table(shown, bad=bad), paragraph(notes, "quiet"), facts(said) if said else ""],
+        [table(shown), paragraph(notes, "quiet"), facts(said) if said else ""],
     )
 
 
@@ -65,8 +66,8 @@ def kernel_section(number: int, platform: Platform, shown: Shown) -> str:
     anchor = f"kernel-{number}"
     view = init_view(shown.report) if shown.report is not None else None
     good = summary.status == "INITIALIZED"
-    verdict = picture.verdict if view is None else view.verdict
-    problem = picture.problem if view is None else view.problem
+    verdict = picture.verdict if view is None else view.verdict.text
+    problem = picture.problem if view is None else view.problem.pairs if view.problem else ()
     return section(
         2,
         anchor,
@@ -86,15 +87,19 @@ def kernel_section(number: int, platform: Platform, shown: Shown) -> str:
 
 
 def _steps(anchor: str, view: InitView | None) -> str:
-    if view is None or not view.steps:
+    if view is None or view.steps is None:
         return ""
-    rows = tuple(_step_row(step) for step in view.steps)
-    bad = [i for i, step in enumerate(view.steps) if step.outcome == "failed"]
-    shown = Table("Steps and their outcomes", ("step", "#", "outcome", "detail"), rows, frozenset())
-    return section(3, f"{anchor}-steps", "Steps", [table(shown, bad=bad)])
+    steps = view.steps.steps
+    shown = Table(
+        title="Steps and their outcomes",
+        columns=("step", "#", "outcome", "detail"),
+        rows=tuple(_step_row(step) for step in steps),
+        bad=[i for i, step in enumerate(steps) if step.outcome == "failed"],
+    )
+    return section(3, f"{anchor}-steps", "Steps", [table(shown)])
 
 
-def _step_row(step: StepLine) -> tuple[str, ...]:
+def _step_row(step: Step) -> tuple[str, ...]:
     return "\u2013 " * step.indent + step.title, step.number, step.outcome, step.detail
 
 
@@ -113,9 +118,9 @@ def _tdmr_parts(summary: MachineSummary, picture: MemoryMap) -> Iterable[str]:
             title=f"{len(picture.tdmrs)} of {picture.max_tdmrs} TDMRs{freed}; the tightest: *",
             columns=("TDMR", "start", "end", "size", "node", "reserved areas", "PAMT", "PAMT at"),
             rows=tuple(tdmr_cells(line, picture.limit) for line in picture.tdmrs),
-            right=frozenset(range(8)),
-        ),
-        bad=[i for i, line in enumerate(picture.tdmrs) if (line.needed or 0) > picture.limit],
+            right=range(8),
+            bad=[i for i, line in enumerate(picture.tdmrs) if (line.needed or 0) > picture.limit],
+        )
     )
     yield table(pamt_table(summary, freed))
     if picture.areas:
@@ -124,9 +129,9 @@ def _tdmr_parts(summary: MachineSummary, picture: MemoryMap) -> Iterable[str]:
                 title=counted(len(picture.areas), "reserved area"),
                 columns=("TDMR", "start", "end", "size", "what it is"),
                 rows=tuple(_area_row(area) for area in picture.areas),
-                right=frozenset(range(4)),
-            ),
-            bad=[i for i, area in enumerate(picture.areas) if area.fate is Fate.LEFT_OUT],
+                right=range(4),
+                bad=[i for i, area in enumerate(picture.areas) if area.fate is Fate.LEFT_OUT],
+            )
         )
 
 

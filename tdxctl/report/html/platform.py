@@ -8,8 +8,8 @@ import json
 from tdxctl.plan import PlatformPlan
 from tdxctl.platform.canonical import plain
 from tdxctl.platform.description import Platform
+from tdxctl.report.blocks import Table
 from tdxctl.report.html.elements import facts, lines, section, table
-from tdxctl.report.view import Table
 from tdxctl.units import approximate_size, counted, format_cpulist
 
 
@@ -83,7 +83,7 @@ def _memory(plan: PlatformPlan) -> Table:
             (str(i), hex(r.start), hex(r.end), approximate_size(r.end - r.start), str(r.node))
             for i, r in enumerate(plan.platform.memory.ranges)
         ),
-        right=frozenset(range(5)),
+        right=range(5),
     )
 
 
@@ -96,7 +96,7 @@ def _cmrs(platform: Platform) -> Table:
             (str(i), hex(cmr.base), hex(cmr.base + cmr.size), approximate_size(cmr.size))
             for i, cmr in enumerate(cmrs)
         ),
-        right=frozenset(range(4)),
+        right=range(4),
     )
 
 
@@ -108,7 +108,7 @@ def _reserved(platform: Platform) -> Table:
             (str(i), hex(r.start), hex(r.end), approximate_size(r.end - r.start))
             for i, r in enumerate(platform.memory.reserved)
         ),
-        right=frozenset(range(4)),
+        right=range(4),
     )
 
 
