@@ -16,7 +16,8 @@ from msgspec import Struct
 from tdxctl import __version__, store
 from tdxctl.errors import BrokenStoreError, StateError
 from tdxctl.events import InitReport, OpResult
-from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId, find_kernel, is_stored
+from tdxctl.linux.lookup import find_kernel, is_stored
+from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId
 from tdxctl.machine import Machine
 from tdxctl.operations import Boot, Init, Operation
 from tdxctl.platform.description import Platform

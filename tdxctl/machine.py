@@ -40,14 +40,10 @@ from tdxctl.hardware.cpus import CpuSet
 from tdxctl.hardware.firmware import MsrFault
 from tdxctl.linux import updates
 from tdxctl.linux.changes import DYNAMIC_PAMT, RUNTIME_UPDATE, Change
+from tdxctl.linux.engines import kernel_class
 from tdxctl.linux.kernel import Kernel
-from tdxctl.linux.releases import (
-    DEFAULT_KERNEL,
-    KERNELS,
-    KernelId,
-    find_kernel,
-    kernel_class,
-)
+from tdxctl.linux.lookup import find_kernel
+from tdxctl.linux.releases import DEFAULT_KERNEL, KERNELS, KernelId
 from tdxctl.memory import SparseMemory
 from tdxctl.platform.description import Platform
 from tdxctl.platform.faults import (

@@ -60,7 +60,8 @@ def kernels(_ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     """Kernels by id and by other names, each with its title; `all` where that is the default."""
     from click.shell_completion import CompletionItem
 
-    from tdxctl.linux.releases import ALIASES, KERNELS, find_kernel
+    from tdxctl.linux.lookup import ALIASES, find_kernel
+    from tdxctl.linux.releases import KERNELS
 
     titles = {kernel.id: kernel.title for kernel in KERNELS}
     titles |= {alias: find_kernel(alias).title for alias in ALIASES}

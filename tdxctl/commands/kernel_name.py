@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from tdxctl.linux.releases import KernelId, find_kernel, names_file
+from tdxctl.linux.lookup import find_kernel, names_file
+from tdxctl.linux.releases import KernelId
 
 #: The word for every kernel, where an option takes it.
 ALL = "all"

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from tdxctl.commands.described import described
 from tdxctl.commands.shown import stored_machine
-from tdxctl.linux.releases import DEFAULT_KERNEL, KERNELS, KernelId, find_kernel
+from tdxctl.linux.lookup import find_kernel
+from tdxctl.linux.releases import DEFAULT_KERNEL, KERNELS, KernelId
 from tdxctl.machine import Machine
 from tdxctl.plan import plan
 from tdxctl.report.html.kernel import Shown

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""construct_tdmrs() as all kernels have it: cover, reserved areas, TDMR_INFO (linux-host 5)."""
+"""construct_tdmrs() as all kernels have it: cover, reserved areas, TDMR_INFO [linux-host 5]."""
 
 from __future__ import annotations
 

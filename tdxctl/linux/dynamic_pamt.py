@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dynamic PAMT at run time: the page pairs that the module gets as TDs take memory.
 
-tdx_pamt_get() and tdx_pamt_put() of tip x86/tdx, September 2026; linux-releases 8.
+tdx_pamt_get() and tdx_pamt_put() of tip x86/tdx, September 2026 [linux-releases 8].
 """
 
 from __future__ import annotations

@@ -13,14 +13,14 @@ import inspect
 import os
 
 from tdxctl.errors import UsageError
-from tdxctl.linux.releases import RELEASE_OF, KernelId, kernel_class
+from tdxctl.linux.engines import kernel_class
+from tdxctl.linux.kernel import Kernel
+from tdxctl.linux.releases import RELEASE_OF, KernelId
 from tdxctl.units import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
-
-    from tdxctl.linux.kernel import Kernel
 
 #: Packages register a class under it: NAME = "PACKAGE.MODULE:CLASS".
 ENTRY_POINTS = "tdxctl.kernels"
@@ -82,8 +82,6 @@ def _kernel(
 ) -> KernelId:
     if not inspect.isclass(found):
         raise UsageError(f"{where} has no class {printable(name)}")
-    from tdxctl.linux.kernel import Kernel
-
     if not issubclass(found, Kernel):
         raise UsageError(
             f"{printable(name)} of {where} is no kernel",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PAMTs of TDMRs: one contiguous chunk each, from the node of its memory (linux-host 5)."""
+"""PAMTs of TDMRs: one contiguous chunk each, from the node of its memory [linux-host 5]."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What kernels make of a SEAMCALL's answer, as far as they share it (linux-host 3)."""
+"""What kernels make of a SEAMCALL's answer, as far as they share it [linux-host 3]."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kernel's side of P-SEAMLDR: runtime update, its image and SEAMLDR_PARAMS.
 
-arch/x86/virt/vmx/tdx/seamldr.c of 7.2 on; linux-host 7.
+arch/x86/virt/vmx/tdx/seamldr.c of 7.2 on [linux-host 7] [linux-releases 4].
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel's TDMR array: what construct_tdmrs() fills in, and its bytes (linux-host 5)."""
+"""The kernel's TDMR array: what construct_tdmrs() fills in, and its bytes [linux-host 5]."""
 
 from __future__ import annotations
 

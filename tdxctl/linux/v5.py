@@ -2,7 +2,7 @@
 """Series "TDX host kernel support" v5 of 22 June 2022: initialization on demand.
 
 arch/x86/virt/vmx/tdx/tdx.c of that series, in its order and with its names; what each part does is
-in linux-host. Changes of its review: NONE_WHEN_NOT_LOADED and PAMT_SIZE_64BIT.
+in [linux-host 1, 2, 3, 4, 5, 6, 7, 7a]. Its review: NONE_WHEN_NOT_LOADED, PAMT_SIZE_64BIT.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class V5(Kernel):
         self._cmr_array_pa = self.mm.kernel_alloc(_MAX_CMRS * 16)
         self.by_hand = V5ByHand(self)
 
-    # Boot (linux-host 1)
+    # Boot [linux-host 1]
 
     def boot(self) -> int:
         """An early_initcall."""
@@ -184,7 +184,7 @@ class V5(Kernel):
             return None, 0
         return self.tdx_keyid_start, self.tdx_keyid_num - 1
 
-    # The state machine (linux-host 2)
+    # The state machine [linux-host 2]
 
     def bring_up(self) -> int:
         """tdx_init(), "under tdx_module_lock (a mutex: callers run one after the other"."""
@@ -256,7 +256,7 @@ class V5(Kernel):
                 self.seamcall(cpu, Leaf.TDH_SYS_LP_SHUTDOWN)
         self.set_status("SHUTDOWN")
 
-    # SEAMCALL (linux-host 3)
+    # SEAMCALL [linux-host 3]
 
     def call_module(self, cpu: int, leaf: Leaf, **registers: int) -> Registers:
         """One SEAMCALL on cpu. Raises NotModelledError where it raises an exception."""
@@ -306,10 +306,10 @@ class V5(Kernel):
         cause = SeamcallFailed(leaf, cpu, out.rax, cpuid=cpuid_named(out), tdmr_base=tdmr_base)
         return KernelErrno(Errno.EFAULT, cause)
 
-    # The six steps (linux-host 3)
+    # The six steps [linux-host 3]
 
     def init_tdx_module(self) -> None:
-        """The six steps, and what is given back where one fails (linux-host 6)."""
+        """The six steps, and what is given back where one fails [linux-host 6]."""
         with self.steps.step(steps.GLOBAL_INIT):
             self.tdx_module_init_global()
         with self.steps.step(steps.CPU_INIT):
@@ -486,7 +486,7 @@ class V5(Kernel):
             self, gaps, pamts, limit=limit, exhausted=Errno.E2BIG, holds=Holds.HOLE
         )
 
-    # To the module (linux-host 6)
+    # To the module [linux-host 6]
 
     def config_tdx_module(self, sysinfo: TdSysInfo) -> None:
         """TDH.SYS.CONFIG: the TDMRs and the global KeyID."""
@@ -540,7 +540,7 @@ class V5(Kernel):
         if error:
             raise error
 
-    # Afterwards (linux-host 7)
+    # Afterwards [linux-host 7]
 
     def kexec(self) -> int:
         """WBINVD in stop_this_cpu() wherever BIOS enabled TDX; the module is left as it is."""
@@ -550,7 +550,7 @@ class V5(Kernel):
         return 0
 
     def hotplug_refused(self, what: str, start: int = 0, end: int = 0) -> int:
-        """Everything, where BIOS enabled TDX (linux-host 1)."""
+        """Everything, where BIOS enabled TDX [linux-host 1]."""
         if not self.platform_tdx_enabled():
             return 0
         if what == "add-memory":

@@ -2,7 +2,8 @@
 """Linux 6.8 to 7.0: detection at boot, then KVM's tdx_cpu_enable() on each CPU and tdx_enable().
 
 arch/x86/virt/vmx/tdx/tdx.c of those releases, in its order and with its names; what 6.8 does is in
-linux-host, what changed from one release to the next in linux-releases.
+[linux-host 1, 2, 3, 4, 5, 6, 7, 7a], what changed from one release to the next in
+[linux-releases 1, 2].
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         before = self.failure is not None and self.failure.step in _BEFORE_TDX_ENABLE
         return "tdx_cpu_enable()" if before else "tdx_enable()"
 
-    # Boot (linux-host 1)
+    # Boot [linux-host 1]
 
     def boot(self) -> int:
         """From boot-CPU identification: "no return value"."""
@@ -175,7 +176,7 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         start, num = self.tdx_keyids
         return (start, num - 1) if self.host_platform else (None, 0)
 
-    # The state machine (linux-host 2)
+    # The state machine [linux-host 2]
 
     def bring_up(self) -> int:
         """KVM, loaded with TDX: tdx_cpu_enable() on each CPU, then tdx_enable()."""
@@ -266,7 +267,7 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         self.pr(bring_up.MODULE_INITIALIZED)
         return 0
 
-    # SEAMCALL (linux-host 3)
+    # SEAMCALL [linux-host 3]
 
     def call_module(self, cpu: int, leaf: Leaf, **registers: int) -> Registers:
         """One SEAMCALL on cpu."""
@@ -331,7 +332,7 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
             errno, SeamcallFailed(leaf, cpu, out.rax, cpuid=cpuid, tdmr_base=tdmr_base)
         )
 
-    # The steps after the CPUs' (linux-host 3), and what a failing one gives back (linux-host 6)
+    # The steps after the CPUs' [linux-host 3], and what a failing one gives back [linux-host 6]
 
     def init_tdx_module(self) -> None:
         """From the module's metadata to initialized memory."""
@@ -361,7 +362,7 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
             undo.pop_all()
         self.pr(bring_up.PAMT_ALLOCATED, kib=self.tdmrs_count_pamt_kb())
 
-    # Metadata (linux-releases 6)
+    # Metadata [linux-releases 6]
 
     def get_tdx_sys_info_and_memlist(self, undo: ExitStack) -> TdxSysInfo:
         """The metadata, and the memory list: before it, between, or after it, by release."""
@@ -422,7 +423,7 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         for i, (start, end) in enumerate(cmrs):
             self.pr(bring_up.CMR, index=i, start=start, end=end)
 
-    # Memory (linux-host 4)
+    # Memory [linux-host 4]
 
     def build_tdx_memlist(self) -> None:
         """One entry for each region: "6.8: one memlist node per usable region"."""
@@ -445,7 +446,7 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         self.mm.kfree(_MEMLIST)
         self.tdx_memlist = _no_memory()
 
-    # TDMRs (linux-host 5)
+    # TDMRs [linux-host 5]
 
     def alloc_tdmr_list(self) -> None:
         """Room for as many TDMRs as the module takes."""
@@ -530,7 +531,7 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
                 self._pr_of_tdmr(bring_up.RESERVED_AREAS_EXHAUSTED, error.cause.tdmr)
             raise
 
-    # To the module (linux-host 6)
+    # To the module [linux-host 6]
 
     def config_tdx_module(self, sysinfo: TdxSysInfo) -> None:
         """TDH.SYS.CONFIG: the TDMRs and the global KeyID."""
@@ -579,7 +580,7 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         if out.rax != 0:
             raise self.seamcall_err(cpu, leaf, out, tdmr_base=base)
 
-    # Afterwards (linux-host 7)
+    # Afterwards [linux-host 7]
 
     def cpu_online(self, cpu: int) -> int:
         """Bring logical CPU cpu up; the callback makes it ready for TDX, or refuses."""

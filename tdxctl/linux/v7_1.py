@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Linux 7.1 on: initialization is a boot step of the core, tried once.
 
-arch/x86/virt/vmx/tdx/tdx.c of those releases, as far as it differs from 6.8 to 7.0; linux-releases
-sections 3, 4, 5 and 8. What is not here is as in v6_8.
+arch/x86/virt/vmx/tdx/tdx.c of those releases, as far as it differs from 6.8 to 7.0
+[linux-releases 3, 4, 5, 8] [linux-host 1, 3, 5, 7, 7a]. What is not here is as in v6_8.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
         """Why the one attempt failed."""
         return self._boot_outcome[1]
 
-    # Boot (linux-releases 3)
+    # Boot [linux-releases 3]
 
     def boot(self) -> int:
         """Detection "as 6.8", then the one attempt; its errno is the result."""
@@ -202,7 +202,7 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
             major, minor, update = sysinfo.version
             self.pr(bring_up.VERSION, major=major, minor=minor, update=update)
 
-    # Dynamic PAMT (linux-releases 8)
+    # Dynamic PAMT [linux-releases 8]
 
     def build_tdx_memlist(self) -> None:
         """The refcounts of Dynamic PAMT are allocated "**before** the memlist and freed last"."""
@@ -222,7 +222,7 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
             sizes[:, 0] = pamt_bitmap_size(tdmr_sizes, sysinfo.pamt_page_bitmap_entry_bits)
         return sizes
 
-    # Shutdown (linux-releases 5)
+    # Shutdown [linux-releases 5]
 
     def kexec(self) -> int:
         """From 7.2 on as "registered by a **successful** initialisation and never removed"."""
@@ -254,7 +254,7 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
         if out.rax != 0 and out.rax not in _PRINT_NOTHING:
             self.pr(runtime.SYS_DISABLE_FAILED, status=out.rax)
 
-    # Runtime update (linux-host 7): what seamldr.c asks of tdx.c
+    # Runtime update [linux-host 7]: what seamldr.c asks of tdx.c
 
     def tdx_module_shutdown(self) -> None:
         """The module hands over: "clears initialized, sysinit and all per-CPU flags"."""

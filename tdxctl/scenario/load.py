@@ -17,7 +17,7 @@ from msgspec import Struct
 from pydantic import ValidationError
 
 from tdxctl.errors import DescriptionError, Diagnostic, UsageError
-from tdxctl.linux.releases import find_kernel
+from tdxctl.linux.lookup import find_kernel
 from tdxctl.platform.description import Platform
 from tdxctl.platform.faults import BOOT_FAULT_KEYS, FAULT_KEYS
 from tdxctl.platform.load import load_file, platform_of

@@ -11,7 +11,8 @@ from pydantic import Discriminator, Field, Tag
 
 from tdxctl.errnos import Errno
 from tdxctl.errors import UsageError
-from tdxctl.linux.releases import DEFAULT_KERNEL, KERNELS, find_kernel
+from tdxctl.linux.lookup import find_kernel
+from tdxctl.linux.releases import DEFAULT_KERNEL, KERNELS
 from tdxctl.linux.steps import PRECONDITION, SHUTDOWN, SIX_STEPS
 from tdxctl.operations import (
     CpuOffline,

@@ -13,7 +13,8 @@ import pytest
 
 from tdxctl import store
 from tdxctl.cli import COMMANDS
-from tdxctl.linux.releases import ALIASES, KERNELS
+from tdxctl.linux.lookup import ALIASES
+from tdxctl.linux.releases import KERNELS
 from tdxctl.platform import shipped
 from tests.cli.runner import ROOT, tdxctl
 from tests.test_imports import loaded_by

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tdxctl.linux.releases import find_kernel
+from tdxctl.linux.lookup import find_kernel
 from tdxctl.plan import plan
 from tdxctl.platform.description import Platform
 from tdxctl.platform.shipped import path_of

@@ -9,7 +9,7 @@ from tdxctl import Machine, Platform
 from tdxctl.causes import ReservedAreasExhausted
 from tdxctl.events import Holds, NodeMemory, PamtRow, ReservedArea, StepEvent
 from tdxctl.explain.failures import explain_failure
-from tdxctl.linux.releases import find_kernel
+from tdxctl.linux.lookup import find_kernel
 from tdxctl.plan import plan
 from tdxctl.report.html.kernel import Shown
 from tdxctl.report.html.page import render as render_page

@@ -12,7 +12,7 @@ from tdxctl import lab, store
 from tdxctl.errors import StateError
 from tdxctl.events import OpResult
 from tdxctl.lab import Asked
-from tdxctl.linux.releases import find_kernel
+from tdxctl.linux.lookup import find_kernel
 from tdxctl.machine import Machine
 from tdxctl.operations import CpuOffline, Init, MemoryOnline
 from tests.machines import small

@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tdxctl import Machine, __version__, lab, store
 from tdxctl.events import OpResult
 from tdxctl.lab import Asked
-from tdxctl.linux.releases import find_kernel
+from tdxctl.linux.lookup import find_kernel
 from tdxctl.operations import (
     CpuOffline,
     CpuOnline,

@@ -18,7 +18,7 @@ import pytest
 from tdxctl import __version__, database, lab, store
 from tdxctl.errors import StateError, UsageError
 from tdxctl.lab import Asked
-from tdxctl.linux.releases import find_kernel
+from tdxctl.linux.lookup import find_kernel
 from tdxctl.operations import FaultClear
 from tdxctl.state import state_folder
 from tests.cli.runner import ROOT, tdxctl
