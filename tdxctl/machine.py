@@ -454,6 +454,7 @@ class Machine:
         returned = self._kernel.kexec()
         if returned == 0:
             # "kernel state, CPUs and memory as at power-on, the module as it was left"
+            # [linux-releases 9]
             self._cpus.as_at_power_on()
             self._mm = build_mm(self.platform, self._journal)
             self._kernel = self._new_kernel()

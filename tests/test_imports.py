@@ -258,7 +258,7 @@ ROOMS: dict[str, set[str]] = {
         "advice",
         "explain",
     }
-    | {"linux.releases", "diagnose.outcome"}
+    | {"linux.changes", "linux.releases", "diagnose.outcome"}
     | {*DESCRIPTION, "platform.calls", "scenario.description"}
     | LEAVES
     | SEAM_TABLES,

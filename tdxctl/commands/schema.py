@@ -23,6 +23,7 @@ DOCUMENTS = {
     "explain": "tdxctl.report.answers:Explain",
     "kernels": "tdxctl.report.kernels:Kernels",
     "kernels-between": "tdxctl.report.kernels:Between",
+    "modules": "tdxctl.report.modules:Modules",
     "machines": "tdxctl.report.machines:Machines",
     "machine": "tdxctl.report.machines:Machine",
     "seamcalls": "tdxctl.report.seamcalls:Seamcalls",

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
 
+from msgspec import Struct
+
+from tdxctl.document import Count, Document, Hex
+from tdxctl.report.aligned import aligned
 from tdxctl.report.reasons import labelled
 from tdxctl.seam.cpu_models import name_of
 from tdxctl.seam.metadata import FIELDS, MAX_VCPUS_PER_TD
 from tdxctl.seam.releases import ASSUMED, MEASURED, Build, Release
 
-SCHEMA = "tdxctl.modules/1"
 #: What the evidence of a release says.
 MEANING = {
     MEASURED: "its own source, compiled and run",
@@ -25,38 +27,95 @@ _UNKNOWN = "not known"
 _WIDTH, _LABELS = 78, 19
 
 
+class OfBuild(Struct, frozen=True):
+    """A signed build: its date as yyyymmdd, and its number."""
+
+    date: Count
+    number: Count | None
+
+
+class OfCpu(Struct, frozen=True):
+    """A CPU that it is signed for: CPUID leaf 1 EAX with the lowest stepping."""
+
+    cpuid: Hex
+    name: str | None
+
+
+class OfSvn(Struct, frozen=True):
+    """Its security version."""
+
+    major: Count
+    minor: Count | None
+
+
+class Handoff(Struct, frozen=True):
+    """What it hands over to the module that replaces it; pages: of its signature structure."""
+
+    version: Count
+    no_downgrade: bool
+    pages: Count | None
+    bytes: Count
+
+
+class Module(Struct, frozen=True):
+    """A release; null is not known.
+
+    like: the release whose behaviour its own changes. taken: facts that are not known of it and
+    are those of that release.
+    """
+
+    version: str
+    evidence: str
+    like: str | None
+    builds: tuple[OfBuild, ...]
+    features0: Hex
+    cpus: tuple[OfCpu, ...] | None
+    svn: OfSvn | None
+    min_update_from: str | None
+    handoff: Handoff
+    dynamic_pamt: bool
+    max_vcpus_per_td: Count | None
+    num_cpuid_config: Count
+    taken: tuple[str, ...]
+    source: str
+    note: str
+
+
+class Modules(Document, frozen=True, tag="tdxctl.modules/1"):
+    """TDX module releases."""
+
+    modules: tuple[Module, ...]
+
+
 def to_json(releases: Iterable[Release]) -> str:
     """The releases as one JSON document, without a newline at the end."""
-    return json.dumps({"schema": SCHEMA, "modules": [to_dict(each) for each in releases]}, indent=2)
+    return Modules(tuple(map(_module, releases))).render()
 
 
-def to_dict(release: Release) -> dict[str, object]:
-    """A release as tdxctl.modules/1 has it; null is not known."""
-    profile, svn = release.profile, release.svn
-    return {
-        "version": release.version,
-        "evidence": release.evidence,
-        "like": release.like,
-        "builds": [{"date": build.date, "number": build.number} for build in release.builds],
-        "features0": hex(release.features0),
-        "cpus": None
-        if release.cpus is None
-        else [{"cpuid": hex(cpu), "name": name_of(cpu)} for cpu in release.cpus],
-        "svn": None if svn is None else svn._asdict(),
-        "min_update_from": release.min_update_from,
-        "handoff": {
-            "version": profile.module_hv,
-            "no_downgrade": bool(profile.no_downgrade),
-            "pages": release.handoff_pages,
-            "bytes": profile.handoff_bytes,
-        },
-        "dynamic_pamt": profile.dynamic_pamt,
-        "max_vcpus_per_td": _max_vcpus(release),
-        "num_cpuid_config": release.num_cpuid_config,
-        "taken": sorted(release.taken),
-        "source": release.source,
-        "note": release.note,
-    }
+def _module(release: Release) -> Module:
+    profile, svn, cpus = release.profile, release.svn, release.cpus
+    return Module(
+        version=release.version,
+        evidence=release.evidence,
+        like=release.like,
+        builds=tuple(OfBuild(build.date, build.number) for build in release.builds),
+        features0=hex(release.features0),
+        cpus=None if cpus is None else tuple(OfCpu(hex(cpu), name_of(cpu)) for cpu in cpus),
+        svn=None if svn is None else OfSvn(*svn),
+        min_update_from=release.min_update_from,
+        handoff=Handoff(
+            version=profile.module_hv,
+            no_downgrade=bool(profile.no_downgrade),
+            pages=release.handoff_pages,
+            bytes=profile.handoff_bytes,
+        ),
+        dynamic_pamt=profile.dynamic_pamt,
+        max_vcpus_per_td=_max_vcpus(release),
+        num_cpuid_config=release.num_cpuid_config,
+        taken=tuple(sorted(release.taken)),
+        source=release.source,
+        note=release.note,
+    )
 
 
 def to_table(releases: Sequence[Release]) -> str:
@@ -65,11 +124,7 @@ def to_table(releases: Sequence[Release]) -> str:
         ("RELEASE", "BUILD", "NUMBER", "SVN", "HANDOFF", "DYNAMIC PAMT", "EVIDENCE")
     ]
     rows += [_row(release) for release in releases]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    return "\n".join(aligned(rows))
 
 
 def to_text(release: Release) -> str:

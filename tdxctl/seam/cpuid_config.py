@@ -24,7 +24,10 @@ def subleaf(entry: CpuidConfig) -> int:
 
 
 def with_native(state: ModuleState, entry: CpuidConfig) -> Sequence[int]:
-    """EAX, EBX, ECX and EDX of an entry: "configurable | (allowed and native)"."""
+    """EAX, EBX, ECX and EDX of an entry.
+
+    "configurable | (allowed and native)" [tdx-module-releases C].
+    """
     if not any(entry.native):
         return entry.configurable
     cpuid = native(state, entry.leaf, entry.subleaf)

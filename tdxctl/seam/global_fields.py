@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What single global metadata fields hold (specification tdx-module 3.7).
+"""What single global metadata fields hold [tdx-module 3.6, 3.7].
 
-SYS.RD and SYS.RDALL read them one and all; of SYS.INFO "all other fields equal the metadata field
+SYS.RD and SYS.RDALL read them one and all; of SYS.INFO "All other fields equal the metadata field
 of that name".
 """
 
@@ -30,7 +30,7 @@ def _of_the_release(state: ModuleState, name: str) -> int:
 
 
 def _attributes_fixed0(state: ModuleState) -> int:
-    # From [05] "LASS sets ATTRIBUTES_FIXED0 bit 27".
+    # From [05] "LASS sets ATTRIBUTES_FIXED0 bit 27" [tdx-module-releases A.2].
     fixed = _of_the_release(state, "ATTRIBUTES_FIXED0")
     has_lass = bool(cpuid_config.native(state, 7, 1)[0] & _CPUID_LASS)
     return fixed | _LASS if state.profile.lass_is_fixed and has_lass else fixed

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 Row = tuple[int, str, int, int, tuple[int, ...]]
 
-# "bits 33:32 (size), 50, 51, 54:52, 63 are **ignored**": what is left is class and field code.
+# "bits 33:32 (size), 50, 51, 54:52, 63 are ignored" [tdx-module 1.5]: what is left is class and
+# field code.
 _CLASS_AND_CODE = 0x3F << 56 | 0xFFFFFF
 # "reserved bits (31:24, 49:47, 55, 62), last-element bits 37:34 and last-field bits 46:38 must be
-# 0"
+# 0" [tdx-module 1.5]
 _NOT_A_FIELD_ID = 0xFF << 24 | 0x7 << 47 | 1 << 55 | 1 << 62 | 0xF << 34 | 0x1FF << 38
 
 #: id, name, fields, elements per field, values: the fields of every release.

@@ -58,7 +58,7 @@ def _later_handlers() -> dict[int, Handler]:
 
 # Leaves that a module may have and tdxctl leaves out: a TD's life cycle, service TDs.
 # Of the numbers between them 46, 47 and 99 are known to be unknown to a module, and "54, 60, 61,
-# 69, 98, 100: unknown leaf in every release run".
+# 69, 98, 100: unknown leaf in every release run" [tdx-module-releases B].
 _NOT_MODELLED = frozenset(range(99)) - {46, 47, 54, 60, 61, 69, 98}
 
 # "leaf not in {31,32,33,34,35,37,44,45,53}" is not ready before SYS_READY.

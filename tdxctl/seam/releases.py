@@ -318,8 +318,8 @@ def _release(row: dict[str, Any], profile: dict[str, Any]) -> Release:
 
 
 def _whole(profile: dict[str, Any], profiles: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    # "like: the keys not named here are those of that release; fields, values and cpuid_config
-    # add to its"
+    # `like`: the keys not named here are those of that release; fields, values and cpuid_config
+    # add to its.
     if "like" not in profile:
         return profile
     base = _whole(profiles[profile["like"]], profiles)

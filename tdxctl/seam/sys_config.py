@@ -67,8 +67,8 @@ def _check_state_and_operands(state: ModuleState, registers: Registers) -> None:
         raise Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.R8))
     # "global HKID stored - kept even if a later check ... fails"
     state.global_hkid = hkid
-    # 6b. [25] "Dynamic PAMT requested and hkid_start_bit > 48"; [16]: bit 16 "accepted and
-    # without effect"
+    # 6b. [25] "Dynamic PAMT requested and hkid_start_bit > 48"; [16]: bit 16 is accepted and
+    # without effect.
     dynamic_pamt = state.profile.dynamic_pamt and bool(registers.r8 & _R8_DYNAMIC_PAMT)
     if dynamic_pamt and state.hkid_start_bit > _DYNAMIC_PAMT_MAX_HKID_START_BIT:
         raise Refused(with_operand(Status.TDX_OPERAND_INVALID, Operand.R8))

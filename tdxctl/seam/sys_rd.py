@@ -166,12 +166,12 @@ def _value(state: ModuleState, field: Field, index: int) -> int:
 
 
 def _cpuid_config(state: ModuleState, index: int) -> int:
-    # "CPUID_CONFIG_VALUES[i][0] = EBX:EAX, [i][1] = EDX:ECX"
+    # "CPUID_CONFIG_VALUES[i][0] = EBX:EAX, [i][1] = EDX:ECX" [tdx-module 8]
     entries = state.profile.cpuid_config
     number, half = divmod(index, 2)
     if number >= len(entries):
         return 0
-    # "only [01] leaves the OR to SYS.INFO"
+    # "only [01] leaves the OR to SYS.INFO" [tdx-module-releases C]
     entry = entries[number]
     native = state.profile.sys_rd_has_native_cpuid
     registers = cpuid_config.with_native(state, entry) if native else entry.configurable

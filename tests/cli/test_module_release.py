@@ -44,7 +44,7 @@ def test_the_module_of_ubuntu_24_04_initializes_on_every_kernel(
     assert (done.returncode, done.stderr) == (0, "")
     answer = json.loads(done.stdout)
     assert answer["status"] == "INITIALIZED"
-    # The log's "24636 KB allocated for PAMT".
+    # The log's `24636 KB allocated for PAMT`.
     assert answer["pamt"]["kib"] == 24636
 
 
