@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from msgspec.structs import astuple, replace
 
-from tdxctl.events import Journal
+from tdxctl.events import Journal, ModuleEvidence
 from tdxctl.hardware.cpus import CpuSet
 from tdxctl.hardware.firmware import FirmwareRegisters
 from tdxctl.linux import mm as linux_mm
 from tdxctl.linux.kernel import Hardware
 from tdxctl.memory import SparseMemory
-from tdxctl.platform.description import Checks, Module, Platform
+from tdxctl.platform.description import Checks, CpuModel, Module, Platform
 from tdxctl.platform.faults import AllocationFault, BootFault, MsrReadFault, SeamcallFault
 from tdxctl.seam.conditions import Conditions
 from tdxctl.seam.cpu_models import has_seam
@@ -51,6 +51,18 @@ def module_info(module: Module) -> ModuleInfo:
 def version_of(module: Module) -> ModuleVersion:
     """The version of a described module, and which release it is."""
     return ModuleVersion.parse(module.version, module.build_date, module.build_num)
+
+
+def module_evidence(platform: Platform) -> ModuleEvidence:
+    """Which release the described module is taken to be, and on what evidence."""
+    module = platform.module
+    return evidence_of(module.version, version_of(module), platform.cpus.model)
+
+
+def evidence_of(text: str, version: ModuleVersion, cpu: CpuModel) -> ModuleEvidence:
+    """The same of a version, written as text, on CPUs of that model."""
+    signed = release(version.release).is_signed_for(cpu.family, cpu.model)
+    return ModuleEvidence(text, version.release, version.evidence, signed)
 
 
 def of_version(now: ModuleInfo, version: str) -> ModuleInfo:

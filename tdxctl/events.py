@@ -431,6 +431,18 @@ class CallResult(Struct, frozen=True):
     failure: Failure | None
 
 
+class ModuleEvidence(Struct, frozen=True):
+    """Which release a module of a version is taken to be, and how it is known what that does.
+
+    signed_for_cpu: whether P-SEAMLDR takes it on the machine's CPUs, None where that is not known.
+    """
+
+    version: str
+    release: str
+    evidence: str
+    signed_for_cpu: bool | None
+
+
 class MachineSummary(Struct, frozen=True):
     """What reports say about the machine itself. Memory in bytes.
 
@@ -455,7 +467,7 @@ class MachineSummary(Struct, frozen=True):
     packages: int
     nodes: tuple[NodeMemory, ...]
     module_loaded: bool
-    module_version: str
+    module: ModuleEvidence
     max_tdmrs: int
     max_reserved_per_tdmr: int
     tdmrs: tuple[TdmrRow, ...]

@@ -13,6 +13,8 @@ from tdxctl.assembly import (
     build_hardware,
     build_mm,
     build_module,
+    evidence_of,
+    module_evidence,
     module_info,
     of_version,
     seamcall_exceptions,
@@ -29,6 +31,7 @@ from tdxctl.events import (
     LogLine,
     MachineSummary,
     MemoryData,
+    ModuleEvidence,
     OpResult,
     PamtSummary,
     TdmrRow,
@@ -338,7 +341,7 @@ class Machine:
             packages=self._cpus.packages,
             nodes=self._mm.memory_by_node(),
             module_loaded=self._seamcall.module is not None,
-            module_version=self._module_version(),
+            module=self._module_evidence(),
             max_tdmrs=platform.module.max_tdmrs,
             max_reserved_per_tdmr=platform.module.max_reserved_per_tdmr,
             tdmrs=self.tdmrs,
@@ -402,14 +405,15 @@ class Machine:
                 hint="remove the msr fault",
             ) from fault
 
-    def _module_version(self) -> str:
+    def _module_evidence(self) -> ModuleEvidence:
         # As described, or what an update put in place.
-        described = self.platform.module
+        described = module_evidence(self.platform)
         module = self._seamcall.module
-        if module is None or module.state.info.version == version_of(described):
-            return described.version
+        if module is None or module.state.info.version == version_of(self.platform.module):
+            return described
         version = module.state.info.version
-        return f"{version.major}.{version.minor}.{version.update:02}"
+        text = f"{version.major}.{version.minor}.{version.update:02}"
+        return evidence_of(text, version, self.platform.cpus.model)
 
     def _image_of(self, version: str | None) -> ModuleInfo:
         module = self._seamcall.module

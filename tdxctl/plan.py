@@ -7,9 +7,17 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from tdxctl.assembly import build_mm
+from tdxctl.assembly import build_mm, module_evidence
 from tdxctl.errors import NotModelledError
-from tdxctl.events import Failure, Journal, NodeMemory, PamtSummary, Seamcall, TdmrRow
+from tdxctl.events import (
+    Failure,
+    Journal,
+    ModuleEvidence,
+    NodeMemory,
+    PamtSummary,
+    Seamcall,
+    TdmrRow,
+)
 from tdxctl.linux.releases import KernelId
 from tdxctl.machine import Machine
 from tdxctl.platform.description import Platform
@@ -61,10 +69,11 @@ class KernelPlan(Struct, frozen=True):
 class PlatformPlan(Struct, frozen=True):
     """A platform under each kernel asked for.
 
-    nodes: the memory that each of them finds when it boots.
+    nodes: the memory that each of them finds when it boots. module: the release that it has.
     """
 
     platform: Platform
+    module: ModuleEvidence
     nodes: tuple[NodeMemory, ...]
     kernels: tuple[KernelPlan, ...]
 
@@ -83,6 +92,7 @@ def plan(platform: Platform, kernels: Iterable[KernelId]) -> PlatformPlan:
     """What each of kernels would do on platform; nothing is stored."""
     return PlatformPlan(
         platform=platform,
+        module=module_evidence(platform),
         nodes=build_mm(platform, Journal()).memory_by_node(),
         kernels=tuple(_of_kernel(platform, kernel) for kernel in kernels),
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tdxctl.capture.findings import ModuleShown
-from tdxctl.seam.releases import ModuleVersion, by_build
+from tdxctl.seam.releases import MEASURED, ModuleVersion, by_build
 
 
 class NamedRelease(NamedTuple):
@@ -35,6 +35,8 @@ def name_release(shown: ModuleShown) -> NamedRelease | None:
         return NamedRelease(shown.version, known_by, _why_assumed(shown, version.release, built))
     is_shown = shown.version.count(".") > 1 or built is None
     known_by = "as shown" if is_shown else f"shown as {shown.version}: its build names it"
+    if version.evidence != MEASURED:
+        known_by += f"; what it does is {version.evidence}"
     note = None
     if built not in (None, version.release):
         note = f"the module says that it is {shown.version}, and its {_build(shown)} is {built}'s"

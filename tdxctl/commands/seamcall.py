@@ -48,7 +48,7 @@ def command(
     from tdxctl.commands.seamcalls import called
     from tdxctl.report import seamcalls
 
-    name, answered = called(script, platform, machine, settings)
+    name, module, answered = called(script, platform, machine, settings)
     render = seamcalls.to_json if output_format == "json" else seamcalls.to_text
-    print_as(output_format, render(name, answered))
+    print_as(output_format, render(name, module, answered))
     return 0 if all(done.as_wanted for done in answered) else 1

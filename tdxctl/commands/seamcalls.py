@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 
+from tdxctl.assembly import module_evidence
 from tdxctl.commands.described import described
 from tdxctl.errors import NotModelledError, UsageError
 from tdxctl.events import OpResult
@@ -13,6 +15,7 @@ from tdxctl.operations import Operation
 from tdxctl.platform.calls import Script
 from tdxctl.platform.script import load_script
 from tdxctl.progress import shown
+from tdxctl.report.evidence import Module, from_dict, module_of
 from tdxctl.script import Done, done, operations
 from tdxctl.units import printable
 
@@ -21,8 +24,8 @@ _DEFAULT_PLATFORM = "small"
 
 def called(
     path: str, platform: str | None, machine: str | None, settings: tuple[str, ...]
-) -> tuple[str, list[Done]]:
-    """The machine's name, and each entry with what came of it.
+) -> tuple[str, Module, list[Done]]:
+    """The machine's name, its module, and each entry with what came of it.
 
     Raises UsageError where an entry asks for a CPU that cannot call, NotModelledError for a leaf
     that is not modelled, both with the entry's line.
@@ -34,12 +37,15 @@ def called(
         from tdxctl import lab
         from tdxctl.commands.stored import machine_row
 
-        name = machine_row(machine).name
-        return name, _run(script, lambda asked: lab.operate(name, asked))
+        row = machine_row(machine)
+        answered = _run(script, lambda asked: lab.operate(row.name, asked))
+        return row.name, from_dict(json.loads(row.status)["module"]), answered
     description = described(platform or _DEFAULT_PLATFORM, settings)
     with shown("calling the module"):
         booted = Machine.boot(description)
-        return booted.name, _run(script, lambda asked: [one.perform(booted) for one in asked])
+        answered = _run(script, lambda asked: [one.perform(booted) for one in asked])
+        module = module_of(module_evidence(description), loaded=description.module.loaded)
+        return booted.name, module, answered
 
 
 def _run(script: Script, perform: Callable[[Iterable[Operation]], list[OpResult]]) -> list[Done]:

@@ -10,6 +10,7 @@ from tdxctl.platform.assumed import assumed_release
 from tdxctl.platform.description import Platform, Seamrr
 from tdxctl.platform.source import Path, Source
 from tdxctl.seam.cpu_models import has_seam
+from tdxctl.seam.releases import release_of
 
 _OFF = "the shipped platform tdx-off is a machine whose BIOS left TDX off"
 
@@ -32,6 +33,15 @@ def _implausible(platform: Platform) -> Iterator[tuple[Path, str, str]]:
             "a CPU without TDX while TDX is described as on: no firmware makes that, and every "
             "SEAMCALL raises #UD",
             f"name a CPU that has TDX, such as emerald-rapids, or leave TDX off: {_OFF}",
+        )
+    module = platform.module
+    known = release_of(module.version, module.build_date, module.build_num)
+    if module.loaded and known.is_signed_for(cpus.model.family, cpus.model.model) is False:
+        yield (
+            ("module", "version"),
+            f"{known.version} is not signed for this CPU: P-SEAMLDR refuses to load it "
+            "(SEAMLDR_EUNSUPCPU)",
+            "name the machine's CPU in cpus.model; `tdxctl modules` has the CPUs of each release",
         )
     if not enabled and firmware.tdx_keyids:
         what = f"{firmware.tdx_keyids} KeyIDs for TDX while {seamrr}: no firmware makes that"

@@ -12,6 +12,7 @@ from tdxctl.document import ByNode, Count, Document, Hex, one_of
 from tdxctl.entries import Level
 from tdxctl.errnos import errno_name
 from tdxctl.explain.failures import explain_failure
+from tdxctl.report.evidence import Module, module_of
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.seam.status import status_name
 
@@ -124,6 +125,7 @@ class Init(Document, frozen=True, tag="tdxctl.init/1"):
     steps: tuple[Step, ...]
     tdmrs: tuple[Tdmr, ...]
     pamt: Pamt
+    module: Module
     log: tuple[LogLine, ...]
 
 
@@ -142,6 +144,7 @@ def document(report: events.InitReport) -> Init:
         steps=tuple(map(_step, result.steps)),
         tdmrs=tuple(map(_tdmr, summary.tdmrs)),
         pamt=pamt_of(summary.pamt),
+        module=module_of(summary.module, loaded=summary.module_loaded),
         log=tuple(map(log_line, events.log_of(report.events))),
     )
 

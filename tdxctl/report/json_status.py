@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from tdxctl.document import ByNode, Count, Document
 from tdxctl.errnos import errno_name
 from tdxctl.events import MachineSummary
+from tdxctl.report.evidence import Module, module_of
 from tdxctl.report.json_init import Failure, by_node, failure_of
 
 
@@ -17,13 +18,6 @@ class Cpus(Struct, frozen=True):
     present: Count
     online: Count
     disabled: Count
-
-
-class Module(Struct, frozen=True):
-    """The TDX module of the machine."""
-
-    loaded: bool
-    version: str
 
 
 class KeyIds(Struct, frozen=True):
@@ -77,7 +71,7 @@ def to_dict(summary: MachineSummary, tdxctl: str) -> dict[str, object]:
         returned=None if last is None else last.returned,
         errno=None if last is None else errno_name(last.returned),
         cpus=Cpus(summary.cpus_present, summary.cpus_online, summary.cpus_disabled),
-        module=Module(loaded=summary.module_loaded, version=summary.module_version),
+        module=module_of(summary.module, loaded=summary.module_loaded),
         keyids=KeyIds(summary.global_keyid, summary.guest_keyids),
         tdmrs=Tdmrs(len(summary.tdmrs), summary.max_tdmrs),
         pamt=PamtBytes(summary.pamt.total, by_node(summary.pamt.by_node)),

@@ -10,19 +10,12 @@ from msgspec import Struct
 
 from tdxctl.document import Count, Document, Hex
 from tdxctl.report.aligned import aligned
+from tdxctl.report.evidence import MEANING
 from tdxctl.report.reasons import labelled
 from tdxctl.seam.cpu_models import name_of
 from tdxctl.seam.metadata import FIELDS, MAX_VCPUS_PER_TD
-from tdxctl.seam.releases import ASSUMED, MEASURED, Build, Release
+from tdxctl.seam.releases import Build, Release
 
-#: What the evidence of a release says.
-MEANING = {
-    MEASURED: "its own source, compiled and run",
-    "read, not run": "its source, in part",
-    "not validated": "what is published of it; its checks are those of the release it is like",
-    "seen in logs": "what hosts showed; the rest is of the release it is like",
-    ASSUMED: "the version names no release, and this one is taken for it",
-}
 _UNKNOWN = "not known"
 _WIDTH, _LABELS = 78, 19
 

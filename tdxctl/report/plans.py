@@ -12,7 +12,7 @@ from tdxctl.document import ByNode, Count, Document, Hex
 from tdxctl.errnos import errno_name
 from tdxctl.explain.failures import explain_failure
 from tdxctl.plan import KernelPlan, PlatformPlan
-from tdxctl.report import plain
+from tdxctl.report import evidence, plain
 from tdxctl.report.blocks import Block, Facts, Heading, Notes, Table
 from tdxctl.report.json_init import Failure, Pamt, by_node, failure_of, pamt_of
 from tdxctl.report.json_status import Tdmrs
@@ -44,7 +44,8 @@ def _blocks(before: PlatformPlan, after: PlatformPlan | None) -> Iterator[Block]
 def _heading(before: PlatformPlan, after: PlatformPlan | None) -> Heading:
     platform = before.platform
     described = f": {printable(platform.description)}" if platform.description else ""
-    lines = (f"{printable(platform.name)}{described}", _size_of(before))
+    lines: tuple[str, ...] = (f"{printable(platform.name)}{described}", _size_of(before))
+    lines += evidence.lines(_module(before if after is None else after))
     if after is None:
         return Heading(lines)
     changed = f"changed: {_size_of(after)}; where the change shows: before{_ARROW}after"
@@ -188,6 +189,7 @@ class OnPlatform(Struct, frozen=True):
 
     memory: ByNode
     lost: Count
+    module: evidence.Module
     kernels: tuple[OnKernel, ...]
 
 
@@ -206,7 +208,12 @@ def to_json(before: PlatformPlan, after: PlatformPlan | None) -> str:
 
 
 def _plan(plan: PlatformPlan) -> OnPlatform:
-    return OnPlatform(by_node(plan.by_node), plan.lost, tuple(map(_kernel, plan.kernels)))
+    kernels = tuple(map(_kernel, plan.kernels))
+    return OnPlatform(by_node(plan.by_node), plan.lost, _module(plan), kernels)
+
+
+def _module(plan: PlatformPlan) -> evidence.Module:
+    return evidence.module_of(plan.module, loaded=plan.platform.module.loaded)
 
 
 def _kernel(plan: KernelPlan) -> OnKernel:

@@ -11,6 +11,8 @@ from tdxctl.document import Count, Document, Hex
 from tdxctl.events import DirectSeamcall, MemoryData
 from tdxctl.platform.calls import CallEntry, FaultEntry, TableEntry, WriteEntry
 from tdxctl.platform.canonical import plain
+from tdxctl.report import evidence
+from tdxctl.report.evidence import Module
 from tdxctl.script import Done
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.seam.status import base_status, status_details, status_name
@@ -21,13 +23,13 @@ _VERSION = 0xFF << 16
 _BYTES_A_LINE = 16
 
 
-def to_text(machine: str, answered: list[Done]) -> str:
+def to_text(machine: str, module: Module, answered: list[Done]) -> str:
     """A line per entry with its status in words, changed registers below it, then the verdict."""
     lines = [text for done in answered for text in _lines(done)]
     differ = [done for done in answered if not done.as_wanted]
     calls = sum(isinstance(done.event, DirectSeamcall) for done in answered)
     state = _last_state(answered)
-    lines += ["", f"{machine}: {counted(calls, 'call')}, module {state}"]
+    lines += ["", f"{machine}: {counted(calls, 'call')}, module {state}", *evidence.lines(module)]
     if differ:
         places = ", ".join(str(done.entry.line) for done in differ)
         lines.append(f"not as wanted: line{'s' if len(differ) > 1 else ''} {places}")
@@ -151,12 +153,13 @@ class Seamcalls(Document, frozen=True, tag="tdxctl.seamcalls/1"):
     """What became of each entry of a script, in order."""
 
     machine: str
+    module: Module
     entries: tuple[Called | Moved | Scripted, ...]
 
 
-def to_json(machine: str, answered: list[Done]) -> str:
+def to_json(machine: str, module: Module, answered: list[Done]) -> str:
     """One document: every entry in order."""
-    return Seamcalls(machine, tuple(map(_entry, answered))).render()
+    return Seamcalls(machine, module, tuple(map(_entry, answered))).render()
 
 
 def _entry(done: Done) -> Called | Moved | Scripted:

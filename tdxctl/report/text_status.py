@@ -7,6 +7,7 @@ from typing import Any
 
 from tdxctl.advice.states import explain_cause_state
 from tdxctl.linux.releases import KERNELS
+from tdxctl.report import evidence
 from tdxctl.report.aligned import aligned
 from tdxctl.report.reasons import from_dict, in_full, labelled
 from tdxctl.units import approximate_size, counted
@@ -27,6 +28,7 @@ def status_pairs(status: dict[str, Any]) -> list[tuple[str, str]]:
             "module",
             f"{loaded}, version {module['version']}",
         ),
+        *(("", line) for line in evidence.lines(evidence.from_dict(module))),
     ]
     if keyids["global"] is not None:
         pairs.append(("KeyIDs", f"global {keyids['global']}, {keyids['guest']} for guests"))

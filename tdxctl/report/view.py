@@ -10,6 +10,7 @@ from tdxctl.causes import ModuleNotLoaded
 from tdxctl.errnos import errno_name
 from tdxctl.events import InitReport, MachineSummary, StepResult, TdmrRow, log_of
 from tdxctl.explain.failures import explain_failure, explain_state
+from tdxctl.report import evidence
 from tdxctl.report.blocks import Block, Facts, Heading, Log, Step, Steps, Table, Verdict
 from tdxctl.report.reasons import Pairs, in_full
 from tdxctl.seam.leaves import leaf_title
@@ -51,7 +52,7 @@ def init_view(report: InitReport) -> InitView:
 
 def _heading(report: InitReport) -> tuple[str, ...]:
     summary = report.summary
-    module = f"TDX module {printable(summary.module_version)}"
+    module = f"TDX module {printable(summary.module.version)}"
     if not summary.module_loaded:
         module = "no TDX module loaded"
     nodes = len(summary.memory_by_node)
@@ -61,6 +62,7 @@ def _heading(report: InitReport) -> tuple[str, ...]:
         f"{counted(summary.cpus_present, 'CPU')} in {counted(summary.packages, 'package')}, "
         f"{approximate_size(summary.memory)} in {counted(nodes, 'NUMA node')}, {module}",
         f"Kernel: {summary.kernel_title}",
+        *evidence.lines(evidence.module_of(summary.module, loaded=summary.module_loaded)),
     )
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +81,72 @@ def test_a_release_that_is_none(version: str, hint: str) -> None:
         2,
         [f"error: no release '{version}'", f"  hint: {hint}"],
     )
+
+
+TAKEN = "TDX module 2.0.08, not validated: what is published of it; its checks are those of the "
+
+
+@pytest.mark.parametrize(
+    ("version", "evidence", "line"),
+    [
+        ("1.5.25", "measured", None),
+        ("1.5.28", "read, not run", "TDX module 1.5.28, read, not run: its source, in part"),
+        ("2.0.08", "not validated", f"{TAKEN}release it is like"),
+        (
+            '"1.0"',
+            "seen in logs",
+            "TDX module 1.0, seen in logs: what hosts showed; the rest is of the release it is "
+            "like",
+        ),
+        (
+            '"1.5"',
+            "assumed",
+            "TDX module 1.5 is assumed to be 1.5.25: its version and build name no release",
+        ),
+    ],
+)
+def test_what_is_taken_and_not_measured_is_marked(
+    version: str, evidence: str, line: str | None
+) -> None:
+    """Expect a line of `init`, `plan` and `seamcall`, and module.evidence in their JSON."""
+    setting = ("--set", f"module.version={version}", "--set", "cpus.model=granite-rapids")
+    for words in (
+        ("init", "--once", "--platform", "small"),
+        ("plan", "--platform", "small", "--kernel", "v5"),
+        ("seamcall", "tests/data/bring-up.yaml"),
+    ):
+        shown = tdxctl(*words, *setting).stdout.splitlines()
+        assert [text for text in shown if text.startswith("TDX module ")] == (
+            [] if line is None else [line]
+        )
+        document = json.loads(tdxctl(*words, *setting, "--format", "json").stdout)
+        found = (document.get("changed") or document.get("plan") or document)["module"]
+        assert found["evidence"] == evidence
+
+
+def test_a_status_keeps_the_mark_of_its_module(tmp_path: Path) -> None:
+    environment = {"TDXCTL_STATE": str(tmp_path / "state")}
+    setting = ("--set", "module.version=2.0.08", "--set", "cpus.model=granite-rapids")
+    tdxctl("boot", "--platform", "small", *setting, environment=environment)
+    status = tdxctl("status", environment=environment).stdout
+    assert f"\n               {TAKEN}release it is like\n" in status
+    document = json.loads(tdxctl("status", "--format", "json", environment=environment).stdout)
+    assert document["module"] == {
+        "loaded": True,
+        "version": "2.0.08",
+        "release": "2.0.08",
+        "evidence": "not validated",
+        "signed_for_cpu": True,
+    }
+
+
+def test_a_release_that_is_not_signed_for_the_cpu_is_marked() -> None:
+    """2.0.08 on a Sapphire Rapids: a line of `init`, and a warning of `validate`."""
+    setting = ("--platform", "spr-2s-512g", "--set", "module.version=2.0.08")
+    shown = tdxctl("init", "--once", *setting).stdout
+    assert (
+        "TDX module 2.0.08 is not signed for this CPU: P-SEAMLDR refuses to load it "
+        "(SEAMLDR_EUNSUPCPU)\n"
+    ) in shown
+    document = json.loads(tdxctl("init", "--once", *setting, "--format", "json").stdout)
+    assert document["module"]["signed_for_cpu"] is False
