@@ -7,7 +7,9 @@ import sys
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from tdxctl.errors import UsageError
 from tdxctl.linux.lookup import find_kernel, names_file
 from tdxctl.linux.releases import KernelId
 
@@ -30,13 +32,24 @@ class KernelName(click.ParamType[KernelId | str]):
     def convert(
         self,
         value: Any,
-        param: click.Parameter | None,  # noqa: ARG002
-        ctx: click.Context | None,  # noqa: ARG002
+        param: click.Parameter | None,
+        ctx: click.Context | None,
     ) -> KernelId | str:
         """The kernel of that name. Raises UsageError where there is none."""
         if isinstance(value, KernelId):
             return value
+        if names_file(value) and _is_from_environment(param, ctx):
+            raise UsageError(
+                "a kernel of your own runs as your own code: only a command line names one, and "
+                "this name is from the environment"
+            )
         return ALL if self._or_all and value == ALL else chosen(str(value))
+
+
+def _is_from_environment(param: click.Parameter | None, ctx: click.Context | None) -> bool:
+    if param is None or ctx is None or param.name is None:
+        return False
+    return ctx.get_parameter_source(param.name) is ParameterSource.ENVIRONMENT
 
 
 def chosen(text: str) -> KernelId:

@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from tdxctl.commands.options import format_option, machine_option
+from tdxctl.commands.options import format_option, machine_option, own_kernel_option
 from tdxctl.commands.output import write_operations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tdxctl.linux.releases import KernelId
     from tdxctl.operations import Operation
 
 Parameter = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -28,20 +29,26 @@ def operation_command(
     """
 
     def made(operations: Callable[..., list[Operation]]) -> click.Command:
-        def run(machine: str | None, output_format: str, **given: Any) -> int:
+        def run(
+            machine: str | None, kernel: KernelId | None, output_format: str, **given: Any
+        ) -> int:
             from tdxctl import lab
             from tdxctl.commands.stored import machine_row
 
             wanted = operations(**given)
             running = machine_row(machine).name
-            results = lab.operate(running, wanted)
+            results = lab.operate(running, wanted, kernel)
             labels = [operation.label for operation in wanted]
             write_operations(running, list(zip(labels, results, strict=False)), output_format)
             return 1 if results[-1].returned else 0
 
         run.__doc__ = operations.__doc__
         command: Callable[..., int] = run
-        shared: tuple[Parameter, ...] = (machine_option, format_option("text", "json"))
+        shared: tuple[Parameter, ...] = (
+            machine_option,
+            own_kernel_option,
+            format_option("text", "json"),
+        )
         for parameter in reversed(parameters + shared):
             command = parameter(command)
         return click.command(name)(command)

@@ -38,6 +38,13 @@ kernel_option = click.option(
     help="The kernel to boot: a release of `tdxctl kernels`, RELEASE+CHANGE, a `uname -r`, or "
     f"FILE.py:Class. Default: {DEFAULT_KERNEL}, or what the machine is running.",
 )
+#: For what is done to a machine that was booted with a kernel of the user's own.
+own_kernel_option = click.option(
+    "--kernel",
+    metavar="FILE.py:Class",
+    type=KernelName(),
+    help="The kernel of your own that the machine was booted with, where it was.",
+)
 machine_option = click.option(
     "--machine",
     metavar="M",

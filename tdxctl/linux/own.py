@@ -43,6 +43,11 @@ def of_file(text: str) -> KernelId:
     return _kernel(getattr(module, name, None), name, printable(os.path.basename(path)), source)
 
 
+def of_class(kernel: type[Kernel]) -> KernelId:
+    """The kernel that a class is. Raises UsageError for one that cannot be booted."""
+    return _kernel(kernel, kernel.__name__, kernel.__module__, _source(kernel))
+
+
 def of_entry_point(name: str) -> KernelId | None:
     """The kernel that an installed package offers under that name; None where none does."""
     from importlib.metadata import entry_points
@@ -55,11 +60,14 @@ def of_entry_point(name: str) -> KernelId | None:
     except Exception as error:
         raise UsageError(f"kernel '{printable(name)}' cannot be loaded: {_said(error)}") from error
     where = f"the package that offers '{printable(name)}'"
+    return _kernel(offered, name, where, _source(offered), offered_as=name)
+
+
+def _source(found: object) -> bytes:
     try:
-        source = inspect.getsource(inspect.getmodule(offered) or offered).encode()
+        return inspect.getsource(inspect.getmodule(found) or type(found)).encode()
     except (OSError, TypeError):
-        source = b""
-    return _kernel(offered, name, where, source, offered_as=name)
+        return b""
 
 
 def _run(path: str, source: bytes) -> ModuleType:

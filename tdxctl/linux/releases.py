@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from tdxctl.linux.changes import (
+    ASSUMED,
     CACHES_MARKED_INCOHERENT,
     CMR_WALK,
     DYNAMIC_PAMT,
@@ -118,6 +119,8 @@ class KernelId(NamedTuple):
     @property
     def evidence(self) -> Evidence:
         """The weakest of its parts'."""
+        if self.own is not None:
+            return ASSUMED
         return max(self.release.evidence, *(change.evidence for change in self.extra), _STRONGEST)
 
     @property
@@ -125,7 +128,7 @@ class KernelId(NamedTuple):
         """What shows that it is right, in words."""
         release = self.release
         if self.own is not None:
-            return "nothing here: a kernel of your own"
+            return "nothing vouches for a kernel of your own"
         if self.extra:
             return f"its parts ({self.evidence.word}); nothing shows them together"
         if release.platforms:

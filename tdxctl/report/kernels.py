@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tdxctl.document import Document, one_of
 from tdxctl.linux.changes import Change
-from tdxctl.linux.releases import KernelId, changes_between
+from tdxctl.linux.releases import RELEASE_OF, KernelId, changes_between, of_release
 from tdxctl.units import counted
 
 #: On what it rests.
@@ -128,7 +128,9 @@ def _block(kernel: KernelId) -> str:
     new = (*release.adds, *kernel.extra)
     told = "; ".join(change.title for change in new)
     if release.on is not None:
-        told = f"on {release.on}: {told}"
+        before = of_release(RELEASE_OF[release.on])
+        read = (f"the metadata {line}" for line in _metadata(kernel, before))
+        told = f"on {release.on}: {'; '.join(filter(None, (told, *read)))}"
     return "\n".join(
         [
             f"{kernel.id}: {kernel.title} ({kernel.date})",
@@ -160,10 +162,10 @@ def _metadata(kernel: KernelId, against: KernelId) -> list[str]:
     more, less = mine.groups, theirs.groups
     if new := [group.name for group in more if group not in less]:
         told.append(
-            f"also reads {', '.join(new)}: {len(mine.fields)} fields, not {len(theirs.fields)}"
+            f"has {', '.join(new)} too: {len(mine.fields)} fields, not {len(theirs.fields)}"
         )
     if lost := [group.name for group in less if group not in more]:
-        told.append(f"does not read {', '.join(lost)}")
+        told.append(f"lacks {', '.join(lost)}")
     if bool(mine.before_memlist) != bool(theirs.before_memlist) and more and less:
         when = "before" if mine.before_memlist else "after"
         told.append(f"is read {when} the memory list is built")

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tdxctl import Machine, Platform
 from tdxctl.errnos import Errno
 from tdxctl.events import Event, LogLine, OpResult, Seamcall, StepEvent, TdmrRow, TraceEvent, Wbinvd
+from tdxctl.linux.releases import KernelId
 from tests.golden import Golden
 
 
@@ -97,9 +98,10 @@ def _faults(case: dict[str, Any]) -> Any:
         yield {"msr": 0x87, "fault": True}
 
 
-def run(case: dict[str, Any], kernel: str) -> dict[str, Any]:
+def run(case: dict[str, Any], kernel: str | KernelId) -> dict[str, Any]:
     """What tdxctl makes of a vector's input, in the form of its output."""
-    machine = Machine.boot(Platform.from_dict(description(case, kernel)), kernel=kernel)
+    name = kernel if isinstance(kernel, str) else kernel.release.id
+    machine = Machine.boot(Platform.from_dict(description(case, name)), kernel=kernel)
     ops = []
     last = machine.boot_result
     since_boot = list(last.trace)
