@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 DOCUMENTS = {
     path.stem: path for path in [*(ROOT / "docs/spec").glob("*.md"), ROOT / "docs/field-notes.md"]
 }
-SKIPPED: set[str] = set()
 
 _NUMBER = r"(?:[0-9]+[a-z]?|[A-Z])(?:\.[0-9]+)*"
 _CITATION = re.compile(rf"\[([a-z-]+) ({_NUMBER}(?:, {_NUMBER})*)\]")
@@ -116,7 +115,6 @@ def _all_remarks() -> list[Remark]:
         for room in ("tdxctl", "tests", "tools")
         for path in sorted((ROOT / room).rglob("*.py"))
         if path != Path(__file__)
-        and not any(path.is_relative_to(ROOT / skipped) for skipped in SKIPPED)
     ]
     return [remark for path in paths for remark in _remarks(path)]
 

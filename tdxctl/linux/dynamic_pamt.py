@@ -18,7 +18,7 @@ from tdxctl.units import round_down
 
 _SZ_2M = 1 << 21
 _LEVEL_2M = 1
-#: "pairs = pamt_4k_entry_size*512/4096 pages"
+#: "pairs = pamt_4k_entry_size*512/4096 pages" [tdx-module 7]
 _PAMT_PAGES = 2
 
 

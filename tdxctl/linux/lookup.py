@@ -59,8 +59,8 @@ def names_file(text: str) -> bool:
 
 
 def _with_changes(name: str) -> KernelId | None:
-    # "A `+` after anything but a release id, or before anything but a change id, belongs to a
-    # uname."
+    # A `+` after anything but a release id, or before anything but a change id, belongs to a
+    # uname.
     head, *ids = name.split("+")
     release = RELEASE_OF.get(ALIASES.get(head, head))
     if release is None or not ids:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Linux mm as far as the bring-up needs it: memblock, zones, alloc_contig_pages.
 
-Specification linux-host sections 4 and 5. Page frame numbers are `pfn`; all other
+[linux-host 4, 5.3]. Page frame numbers are `pfn`; all other
 addresses and sizes are bytes.
 """
 
@@ -72,8 +72,8 @@ class Mm:
         self.live: Counter[str] = Counter()
         #: Contiguous chunks, of PAMTs, that are not freed.
         self.live_pamts = 0
-        # "everything below 1 MB is reserved too"; "a reserved range that is not page aligned
-        # counts outward"
+        # "< 1 MB is always reserved"; "A `reserved` range that is not page aligned counts outward"
+        # [linux-host 5.3, 7a].
         self._taken = [(0, SZ_1M >> PAGE_SHIFT)] + [
             (start >> PAGE_SHIFT, round_up(end, SZ_4K) >> PAGE_SHIFT) for start, end in reserved
         ]
@@ -181,7 +181,7 @@ class Mm:
         if zone_start >= zone_end:
             return None
         # "First candidate pfn = (zone_start + nr - 1) & ~(nr - 1) - a bit mask although nr is
-        # rarely a power of two; then steps of nr"
+        # rarely a power of two ...; then steps of nr"
         candidate = (zone_start + nr_pages - 1) & ~(nr_pages - 1)
         if candidate + nr_pages > zone_end:  # which also keeps the arithmetic in 64 bits
             return None

@@ -30,8 +30,8 @@ def set_up_pamt_all(
     """A PAMT for each TDMR, in order; sizes has shape (tdmrs, 3): bytes for 4K, 2M and 1G pages.
 
     no_local_node is called with the number of a TDMR that has no region. sizes_first: "PAMT sizes
-    enter the TDMR before its chunk is obtained, with base 0". Raises KernelErrno, -ENOMEM, at the
-    first that cannot be had.
+    enter the TDMR before its chunk is obtained, with base 0" [linux-releases 8]. Raises
+    KernelErrno, -ENOMEM, at the first that cannot be had.
     """
     tdmrs = kernel.the_tdmrs()
     regions = first_region_above(kernel.mm.ends, tdmrs.bases)

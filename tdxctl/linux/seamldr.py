@@ -44,8 +44,9 @@ SAMPLE_IMAGE = UpdateImage(_HEADER.pack(_VERSION, 0, _SIGNATURE, 1, 1), 3 * SZ_4
 
 def image_pages(image: UpdateImage) -> tuple[int, int]:
     """How many signature and module pages image has. Raises KernelErrno for a bad header."""
-    # "{u16 version 0x200, u16 checksum (not checked), 8 bytes TDX-BLOB, u32 sigstruct pages <= 1,
-    # u32 module pages <= 496, 4076 zero bytes}; any mismatch of sizes or fields -> -EINVAL"
+    # "4096-byte header {u16 version 0x200, u16 checksum (not checked), 8 bytes TDX-BLOB, u32
+    # sigstruct pages <= 1, u32 module pages <= 496, 4076 zero bytes}, then pages; any mismatch of
+    # sizes or fields -> -EINVAL"
     header = image.header[:HEADER_SIZE].ljust(HEADER_SIZE, b"\0")
     version, _, signature, sigstruct_pages, module_pages = _HEADER.unpack_from(header)
     wrong = {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Series "TDX host kernel support" v5 of 22 June 2022: initialization on demand.
+"""Series `TDX host kernel support` v5 of 22 June 2022: initialization on demand.
 
 arch/x86/virt/vmx/tdx/tdx.c of that series, in its order and with its names; what each part does is
 in [linux-host 1, 2, 3, 4, 5, 6, 7, 7a]. Its review: NONE_WHEN_NOT_LOADED, PAMT_SIZE_64BIT.
@@ -147,7 +147,7 @@ class V5(Kernel):
         return 0
 
     def detect_seam(self) -> None:
-        """MTRRs, SEAMRR, and SEAMRR locked and enabled; "only the boot CPU is examined"."""
+        """MTRRs, SEAMRR, and that locked and enabled; of the boot CPU only [linux-host 1.1]."""
         if not self.cpus.features.mtrr:
             raise KernelErrno(Errno.ENODEV, NoMtrr())
         if not self.msrs.rdmsr(_MSR_MTRRCAP) & _MTRRCAP_SEAMRR:
@@ -589,7 +589,7 @@ class V5ByHand:
     def replace_module(self) -> int:
         """What the design of the series says of an update, for the series has none.
 
-        "after updating the TDX module, it needs to be initialized again": whatever the status was,
+        After updating the TDX module, it needs to be initialized again: whatever the status was,
         SHUTDOWN and NONE included, it is UNKNOWN; PAMTs that the old module still had are given
         back. The one way on from a final status but a reboot. Raises NotModelledError where
         P-SEAMLDR's SEAMCALL raises an exception.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""alloc_contig_pages: where a PAMT lands (specification linux-host section 5)."""
+"""alloc_contig_pages: where a PAMT lands [linux-host 5.3]."""
 
 from __future__ import annotations
 

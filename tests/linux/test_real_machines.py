@@ -29,7 +29,7 @@ def _pamt_kb(ranges: list[tuple[int, int]]) -> int:
     return machine.pamt_bytes >> 10
 
 
-# The CMRs a log prints, taken as memory ranges, and "... KB allocated for PAMT" in that log.
+# The CMRs a log prints, taken as memory ranges, and `... KB allocated for PAMT` in that log.
 @pytest.mark.parametrize(
     ("source", "cmrs", "printed_kb"),
     [

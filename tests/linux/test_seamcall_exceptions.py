@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SEAMCALL raises #GP while SEAMRR is not enabled, and #UD on a CPU without SEAM.
 
-What Linux makes of it: specification linux-host section 3, "Return codes", and section 8.
+What Linux makes of it: "Return codes" [linux-host 3, 8].
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def test_seamrr_that_is_not_enabled_ends_the_first_seamcall(
         "BIOS enabled: private KeyID range [32, 64)",
         "Disable ACPI S3. Turn off TDX in the BIOS to use ACPI S3.",
     ]
-    # "its result is cached for ever": nothing is asked again, nor when a CPU comes online.
+    # "its result is cached for ever" [linux-host 2.3]: nothing is asked again, nor when
+    # a CPU comes online.
     assert machine.tdx_init().returned == -95
     assert machine.cpu_offline(3).returned == machine.cpu_online(3).returned == 0
     assert len(machine.trace) == 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The four states of v5 and every way between them (specification linux-host section 2)."""
+"""The four states of v5 and every way between them [linux-host 2]."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _pamts(machine: Machine) -> tuple[int, int]:
 
 
 def test_an_update_leads_on_from_every_state_of_v5() -> None:
-    """INITIALIZED, SHUTDOWN, NONE -> UNKNOWN: "it needs to be initialized again"."""
+    """INITIALIZED, SHUTDOWN, NONE -> UNKNOWN: it needs to be initialized again."""
     machine = booted()
     for before in ("INITIALIZED", "SHUTDOWN"):
         assert machine.tdx_init().status == "INITIALIZED"

@@ -26,8 +26,8 @@ def load(profile: str) -> list[dict[str, Any]]:
 
 def description(case: dict[str, Any], kernel: str) -> dict[str, Any]:
     """The platform description of a vector's input; relies on none of tdxctl's defaults."""
-    # "only what v5's detection reads: the module answers SEAMCALLs all the same (a real one would
-    # raise #GP). Outside v5 and v5-posted the adapter describes both as enabled."
+    # Only what v5's detection reads: the module answers SEAMCALLs all the same, where a real one
+    # would raise #GP. For other kernels both are described as enabled.
     seamrr = "enabled"
     if kernel.startswith("v5") and not case.get("seamrr_cap", 1):
         seamrr = "absent"
@@ -83,7 +83,7 @@ def description(case: dict[str, Any], kernel: str) -> dict[str, Any]:
 
 def _faults(case: dict[str, Any]) -> Any:
     for fault in case.get("faults", []):
-        # "leaf 1 in a fault is P-SEAMLDR INSTALL"
+        # Leaf 1 in a fault is P-SEAMLDR INSTALL.
         leaf = "SEAMLDR.INSTALL" if fault["leaf"] == 1 else fault["leaf"]
         entry = {"leaf": leaf, "status": fault["code"]}
         entry |= {"call": fault["nth"], "times": fault["times"]}
@@ -107,8 +107,8 @@ def run(case: dict[str, Any], kernel: str | KernelId) -> dict[str, Any]:
     since_boot = list(last.trace)
     for name, *arguments in case["ops"]:
         if name == "kexec":
-            # "the syscore shutdown of the running kernel; boot after it = the next kernel": here
-            # one operation does both.
+            # "the syscore shutdown of the running kernel; `boot` after it = the next kernel"
+            # [linux-releases 9]: here one operation does both.
             old, last = _parts(machine, last.status)
             since_boot = list(last.trace)
             ops.append(_op(name, old, machine))
@@ -118,7 +118,7 @@ def run(case: dict[str, Any], kernel: str | KernelId) -> dict[str, Any]:
             since_boot += last.trace
         result = last
         ops.append(_op(name, result, machine))
-    # "null and [] if an update left the kernel not initialised"
+    # null and [] if an update left the kernel not initialised.
     updated = any(name == "update" for name, *_ in case["ops"])
     lost = updated and machine.status != "INITIALIZED"
     pamt_bytes = 0 if lost else machine.pamt_bytes
@@ -166,7 +166,7 @@ def _op(name: str, result: OpResult, machine: Machine) -> dict[str, Any]:
     if stores:
         entry["movdir64b"] = stores
     if name == "mem_online":
-        # "always 0, the verdict is notify"
+        # Always 0: the verdict is `notify`.
         verdict = {0: "NOTIFY_OK", -1: "NOTIFY_BAD"}[result.returned]
         entry |= {"ret": 0, "notify": verdict}
         if machine.kernel_id.id.startswith("v5"):
@@ -178,12 +178,12 @@ def _op(name: str, result: OpResult, machine: Machine) -> dict[str, Any]:
         )
         entry["update_stage"] = "done" if result.returned == 0 else last
     if name == "init" and machine.kernel_id.release.engine == "v7_1":
-        entry["ret"] = 0  # "it is no call there"
+        entry["ret"] = 0  # it is no call there
     return entry
 
 
 def _live(machine: Machine, trace: list[TraceEvent]) -> dict[str, int]:
-    # "a leak check"
+    # A leak check.
     live = machine.still_allocated
     return {
         "contig": _chunks_not_freed(trace),
