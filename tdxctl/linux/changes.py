@@ -185,18 +185,6 @@ DYNAMIC_PAMT = Change(
     wording=(7, 4),
 )
 
-CHANGES = (
-    NONE_WHEN_NOT_LOADED,
-    PAMT_SIZE_64BIT,
-    CMR_WALK,
-    NO_RBP_MOD_REQUIRED,
-    PAMT_RESET_ONLY_WITH_ERRATUM,
-    CACHES_MARKED_INCOHERENT,
-    KEXEC_BESIDE_TDX,
-    INITIALIZED_AT_BOOT,
-    WBINVD_IN_CALLBACKS,
-    SYS_DISABLE_AT_SHUTDOWN,
-    RUNTIME_UPDATE,
-    DYNAMIC_PAMT,
-)
+#: All of them, in the order in which they stand here.
+CHANGES = tuple(value for value in tuple(globals().values()) if isinstance(value, Change))
 CHANGE_OF = {change.id: change for change in CHANGES}
