@@ -20,10 +20,8 @@ from tdxctl.units import did_you_mean, printable
 #: Other names of kernels.
 ALIASES = {"mainline": "7.2", "2026-06": "7.2+dynamic-pamt", "cmr-walk": "6.8+cmr-walk"}
 
-#: Releases of mainline by (major, minor); one that is not here behaves as the one before.
-_MAINLINE = tuple((row.wording, row.id) for row in RELEASES if re.fullmatch(r"[\d.]+", row.id))
-#: The first that is not known yet.
-_NOT_KNOWN = (7, 4)
+#: Releases of mainline: from, the last one that is known to behave like it, and the row.
+_MAINLINE = tuple((row.wording, row.up_to, row) for row in RELEASES if row.up_to is not None)
 _UNAME = re.compile(r"(\d{1,3})\.(\d{1,4})(?![\d])[A-Za-z0-9._+~-]*")
 
 
@@ -124,21 +122,25 @@ def _of_uname(name: str) -> KernelId:
     matched = _UNAME.fullmatch(name)
     assert matched is not None, "a uname was matched before"
     version = int(matched[1]), int(matched[2])
-    first = _MAINLINE[0][0]
+    first, (_, newest, last) = _MAINLINE[0][0], _MAINLINE[-1]
     if version < first:
         raise UsageError(
-            f"Linux {version[0]}.{version[1]} has no TDX host code: mainline has it from "
-            f"{first[0]}.{first[1]} on",
+            f"Linux {_dotted(version)} has no TDX host code: mainline has it from "
+            f"{_dotted(first)} on",
             hint=f"kernels: {_listed()}",
         )
-    if version >= _NOT_KNOWN:
+    if version > newest:
         raise UsageError(
-            f"Linux {version[0]}.{version[1]} is not known yet",
-            hint="the newest known is 7.3, which behaves as 7.2; 7.2+dynamic-pamt is what is "
-            "expected of 7.4",
+            f"Linux {_dotted(version)} is not known yet",
+            hint=f"the newest known is {_dotted(newest)}, which behaves as {last.id}; "
+            f"kernels: {_listed()}",
         )
-    row = next(row for since, row in reversed(_MAINLINE) if since <= version)
-    return of_release(RELEASE_OF[row], asked=None if name == row else name)
+    row = next(row for since, _, row in reversed(_MAINLINE) if since <= version)
+    return of_release(row, asked=None if name == row.id else name)
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
 
 
 def _not_found(name: str) -> UsageError:

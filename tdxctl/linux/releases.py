@@ -38,7 +38,7 @@ class Release(NamedTuple):
 
     engine: the module of this room that emulates it. on: the release before, whose changes it has
     too. adds: changes since then. wording: (major, minor) of the release whose words its log has.
-    platforms: on how many the kernel's own code was executed. shows: what else shows that it is
+    up_to: the last release of mainline that behaves like it, where it is one. platforms: on how many the kernel's own code was executed. shows: what else shows that it is
     right.
     """
 
@@ -50,6 +50,7 @@ class Release(NamedTuple):
     adds: tuple[Change, ...]
     wording: tuple[int, int]
     metadata: Metadata = Metadata()
+    up_to: tuple[int, int] | None = None
     evidence: Evidence = EXECUTED
     platforms: int = 0
     shows: str = ""
@@ -66,22 +67,22 @@ RELEASES = (
     Release("v5-posted", "series v5 bug for bit", "2022-06-22", "v5", None,
             (), (5, 19), platforms=804),
     Release("6.8", "Linux 6.8", "2024-03-10", "v6_8", None,
-            (), (6, 8), Metadata(after_memlist=(TDMR,)), platforms=830),
+            (), (6, 8), Metadata(after_memlist=(TDMR,)), (6, 13), platforms=830),
     Release("6.8+cmr-walk", "Linux 6.8 with the CMR walk", "2024-12", "v6_8", "6.8",
-            (CMR_WALK,), (6, 8), Metadata(after_memlist=(TDMR,)), READ,
+            (CMR_WALK,), (6, 8), Metadata(after_memlist=(TDMR,)), evidence=READ,
             shows="not executed; the PAMT that a host with that change printed"),
     Release("6.14", "Linux 6.14", "2025-03-24", "v6_8", "6.8",
-            (NO_RBP_MOD_REQUIRED,), (6, 14), _6_14, platforms=851),
+            (NO_RBP_MOD_REQUIRED,), (6, 14), _6_14, (6, 15), platforms=851),
     Release("6.16", "Linux 6.16", "2025-07-27", "v6_8", "6.14",
-            (), (6, 16), _6_16, platforms=851),
+            (), (6, 16), _6_16, (6, 17), platforms=851),
     Release("6.18", "Linux 6.18", "2025-11-30", "v6_8", "6.16",
             (PAMT_RESET_ONLY_WITH_ERRATUM, CACHES_MARKED_INCOHERENT, KEXEC_BESIDE_TDX),
-            (6, 18), _6_16, platforms=851),
+            (6, 18), _6_16, (7, 0), platforms=851),
     Release("7.1", "Linux 7.1", "2026", "v7_1", "6.18",
-            (INITIALIZED_AT_BOOT,), (7, 1), _7_1, platforms=859),
+            (INITIALIZED_AT_BOOT,), (7, 1), _7_1, (7, 1), platforms=859),
     Release("7.2", "Linux 7.2", "2026", "v7_1", "7.1",
             (WBINVD_IN_CALLBACKS, SYS_DISABLE_AT_SHUTDOWN, RUNTIME_UPDATE),
-            (7, 2), _7_1, platforms=942),
+            (7, 2), _7_1, (7, 3), platforms=942),
     Release("7.2+dynamic-pamt", "Linux 7.2 with Dynamic PAMT, expected in 7.4", "2026-09", "v7_1",
             "7.2", (DYNAMIC_PAMT,), (7, 4), _7_1, platforms=907),
 )
