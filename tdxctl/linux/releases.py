@@ -38,8 +38,8 @@ class Release(NamedTuple):
 
     engine: the module of this room that emulates it. on: the release before, whose changes it has
     too. adds: changes since then. wording: (major, minor) of the release whose words its log has.
-    up_to: the last release of mainline that behaves like it, where it is one. platforms: on how many the kernel's own code was executed. shows: what else shows that it is
-    right.
+    up_to: the last release of mainline that behaves like it, where it is one. platforms: on how
+    many the kernel's own code was executed. shows: what else shows that it is right.
     """
 
     id: str
