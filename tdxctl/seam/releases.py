@@ -218,8 +218,9 @@ def releases() -> tuple[Release, ...]:
     """All of them, in order."""
     with open(PATH, encoding="utf-8") as file:
         rows = json.load(file)["releases"]
-    profiles = {row["version"]: row["profile"] for row in rows}
-    return tuple(_release(row, _whole(row["profile"], profiles)) for row in rows)
+    own = {row["version"]: _parsed(row["profile"]) for row in rows}
+    whole: dict[str, dict[str, Any]] = {}
+    return tuple(_release(row, _whole(row["version"], own, whole)) for row in rows)
 
 
 def release(version: str) -> Release:
@@ -302,32 +303,37 @@ def _release(row: dict[str, Any], profile: dict[str, Any]) -> Release:
         note=row.get("note", ""),
         like=row["profile"].get("like"),
         taken=frozenset(row.get("taken", ())),
-        profile=Profile(
-            **profile
-            | {
-                "fields": frozenset(profile["fields"]),
-                "values": {name: int(value, 16) for name, value in profile["values"].items()},
-                "cpuid_config": tuple(
-                    _cpuid_config(*entry) for entry in profile["cpuid_config"].items()
-                ),
-                "leaves_with_versions": frozenset(profile["leaves_with_versions"]),
-                "missing_leaves": frozenset(profile["missing_leaves"]),
-            }
-        ),
+        profile=Profile(**profile | {"cpuid_config": tuple(profile["cpuid_config"].values())}),
     )
 
 
-def _whole(profile: dict[str, Any], profiles: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _parsed(profile: dict[str, Any]) -> dict[str, Any]:
+    # What a row says itself of what its release does.
+    parsed = dict(profile)
+    parsed["fields"] = frozenset(profile.get("fields", ()))
+    parsed["values"] = {name: int(value, 16) for name, value in profile.get("values", {}).items()}
+    entries = profile.get("cpuid_config", {}).items()
+    parsed["cpuid_config"] = {name: _cpuid_config(name, registers) for name, registers in entries}
+    for key in ("leaves_with_versions", "missing_leaves"):
+        if key in profile:
+            parsed[key] = frozenset(profile[key])
+    return parsed
+
+
+def _whole(
+    version: str, own: dict[str, dict[str, Any]], whole: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
     # `like`: the keys not named here are those of that release; fields, values and cpuid_config
     # add to its.
-    if "like" not in profile:
-        return profile
-    base = _whole(profiles[profile["like"]], profiles)
-    whole = base | {key: value for key, value in profile.items() if key != "like"}
-    whole["fields"] = [*base["fields"], *profile.get("fields", ())]
-    for key in ("values", "cpuid_config"):
-        whole[key] = base[key] | profile.get(key, {})
-    return whole
+    if version not in whole:
+        profile = dict(own[version])
+        like = profile.pop("like", None)
+        if like is not None:
+            base = _whole(like, own, whole)
+            added = {key: base[key] | profile[key] for key in ("fields", "values", "cpuid_config")}
+            profile = base | profile | added
+        whole[version] = profile
+    return whole[version]
 
 
 def _cpuid_config(name: str, registers: list[list[str]]) -> CpuidConfig:
