@@ -10,9 +10,9 @@ stand behind them; a row that is there as it is moves behind. Everything else in
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -24,6 +24,7 @@ MSR_KEYID_PARTITIONING = 0x87
 MSR_TME_CAPABILITY = 0x981
 MSR_TME_ACTIVATE = 0x982
 
+_DATA = os.path.join(os.path.dirname(__file__), "data")
 # Tables of which a release changes rows.
 _BY_ROW = ("baseline_msr", "cpuid")
 
@@ -113,8 +114,8 @@ def checked_cpuid_leaves() -> dict[int, list[int]]:
 
 def table(checks: str) -> dict[str, Any]:
     """The table of that name as its file has it, with what it does not change filled in."""
-    path = Path(__file__).parent / "data" / f"platform-{checks}.json"
-    data: dict[str, Any] = json.loads(path.read_text())
+    with open(os.path.join(_DATA, f"platform-{checks}.json"), encoding="utf-8") as file:
+        data: dict[str, Any] = json.load(file)
     if "like" not in data:
         return data
     whole = table(data["like"])
