@@ -122,6 +122,12 @@ class CpuOfflineAndDisabled(Struct, frozen=True):
     present: int
 
 
+class NoCaller(Struct, frozen=True):
+    """Nobody calls tdx_enable() on this kernel."""
+
+    id = "no-caller"
+
+
 class EarlierError(Struct, frozen=True):
     """An earlier initialization failed; this kernel tries once."""
 
@@ -393,6 +399,7 @@ Cause = (
     | CpuDisabled
     | CpuOfflineAndDisabled
     | EarlierError
+    | NoCaller
     | ModuleWasNotLoaded
     | ModuleWasShutDown
     | RbpClobbered

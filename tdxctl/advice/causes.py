@@ -181,6 +181,13 @@ _BEFORE_ANY_SEAMCALL = (
         f"bring the CPUs online; and {to_do.LEAVE_SLOTS_OUT}",
     ),
     _words(
+        causes.NoCaller,
+        "nobody brings TDX up on this kernel",
+        "Mainline has the code to initialize the module from 6.8 on, and a KVM that calls it from "
+        "6.16 on; some distributions carry that KVM on older kernels (Ubuntu's -intel kernels do).",
+        to_do.BOOT_A_KERNEL_WITH_A_CALLER,
+    ),
+    _words(
         causes.EarlierError,
         "an earlier initialization failed",
         "ERROR is final: no SEAMCALL is made any more until reboot.",

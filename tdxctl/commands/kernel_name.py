@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from tdxctl.errors import UsageError
+from tdxctl.linux.changes import EXECUTED
 from tdxctl.linux.lookup import find_kernel, names_file
 from tdxctl.linux.releases import KernelId
 
@@ -46,6 +47,16 @@ class KernelName(click.ParamType[KernelId | str]):
         return ALL if self._or_all and value == ALL else chosen(str(value))
 
 
+def _stands_for(kernel: KernelId) -> str:
+    assert kernel.asked is not None, "another name was asked for"
+    if not kernel.asked[0].isdigit():
+        return f"is {kernel.id}"
+    told = [f"behaves as {kernel.release.id}", *(change.title for change in kernel.extra)]
+    if kernel.evidence is not EXECUTED:
+        told.append(kernel.evidence.word)
+    return ", ".join(told)
+
+
 def _is_from_environment(param: click.Parameter | None, ctx: click.Context | None) -> bool:
     if param is None or ctx is None or param.name is None:
         return False
@@ -63,6 +74,5 @@ def chosen(text: str) -> KernelId:
         return of_file(text)
     kernel = find_kernel(text)
     if kernel.asked is not None:
-        verb = "behaves as" if kernel.asked[0].isdigit() else "is"
-        sys.stderr.write(f"kernel: {kernel.asked} {verb} {kernel.id}\n")
+        sys.stderr.write(f"kernel: {kernel.asked} {_stands_for(kernel)}\n")
     return kernel

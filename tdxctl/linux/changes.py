@@ -134,6 +134,46 @@ KEXEC_BESIDE_TDX = Change(
     needs=("caches-marked-incoherent",),
 )
 
+# 6.8 to 6.15 as distributions have them
+
+SYSINFO_BY_INFO = Change(
+    "sysinfo-by-info",
+    "TDH.SYS.INFO first, its module and CMRs in the log",
+    "TDH.SYS.INFO is called before the metadata is read, and what it says of the module and CMRs "
+    "is printed",
+    "v6_8",
+    None,
+    (Commit(None, None, "carried by Ubuntu's 6.8 -intel kernels"),),
+    SEEN,
+)
+MODULE_LINE = Change(
+    "module-line",
+    "a line with the module's version and build",
+    "version, build number and build date are read with the metadata and printed",
+    "v6_8",
+    None,
+    (Commit(None, None, "carried by Ubuntu's 6.14 -intel kernels"),),
+    SEEN,
+)
+KVM_TELLS_OF_FAILURE = Change(
+    "kvm-tells-of-failure",
+    "KVM tells of a failure and goes on without TDX",
+    "where the initialization fails KVM prints `Failed to initialize TDX module.`, and loads",
+    "v6_8",
+    None,
+    (Commit(None, None, "KVM's series of 2024, carried by distributions"),),
+    SEEN,
+)
+NO_CALLER = Change(
+    "no-caller",
+    "nobody calls tdx_enable()",
+    "mainline's KVM does not know TDX before 6.16: after the boot's lines nothing follows",
+    "v6_8",
+    None,
+    (Commit(None, None, "mainline of 6.8 to 6.15"),),
+    READ,
+)
+
 # 7.1 on
 
 INITIALIZED_AT_BOOT = Change(

@@ -218,7 +218,9 @@ class Kernel(ABC):
 
     def pr(self, message: Message, /, *, source: Source | None = None, **fields: int | str) -> None:
         """printk of message in this release's words. source: the file, where it has several."""
-        level, text, newline = message.printed(self.kernel.wording, source, fields)
+        level, text, newline = message.printed(
+            self.kernel.wording, source, fields, self.kernel.release.words_of
+        )
         self.journal.record(LogLine(level, text, newline))
 
     def kmalloc(self, what: str, count: int = 1) -> None:

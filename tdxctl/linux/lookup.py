@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from tdxctl.errors import UsageError
-from tdxctl.linux.changes import CHANGE_OF, CHANGES, Change
+from tdxctl.linux.changes import CHANGE_OF, CHANGES, NO_CALLER, Change
 from tdxctl.linux.releases import (
     RELEASE_OF,
     RELEASES,
@@ -22,6 +22,8 @@ ALIASES = {"mainline": "7.2", "2026-06": "7.2+dynamic-pamt", "cmr-walk": "6.8+cm
 
 #: Releases of mainline: from, the last one that is known to behave like it, and the row.
 _MAINLINE = tuple((row.wording, row.up_to, row) for row in RELEASES if row.up_to is not None)
+#: From here on mainline's KVM calls tdx_enable().
+_CALLED_FROM = (6, 16)
 _UNAME = re.compile(r"(\d{1,3})\.(\d{1,4})(?![\d])[A-Za-z0-9._+~-]*")
 
 
@@ -121,6 +123,9 @@ def _named(release: Release, extra: tuple[Change, ...]) -> KernelId:
 def _of_uname(name: str) -> KernelId:
     matched = _UNAME.fullmatch(name)
     assert matched is not None, "a uname was matched before"
+    for row in RELEASES:
+        if row.unames is not None and re.fullmatch(row.unames, name):
+            return of_release(row, asked=name)
     version = int(matched[1]), int(matched[2])
     first, (_, newest, last) = _MAINLINE[0][0], _MAINLINE[-1]
     if version < first:
@@ -136,7 +141,8 @@ def _of_uname(name: str) -> KernelId:
             f"kernels: {_listed()}",
         )
     row = next(row for since, _, row in reversed(_MAINLINE) if since <= version)
-    return of_release(row, asked=None if name == row.id else name)
+    extra = () if version >= _CALLED_FROM else (NO_CALLER,)
+    return _named(row, extra)._replace(asked=name)
 
 
 def _dotted(version: tuple[int, int]) -> str:

@@ -17,18 +17,23 @@ from tdxctl.linux.changes import (
     EXECUTED,
     INITIALIZED_AT_BOOT,
     KEXEC_BESIDE_TDX,
+    KVM_TELLS_OF_FAILURE,
+    MODULE_LINE,
     NO_RBP_MOD_REQUIRED,
     NONE_WHEN_NOT_LOADED,
     PAMT_RESET_ONLY_WITH_ERRATUM,
     PAMT_SIZE_64BIT,
     READ,
     RUNTIME_UPDATE,
+    SEEN,
     SYS_DISABLE_AT_SHUTDOWN,
+    SYSINFO_BY_INFO,
     WBINVD_IN_CALLBACKS,
     Change,
     Evidence,
 )
 from tdxctl.linux.metadata import FEATURES, TD_CONF, TD_CTRL, TDMR, VERSION, Metadata
+from tdxctl.messages.words import UBUNTU_24_04, UBUNTU_25_04
 
 DEFAULT_KERNEL = "v5"
 
@@ -39,7 +44,9 @@ class Release(NamedTuple):
     engine: the module of this room that emulates it. on: the release before, whose changes it has
     too. adds: changes since then. wording: (major, minor) of the release whose words its log has.
     up_to: the last release of mainline that behaves like it, where it is one. platforms: on how
-    many the kernel's own code was executed. shows: what else shows that it is right.
+    many the kernel's own code was executed. shows: what else shows that it is right. unames: a
+    pattern of what `uname -r` says on a distribution's. words_of: whose words its lines have where
+    they are not mainline's.
     """
 
     id: str
@@ -54,6 +61,8 @@ class Release(NamedTuple):
     evidence: Evidence = EXECUTED
     platforms: int = 0
     shows: str = ""
+    unames: str | None = None
+    words_of: str | None = None
 
 
 _6_14 = Metadata(before_memlist=(FEATURES, TDMR))
@@ -71,8 +80,20 @@ RELEASES = (
     Release("6.8+cmr-walk", "Linux 6.8 with the CMR walk", "2024-12", "v6_8", "6.8",
             (CMR_WALK,), (6, 8), Metadata(after_memlist=(TDMR,)), evidence=READ,
             shows="not executed; the PAMT that a host with that change printed"),
+    Release("ubuntu-24.04-1004", "Ubuntu 24.04's 6.8 -intel kernels to 1005", "2024", "v6_8", "6.8",
+            (SYSINFO_BY_INFO, KVM_TELLS_OF_FAILURE), (6, 8), Metadata(after_memlist=(TDMR,)),
+            evidence=SEEN, shows="lines of one host; what it reads, and when, is not seen",
+            unames=r"6\.8\.0-100[0-5]-intel", words_of=UBUNTU_24_04),
+    Release("ubuntu-24.04", "Ubuntu 24.04's 6.8 -intel kernels from 1006 on", "2024-06", "v6_8",
+            "ubuntu-24.04-1004", (CMR_WALK,), (6, 8), Metadata(after_memlist=(TDMR,)),
+            evidence=SEEN, shows="lines and PAMTs of five hosts; what it reads, and when, is not",
+            unames=r"6\.8\.0-1\d\d\d-intel", words_of=UBUNTU_24_04),
     Release("6.14", "Linux 6.14", "2025-03-24", "v6_8", "6.8",
             (NO_RBP_MOD_REQUIRED,), (6, 14), _6_14, (6, 15), platforms=851),
+    Release("ubuntu-25.04", "Ubuntu 25.04's 6.14 -intel kernels", "2025-04", "v6_8", "6.14",
+            (MODULE_LINE,), (6, 14), _6_14, evidence=SEEN,
+            shows="the module's line of hosts; the order of its reads is assumed",
+            unames=r"6\.14\.0-1\d\d\d-intel", words_of=UBUNTU_25_04),
     Release("6.16", "Linux 6.16", "2025-07-27", "v6_8", "6.14",
             (), (6, 16), _6_16, (6, 17), platforms=851),
     Release("6.18", "Linux 6.18", "2025-11-30", "v6_8", "6.16",

@@ -7,12 +7,10 @@ in [linux-host 1, 2, 3, 4, 5, 6, 7, 7a]. Its review: NONE_WHEN_NOT_LOADED, PAMT_
 
 from __future__ import annotations
 
-import struct
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from msgspec import Struct
 from msgspec.structs import replace
 
 from tdxctl.causes import (
@@ -52,6 +50,7 @@ from tdxctl.linux.pamt import free_pamt_all, set_up_pamt_all
 from tdxctl.linux.releases import KernelId
 from tdxctl.linux.seamcall import cpuid_named
 from tdxctl.linux.steps import KernelErrno
+from tdxctl.linux.tdsysinfo import MAX_CMRS, TDSYSINFO_SIZE, TdSysInfo, cmr_array
 from tdxctl.messages import boot, bring_up
 from tdxctl.messages.message import Message
 from tdxctl.seam.leaves import Leaf
@@ -69,8 +68,6 @@ _MSR_IA32_SEAMRR_PHYS_MASK = 0x1401
 _SEAMRR_LOCKED_ENABLED = 1 << 10 | 1 << 11
 _MSR_IA32_MKTME_KEYID_PARTITIONING = 0x87
 
-_TDSYSINFO_SIZE = 1024
-_MAX_CMRS = 32
 _TDX_PA_ARRAY_ALIGNMENT = 512
 
 _TDMR_ARRAY = "the TDMR array"
@@ -93,27 +90,6 @@ _WITH_OUTPUT = frozenset(
 )
 
 
-class TdSysInfo(Struct, frozen=True):
-    """The fields of TDSYSINFO_STRUCT that v5 reads."""
-
-    vendor_id: int
-    build_date: int
-    build_num: int
-    minor_version: int
-    major_version: int
-    max_tdmrs: int
-    max_reserved_per_tdmr: int
-    pamt_entry_size: int
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> TdSysInfo:
-        """From the 1024 bytes that TDH.SYS.INFO wrote."""
-        vendor_id, build_date, build_num, minor, major = struct.unpack_from("<IIHHH", data, 4)
-        return cls(
-            vendor_id, build_date, build_num, minor, major, *struct.unpack_from("<HHH", data, 32)
-        )
-
-
 class V5(Kernel):
     """The on-demand series; a kernel of your own on it overrides what it wants."""
 
@@ -125,8 +101,8 @@ class V5(Kernel):
         self.tdx_keyid_num = 0
         self._warned_of_node = False
         self._cmr_num = 0
-        self._tdsysinfo_pa = self.mm.kernel_alloc(_TDSYSINFO_SIZE)
-        self._cmr_array_pa = self.mm.kernel_alloc(_MAX_CMRS * 16)
+        self._tdsysinfo_pa = self.mm.kernel_alloc(TDSYSINFO_SIZE)
+        self._cmr_array_pa = self.mm.kernel_alloc(MAX_CMRS * 16)
         self.by_hand = V5ByHand(self)
 
     # Boot [linux-host 1]
@@ -373,15 +349,15 @@ class V5(Kernel):
             cpu,
             Leaf.TDH_SYS_INFO,
             rcx=self._tdsysinfo_pa,
-            rdx=_TDSYSINFO_SIZE,
+            rdx=TDSYSINFO_SIZE,
             r8=self._cmr_array_pa,
-            r9=_MAX_CMRS,
+            r9=MAX_CMRS,
         )
         error = self._judge(cpu, Leaf.TDH_SYS_INFO, out)
         if error:
             raise error
         self._cmr_num = out.r9
-        info = TdSysInfo.from_bytes(self.memory.read(self._tdsysinfo_pa, _TDSYSINFO_SIZE))
+        info = TdSysInfo.from_bytes(self.memory.read(self._tdsysinfo_pa, TDSYSINFO_SIZE))
         self.pr(
             bring_up.VERSION,
             vendor_id=info.vendor_id,
@@ -394,9 +370,7 @@ class V5(Kernel):
 
     def check_cmrs(self) -> Cmrs:
         """The CMRs before the first empty one, as [start, end); the others must be empty."""
-        data = self.memory.read(self._cmr_array_pa, _MAX_CMRS * 16)
-        cmrs = [(base, base + size) for base, size in struct.iter_unpack("<QQ", data)]
-        cmrs = cmrs[: self._cmr_num]
+        cmrs = cmr_array(self.memory.read(self._cmr_array_pa, MAX_CMRS * 16))[: self._cmr_num]
         empty = [start == end for start, end in cmrs]
         valid = empty.index(True) if True in empty else len(cmrs)
         for previous, cmr in pairwise(cmrs[:valid]):

@@ -3,7 +3,7 @@
 
 arch/x86/virt/vmx/tdx/tdx.c of those releases, in its order and with its names; what 6.8 does is in
 [linux-host 1, 2, 3, 4, 5, 6, 7, 7a], what changed from one release to the next in
-[linux-releases 1, 2].
+[linux-releases 0, 1, 2].
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tdxctl.causes import (
     KeyidMsrFaults,
     MemoryNotifier,
     ModuleNotLoaded,
+    NoCaller,
     NoKeyids,
     OutsideCmrs,
     RbpClobbered,
@@ -39,8 +40,12 @@ from tdxctl.linux.changes import (
     CMR_WALK,
     DYNAMIC_PAMT,
     KEXEC_BESIDE_TDX,
+    KVM_TELLS_OF_FAILURE,
+    MODULE_LINE,
+    NO_CALLER,
     NO_RBP_MOD_REQUIRED,
     PAMT_RESET_ONLY_WITH_ERRATUM,
+    SYSINFO_BY_INFO,
 )
 from tdxctl.linux.construct import (
     fill_out_tdmrs,
@@ -55,7 +60,8 @@ from tdxctl.linux.pamt import free_pamt_all, set_up_pamt_all
 from tdxctl.linux.releases import KernelId
 from tdxctl.linux.seamcall import cpuid_named
 from tdxctl.linux.steps import SIX_STEPS_6_8, SUBSTEPS_6_8, KernelErrno
-from tdxctl.messages import boot, bring_up, runtime
+from tdxctl.linux.tdsysinfo import MAX_CMRS, TDSYSINFO_SIZE, TdSysInfo, cmr_array, trimmed
+from tdxctl.messages import boot, bring_up, kvm, runtime
 from tdxctl.messages.message import Message, Source
 from tdxctl.seam.features import FEATURES0
 from tdxctl.seam.leaves import Leaf
@@ -185,6 +191,8 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
     def _kvm_wants_tdx(self) -> int:
         if not self.host_platform:
             return self.not_enabled()
+        if self.has(NO_CALLER):
+            return self._nobody_calls()
         if not self.cpus.features.vmx:
             raise NotModelledError(
                 "cpus.features.vmx is false: KVM does not come as far as TDX; not modelled",
@@ -194,11 +202,26 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
             self._cpus_online()
         except KernelErrno as error:
             # "tdx_enable never called, state stays UNINITIALIZED"
+            self._kvm_tells()
             return self.failed(error)
         returned = self.tdx_enable()
+        if returned:
+            self._kvm_tells()
         # "KVM removes its CPU callback after a failed tdx_enable"
         self.online_callback = returned == 0
         return returned
+
+    def _nobody_calls(self) -> int:
+        # "mainline has no caller of tdx_cpu_enable()/tdx_enable()"
+        try:
+            with self.steps.step(steps.PRECONDITION):
+                raise KernelErrno(Errno.ENODEV, NoCaller())
+        except KernelErrno as error:
+            return self.failed(error)
+
+    def _kvm_tells(self) -> None:
+        if self.has(KVM_TELLS_OF_FAILURE):
+            self.pr(kvm.KVM_FAILED)
 
     def _cpus_online(self) -> None:
         # "cpuhp state whose startup runs tdx_cpu_enable on each online CPU, ascending, stopping at
@@ -368,11 +391,16 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         """The metadata, and the memory list: before it, between, or after it, by release."""
         reads = self.kernel.release.metadata
         before, after = reads.before_memlist, reads.after_memlist
-        if self.has(CMR_WALK):
+        if self.has(SYSINFO_BY_INFO):
+            self.tdx_get_sysinfo()
+        elif self.has(CMR_WALK):
             # The memory list is checked against the CMRs.
             self.get_tdx_cmr_info()
+        if self.has(CMR_WALK):
             before, after = (*before, *after), ()
         sysinfo = TdxSysInfo()
+        if self.has(MODULE_LINE):
+            self.print_module_line()
         self.get_tdx_sys_info(sysinfo, before)
         self.check_features(sysinfo)
         undo.callback(self.free_tdx_memlist)
@@ -410,6 +438,43 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
             self.pr(bring_up.NO_RBP_MOD)
             raise KernelErrno(Errno.EINVAL, RbpClobbered())
 
+    def tdx_get_sysinfo(self) -> None:
+        """TDH.SYS.INFO: what the module is, and the CMRs but for trailing empty ones."""
+        sysinfo_pa, cmrs_pa = (
+            self.mm.kernel_alloc(TDSYSINFO_SIZE),
+            self.mm.kernel_alloc(MAX_CMRS * 16),
+        )
+        self.sc_retry_prerr(
+            self.this_cpu,
+            Leaf.TDH_SYS_INFO,
+            rcx=sysinfo_pa,
+            rdx=TDSYSINFO_SIZE,
+            r8=cmrs_pa,
+            r9=MAX_CMRS,
+        )
+        info = TdSysInfo.from_bytes(self.memory.read(sysinfo_pa, TDSYSINFO_SIZE))
+        self.pr(
+            bring_up.VERSION,
+            attributes=info.attributes,
+            vendor_id=info.vendor_id,
+            major=info.major_version,
+            minor=info.minor_version,
+            build_date=info.build_date,
+            build_num=info.build_num,
+        )
+        self.cmrs = trimmed(cmr_array(self.memory.read(cmrs_pa, MAX_CMRS * 16)))
+        for start, end in self.cmrs:
+            self.pr(bring_up.CMR, start=start, end=end)
+
+    def print_module_line(self) -> None:
+        """Version, build number and build date, read in an order that is assumed."""
+        read = self.read_sys_metadata_field
+        minor, major = read(metadata.MINOR_VERSION), read(metadata.MAJOR_VERSION)
+        update, internal = read(metadata.UPDATE_VERSION), read(metadata.INTERNAL_VERSION)
+        version = f"{major}.{minor}.{update:02}.{internal:02}"
+        build_num, build_date = read(metadata.BUILD_NUM), read(metadata.BUILD_DATE)
+        self.pr(bring_up.VERSION, version=version, build_num=build_num, build_date=build_date)
+
     def get_tdx_cmr_info(self) -> None:
         """The CMRs: "trailing empty CMRs are dropped", and each of the others is told."""
         num_cmrs = self.read_sys_metadata_field(metadata.NUM_CMRS)
@@ -417,17 +482,15 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         for i in range(num_cmrs):
             base = self.read_sys_metadata_field(metadata.CMR_BASE + i)
             cmrs.append((base, base + self.read_sys_metadata_field(metadata.CMR_SIZE + i)))
-        while cmrs and cmrs[-1][0] == cmrs[-1][1]:
-            cmrs.pop()
-        self.cmrs = cmrs
-        for i, (start, end) in enumerate(cmrs):
+        self.cmrs = trimmed(cmrs)
+        for i, (start, end) in enumerate(self.cmrs):
             self.pr(bring_up.CMR, index=i, start=start, end=end)
 
     # Memory [linux-host 4]
 
     def build_tdx_memlist(self) -> None:
         """One entry for each region: "6.8: one memlist node per usable region"."""
-        if self.has(CMR_WALK):
+        if self.has(CMR_WALK) and not self.has(SYSINFO_BY_INFO):
             self._check_in_cmrs()
         self.kmalloc(_MEMLIST, len(self.mm.starts))
         self.tdx_memlist = (self.mm.starts, self.mm.ends)

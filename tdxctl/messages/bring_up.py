@@ -14,10 +14,10 @@ from tdxctl.messages.message import (
     Stage,
     Template,
 )
+from tdxctl.messages.words import UBUNTU_24_04, UBUNTU_25_04
 
 _V8 = "series v8 to v14, 2023"
 _DOCUMENTED = "tdx.rst of 6.8"
-_UBUNTU = "Ubuntu's kernels of 24.04"
 _OF_5_10 = "trees of 5.10 that load the module themselves"
 _SEAMCALLS = (Source.TDX, Source.SEAMLDR, Source.KVM)
 
@@ -125,7 +125,7 @@ VERSION = Message(
             "TDX module: attributes {attributes:#x}, vendor_id {vendor_id:#x}, "
             "major_version {major:d}, minor_version {minor:d}, build_date {build_date:d}, "
             "build_num {build_num:d}",
-            of=_UBUNTU,
+            of=UBUNTU_24_04,
         ),
         Template(
             "TDX SEAM module: attributes {attributes:#x} vendor_id {vendor_id:#x} "
@@ -135,7 +135,7 @@ VERSION = Message(
         ),
         Template(
             "TDX module {version}, build number {build_num:d}, build date {build_date:08x}",
-            of="Ubuntu's kernels of 2025",
+            of=UBUNTU_25_04,
         ),
         Template("TDX module version: {version}", of="the series of 2025"),
     ),
@@ -158,7 +158,7 @@ NO_RBP_MOD = Message(
     ERR,
     (
         Template("frame pointer (RBP) clobber bug present, upgrade TDX module", (6, 14)),
-        Template("NO_RBP_MOD feature is not supported", of=_UBUNTU),
+        Template("NO_RBP_MOD feature is not supported", of=UBUNTU_24_04),
     ),
     "The module is too old: this kernel refuses one without NO_RBP_MOD.",
     "module-features",
@@ -170,7 +170,7 @@ CMR = Message(
     (
         Template("Kernel-checked-CMR : [{start:#x}, {end:#x})", V5),
         Template("CMR[{index:d}]: [{start:#x}, {end:#x})", (6, 8)),
-        Template("CMR: [{start:#x}, {end:#x})", of=_UBUNTU),
+        Template("CMR: [{start:#x}, {end:#x})", of=UBUNTU_24_04),
     ),
     "Memory that the firmware reports as convertible.",
     "cmrs",

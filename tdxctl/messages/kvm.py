@@ -13,6 +13,7 @@ from tdxctl.messages.message import (
     Stage,
     Template,
 )
+from tdxctl.messages.words import UBUNTU_24_04
 
 _KVM, _KVM_TDX = (Source.KVM,), (Source.KVM, Source.KVM_TDX)
 _DISTRIBUTIONS = "distribution kernels of 6.2 to 6.14"
@@ -76,7 +77,7 @@ KVM_FAILED = Message(
     Stage.ASKED,
     ERR,
     (
-        Template("Failed to initialize TDX module.", of=_DISTRIBUTIONS),
+        Template("Failed to initialize TDX module.", of=UBUNTU_24_04),
         Template("TDX is not supported.", of=_DISTRIBUTIONS),
     ),
     "KVM goes on without TDX.",

@@ -136,10 +136,15 @@ class Message(NamedTuple):
         """Whether only a kernel with TDX host support prints it."""
         return not TDX_HOST.isdisjoint(self.sources)
 
-    def wording(self, release: Release) -> Template:
-        """The words of that release. Raises LookupError for one that prints no such line."""
+    def wording(self, release: Release, of: str | None = None) -> Template:
+        """The words of that release, or those of a distribution's where it has its own.
+
+        Raises LookupError for a release that prints no such line.
+        """
         found = None
         for template in self.templates:
+            if of is not None and of == template.of:
+                return template
             if template.since is not None and template.since <= release:
                 found = template
         if found is None:
@@ -147,13 +152,19 @@ class Message(NamedTuple):
         return found
 
     def printed(
-        self, release: Release, source: Source | None, fields: Mapping[str, int | str]
+        self,
+        release: Release,
+        source: Source | None,
+        fields: Mapping[str, int | str],
+        of: str | None = None,
     ) -> Printed:
         """The line as that release prints it, from that source file or from its first one.
 
+        of: the distribution whose words it has, where it has some of its own.
+
         Raises LookupError for a release without it, and for a field that is missing.
         """
-        template = self.wording(release)
+        template = self.wording(release, of)
         level = template.level or self.level
         prefix = ""
         if level not in _BACKTRACES:
