@@ -15,6 +15,8 @@ from tdxctl.capture.findings import ModuleShown
 from tdxctl.capture.merge import Captured, CpuSlot
 from tdxctl.capture.release import name_release
 from tdxctl.platform.description import SCHEMA
+from tdxctl.seam.cpu_models import family_and_model
+from tdxctl.seam.releases import exactly
 from tdxctl.units import approximate_size, counted, printable
 
 _WIDTH = 96
@@ -93,6 +95,10 @@ def _cpus(captured: Captured) -> Iterator[str]:
     if captured.cpu is not None:
         family, model = captured.cpu
         yield f"  model: {{family: {family:#x}, model: {model:#x}}}"
+    elif (signed := _signed_for(captured.module)) is not None:
+        family, model = signed
+        yield "  # which CPU is not shown; the module is signed for this one"
+        yield f"  model: {{family: {family:#x}, model: {model:#x}}}"
     yield f"  madt:  # {origins['madt']}; packages: {origins['package']}"
     for entry in _madt(captured.slots):
         yield f"    - {entry}"
@@ -102,6 +108,13 @@ def _cpus(captured: Captured) -> Iterator[str]:
         yield f"  disabled_cpus: {captured.disabled_cpus}  # {origins['disabled_cpus']}"
     elif "disabled_cpus" in origins:
         yield f"  disabled_cpus: auto  # {origins['disabled_cpus']}"
+
+
+def _signed_for(module: ModuleShown | None) -> tuple[int, int] | None:
+    # Family and model of the first CPU that the module's release is signed for, where one is known.
+    named = None if module is None or module.version is None else name_release(module)
+    shown = None if named is None else exactly(named.version)
+    return None if shown is None or not shown.cpus else family_and_model(shown.cpus[0])
 
 
 def _madt(slots: tuple[CpuSlot, ...]) -> Iterator[str]:

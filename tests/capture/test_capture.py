@@ -576,3 +576,19 @@ def test_this_machine_has_the_cpus_that_sys_says() -> None:
     assert sum(entry.enabled for entry in platform.cpus.madt) == len(
         parse_cpulist(present, limit=8192)
     )
+
+
+def test_where_the_cpu_is_not_shown_it_is_one_that_the_module_is_signed_for(
+    tmp_path: Path,
+) -> None:
+    """1.5.08, by its build, is signed for Sapphire Rapids and others."""
+    line = (
+        "virt/tdx: TDX module: attributes 0x0, vendor_id 0x8086, major_version 1, minor_version 5, "
+        "build_date 20240725, build_num 784\n"
+    )
+    platform, text = _captured(("--dmesg", _file(tmp_path, "t.log", line)))
+    assert (
+        "  # which CPU is not shown; the module is signed for this one\n"
+        "  model: {family: 0x6, model: 0x8f}\n"
+    ) in text
+    assert platform.cpus.model.model == 0x8F
