@@ -26,6 +26,7 @@ OUTCOMES = {
     "1.5.24": (FULL, FULL, DYNAMIC),
     "1.5.25": (FULL, FULL, DYNAMIC),
     "1.5.28": (FULL, FULL, DYNAMIC),
+    "1.5.34": (FULL, FULL, DYNAMIC),
     "2.0.02": (FULL, FULL, FULL),
     "2.0.04": (FULL, FULL, DYNAMIC),
     "2.0.05": (FULL, FULL, FULL),

@@ -39,12 +39,12 @@ def _outcome(running: str, asked: str) -> str:
     return "ok" if result.failure is None else result.failure.cause.id
 
 
-# A column for each release, in order: 1.0; 1.5.01, 05, 06, 08, 09, 13, 16, 20, 24, 25, 28;
+# A column for each release, in order: 1.0; 1.5.01, 05, 06, 08, 09, 13, 16, 20, 24, 25, 28, 34;
 # 2.0.02, 04, 05, 08, 12, 14, 16, 18.
 COLUMNS = (
     *("1.0", "1.5.01", "1.5.05", "1.5.06", "1.5.08", "1.5.09", "1.5.13", "1.5.16", "1.5.20"),
-    *("1.5.24", "1.5.25", "1.5.28", "2.0.02", "2.0.04", "2.0.05", "2.0.08", "2.0.12", "2.0.14"),
-    *("2.0.16", "2.0.18"),
+    *("1.5.24", "1.5.25", "1.5.28", "1.5.34", "2.0.02", "2.0.04", "2.0.05", "2.0.08", "2.0.12"),
+    *("2.0.14", "2.0.16", "2.0.18"),
 )
 # i: initializes on no kernel that updates. L: another line. S: a lower security version. M: older
 # than the new release can be put on. ?: the security versions are not both known. Else it works.
@@ -57,26 +57,27 @@ MEANING = {
     ".": "ok",
 }
 UPDATES = {
-    "1.0": "i iiiiiiiiiii iiiiiiii",
-    "1.5.01": "i iiiiiiiiiii iiiiiiii",
-    "1.5.05": "L S.......... LLLLLLLL",
-    "1.5.06": "L SS......... LLLLLLLL",
-    "1.5.08": "L SSS........ LLLLLLLL",
-    "1.5.09": "L SSSS....... LLLLLLLL",
-    "1.5.13": "L SSSSS...... LLLLLLLL",
-    "1.5.16": "L SSSSSS..... LLLLLLLL",
-    "1.5.20": "L SSSSSSS.... LLLLLLLL",
-    "1.5.24": "L SSSSSSSS... LLLLLLLL",
-    "1.5.25": "L SSSSSSSS... LLLLLLLL",
-    "1.5.28": "L SSSSSSSSSS. LLLLLLLL",
-    "2.0.02": "L LLLLLLLLLLL .MMMMMMM",
-    "2.0.04": "L LLLLLLLLLLL S....???",
-    "2.0.05": "L LLLLLLLLLLL S....???",
-    "2.0.08": "L LLLLLLLLLLL SSS..???",
-    "2.0.12": "L LLLLLLLLLLL SSSS.???",
-    "2.0.14": "L LLLLLLLLLLL ?????.??",
-    "2.0.16": "L LLLLLLLLLLL ??????.?",
-    "2.0.18": "L LLLLLLLLLLL ???????.",
+    "1.0": "i iiiiiiiiiiii iiiiiiii",
+    "1.5.01": "i iiiiiiiiiiii iiiiiiii",
+    "1.5.05": "L S........... LLLLLLLL",
+    "1.5.06": "L SS.......... LLLLLLLL",
+    "1.5.08": "L SSS......... LLLLLLLL",
+    "1.5.09": "L SSSS........ LLLLLLLL",
+    "1.5.13": "L SSSSS....... LLLLLLLL",
+    "1.5.16": "L SSSSSS...... LLLLLLLL",
+    "1.5.20": "L SSSSSSS..... LLLLLLLL",
+    "1.5.24": "L SSSSSSSS.... LLLLLLLL",
+    "1.5.25": "L SSSSSSSS.... LLLLLLLL",
+    "1.5.28": "L SSSSSSSSSS.. LLLLLLLL",
+    "1.5.34": "L SSSSSSSSSSS. LLLLLLLL",
+    "2.0.02": "L LLLLLLLLLLLL .MMMMMMM",
+    "2.0.04": "L LLLLLLLLLLLL S....???",
+    "2.0.05": "L LLLLLLLLLLLL S....???",
+    "2.0.08": "L LLLLLLLLLLLL SSS..???",
+    "2.0.12": "L LLLLLLLLLLLL SSSS.???",
+    "2.0.14": "L LLLLLLLLLLLL ?????.??",
+    "2.0.16": "L LLLLLLLLLLLL ??????.?",
+    "2.0.18": "L LLLLLLLLLLLL ???????.",
 }
 
 
