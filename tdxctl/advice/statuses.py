@@ -40,6 +40,10 @@ STATUSES: dict[Status, Advice] = {
     Status.TDX_INTERRUPTED_BUSY: Advice(
         "The call was interrupted while something was busy.", _RETRY
     ),
+    Status.TDX_INTERRUPTED_RESUMABLE: Advice(
+        "An interrupt ended the call half-way; called again with the same inputs it goes on.",
+        _RETRY,
+    ),
     Status.TDX_PAGE_NOT_FREE: Advice("A page handed over is in use.", _KERNEL),
     Status.TDX_HPA_RANGE_NOT_FREE: Advice("The range already has a PAMT page pair.", _KERNEL),
     Status.TDX_NO_PAMT_PAGE_PAIR: Advice("The range has no PAMT page pair to remove.", _KERNEL),

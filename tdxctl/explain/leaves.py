@@ -163,7 +163,10 @@ LEAVES: dict[Leaf, LeafWords] = {
     Leaf.TDH_SYS_S4_END: LeafWords("Ends a hibernation, on newer modules."),
     Leaf.TDH_EXT_INIT: LeafWords("Initializes the module's extensions, on newer modules."),
     Leaf.TDH_EXT_MEM_ADD: LeafWords("Gives memory to the extensions, on newer modules."),
-    Leaf.TDH_SYS_DISABLE: LeafWords("Turns the module off before a kexec, on newer modules."),
+    Leaf.TDH_SYS_DISABLE: LeafWords(
+        "Turns the module off before a kexec, on newer modules.",
+        (_S.TDX_INTERRUPTED_RESUMABLE, _S.TDX_SYS_BUSY),
+    ),
     Leaf.SEAMLDR_INFO: LeafWords(
         "P-SEAMLDR: what it is, and how many updates are left.", (_S.SEAMLDR_EBADPARAM,)
     ),
