@@ -235,8 +235,8 @@ ROOMS: dict[str, set[str]] = {
     | LEAVES
     | SEAM_TABLES,
     "plan": {"machine", "assembly", "linux.releases", *DESCRIPTION, "events"} | LEAVES,
-    "scenario": {"scenario", "machine", "operations", "platform", "linux.releases", "linux.steps"}
-    | {"events", "progress"}
+    "scenario": {"scenario", "machine", "operations", "platform", "linux.lookup", "linux.releases"}
+    | {"linux.steps", "events", "progress"}
     | LEAVES
     | SEAM_TABLES,
     "state": {"progress", "errors", "units"},
@@ -244,8 +244,8 @@ ROOMS: dict[str, set[str]] = {
     "store": {"database", "state", "errors", "units"},
     "operations": {"machine", *DESCRIPTION, "seam.port", "linux.parts"}
     | {"events", "errors", "units"},
-    "lab": {"store", "machine", "operations", *DESCRIPTION, "linux.releases", "events"}
-    | {"report", "progress", "errors", "units"},
+    "lab": {"store", "machine", "operations", *DESCRIPTION, "linux.lookup", "linux.releases"}
+    | {"events", "report", "progress", "errors", "units"},
     "script": {"operations", "platform.calls", "seam.port", "events", "units"},
     "report": {
         "report",
