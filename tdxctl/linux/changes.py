@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tdxctl.messages.words import KVM_OF_2024, UBUNTU_24_04, UBUNTU_25_04
+
 
 class Evidence(NamedTuple):
     """On what it rests that a kernel does what is said of it; rank 0 is the strongest."""
@@ -57,8 +59,12 @@ class Change(NamedTuple):
     needs: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
     of_engine: bool = False
-    #: Whose words the log has with it, where they are those of a release to come.
+    #: Whose words the log has with it, where the release that it is on lacks some.
     wording: tuple[int, int] | None = None
+    #: The last release of mainline that it can be had on, where later ones have no place for it.
+    up_to: tuple[int, int] | None = None
+    #: Whose words some lines have with it: Template.of.
+    words_of: str | None = None
 
 
 # v5
@@ -97,6 +103,7 @@ CMR_WALK = Change(
         ),
     ),
     READ,
+    up_to=(6, 15),
 )
 NO_RBP_MOD_REQUIRED = Change(
     "no-rbp-mod-required",
@@ -105,6 +112,7 @@ NO_RBP_MOD_REQUIRED = Change(
     "v6_8",
     "6.14",
     (Commit(None, None, "in v6.14"),),
+    wording=(6, 14),
 )
 PAMT_RESET_ONLY_WITH_ERRATUM = Change(
     "pamt-reset-only-with-erratum",
@@ -132,6 +140,7 @@ KEXEC_BESIDE_TDX = Change(
     "6.18",
     (Commit(None, None, "in v6.18"),),
     needs=("caches-marked-incoherent",),
+    wording=(6, 18),
 )
 
 # 6.8 to 6.15 as distributions have them
@@ -145,6 +154,9 @@ SYSINFO_BY_INFO = Change(
     None,
     (Commit(None, None, "carried by Ubuntu's 6.8 -intel kernels"),),
     SEEN,
+    excludes=("module-line",),
+    words_of=UBUNTU_24_04,
+    up_to=(6, 15),
 )
 MODULE_LINE = Change(
     "module-line",
@@ -154,6 +166,9 @@ MODULE_LINE = Change(
     None,
     (Commit(None, None, "carried by Ubuntu's 6.14 -intel kernels"),),
     SEEN,
+    excludes=("sysinfo-by-info",),
+    words_of=UBUNTU_25_04,
+    up_to=(6, 15),
 )
 KVM_TELLS_OF_FAILURE = Change(
     "kvm-tells-of-failure",
@@ -163,6 +178,8 @@ KVM_TELLS_OF_FAILURE = Change(
     None,
     (Commit(None, None, "KVM's series of 2024, carried by distributions"),),
     SEEN,
+    words_of=KVM_OF_2024,
+    up_to=(6, 15),
 )
 NO_CALLER = Change(
     "no-caller",
@@ -172,6 +189,7 @@ NO_CALLER = Change(
     None,
     (Commit(None, None, "mainline of 6.8 to 6.15"),),
     READ,
+    up_to=(6, 15),
 )
 
 # 7.1 on
@@ -204,6 +222,7 @@ SYS_DISABLE_AT_SHUTDOWN = Change(
     "7.2",
     (Commit(None, None, "in v7.2"),),
     needs=("kexec-beside-tdx", "wbinvd-in-callbacks"),
+    wording=(7, 2),
 )
 RUNTIME_UPDATE = Change(
     "runtime-update",
@@ -213,6 +232,7 @@ RUNTIME_UPDATE = Change(
     "v7_1",
     "7.2",
     (Commit("b2128290c299", None, "seamldr.c, in v7.2"), Commit("637315cb400e", None, "in v7.2")),
+    wording=(7, 2),
 )
 DYNAMIC_PAMT = Change(
     "dynamic-pamt",

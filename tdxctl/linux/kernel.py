@@ -3,8 +3,8 @@
 
 Kernel is what the three engines are made of (v5, v6_8, v7_1), and through them a kernel of your
 own. A method with the name of a function of tdx.c is that function, and overriding it replaces
-that function alone. Python keeps names that begin with two underscores for itself: what tdx.c calls
-`__tdx_init()` is `_tdx_init()` here.
+that function alone; a function of one TDMR there takes all of them here. Python keeps names that
+begin with two underscores for itself: what tdx.c calls `__tdx_init()` is `_tdx_init()` here.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from tdxctl.events import (
     LogLine,
     Seamcall,
     StatusEvent,
+    StepResult,
     WbinvdOnAllCpus,
 )
 from tdxctl.linux import steps
@@ -78,6 +79,7 @@ class Kernel(ABC):
     def __init__(self, hardware: Hardware, journal: Journal, kernel: KernelId) -> None:
         self.kernel = kernel
         self._changes = frozenset(change.id for change in kernel.changes)
+        self._words_of = frozenset(c.words_of for c in kernel.changes if c.words_of is not None)
         self.cpus = hardware.cpus
         self.msrs = hardware.msrs
         self.memory = hardware.memory
@@ -174,19 +176,19 @@ class Kernel(ABC):
         calls, self._calls = tuple(self._calls), []
         return calls
 
-    def in_turn(self, function: Callable[[], int], *, anew: bool = True) -> int:
+    def in_turn(
+        self, function: Callable[[], int], told: tuple[StepResult, ...] | None = None
+    ) -> int:
         """Call function under the lock that callers wait for, and note what this one gets.
 
-        anew: its steps are its own, else those taken before it, which are then told.
+        told: the steps that are told of it, where they are not those that it takes itself.
         """
         with self.tdx_module_lock:
-            if anew:
-                self.steps.begin()
+            self.steps.begin()
             self.failure = None
             returned = function()
-            self._calls.append(CallResult(returned, self.steps.results(), self.failure))
-            if not anew:
-                self.steps.begin()
+            steps = self.steps.results() if told is None else told
+            self._calls.append(CallResult(returned, steps, self.failure))
             return returned
 
     def failed(self, error: KernelErrno, returned: Errno | None = None) -> int:
@@ -218,9 +220,7 @@ class Kernel(ABC):
 
     def pr(self, message: Message, /, *, source: Source | None = None, **fields: int | str) -> None:
         """printk of message in this release's words. source: the file, where it has several."""
-        level, text, newline = message.printed(
-            self.kernel.wording, source, fields, self.kernel.release.words_of
-        )
+        level, text, newline = message.printed(self.kernel.wording, source, fields, self._words_of)
         self.journal.record(LogLine(level, text, newline))
 
     def kmalloc(self, what: str, count: int = 1) -> None:

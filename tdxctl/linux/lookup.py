@@ -91,6 +91,9 @@ def _check(release: Release, extra: tuple[Change, ...]) -> None:
             first = next((r for r in RELEASES if r.engine == change.engine), None)
             hint = f"it goes with releases from {first.id} on" if first is not None else None
             raise UsageError(f"{change.id} cannot be had on {release.id}", hint=hint)
+        if change.up_to is not None and release.wording > change.up_to:
+            last = ".".join(map(str, change.up_to))
+            raise UsageError(f"{change.id} can be had up to {last}, not on {release.id}")
         missing = [need for need in change.needs if need not in wanted]
         if missing:
             raise UsageError(f"{change.id} needs {' and '.join(missing)}")

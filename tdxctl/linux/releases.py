@@ -33,7 +33,6 @@ from tdxctl.linux.changes import (
     Evidence,
 )
 from tdxctl.linux.metadata import FEATURES, TD_CONF, TD_CTRL, TDMR, VERSION, Metadata
-from tdxctl.messages.words import UBUNTU_24_04, UBUNTU_25_04
 
 DEFAULT_KERNEL = "v5"
 
@@ -45,8 +44,7 @@ class Release(NamedTuple):
     too. adds: changes since then. wording: (major, minor) of the release whose words its log has.
     up_to: the last release of mainline that behaves like it, where it is one. platforms: on how
     many the kernel's own code was executed. shows: what else shows that it is right. unames: a
-    pattern of what `uname -r` says on a distribution's. words_of: whose words its lines have where
-    they are not mainline's.
+    pattern of what `uname -r` says on a distribution's.
     """
 
     id: str
@@ -62,7 +60,6 @@ class Release(NamedTuple):
     platforms: int = 0
     shows: str = ""
     unames: str | None = None
-    words_of: str | None = None
 
 
 _6_14 = Metadata(before_memlist=(FEATURES, TDMR))
@@ -83,17 +80,17 @@ RELEASES = (
     Release("ubuntu-24.04-1004", "Ubuntu 24.04's 6.8 -intel kernels to 1005", "2024", "v6_8", "6.8",
             (SYSINFO_BY_INFO, KVM_TELLS_OF_FAILURE), (6, 8), Metadata(after_memlist=(TDMR,)),
             evidence=SEEN, shows="lines of one host; what it reads, and when, is not seen",
-            unames=r"6\.8\.0-100[0-5]-intel", words_of=UBUNTU_24_04),
+            unames=r"6\.8\.0-100[0-5]-intel"),
     Release("ubuntu-24.04", "Ubuntu 24.04's 6.8 -intel kernels from 1006 on", "2024-06", "v6_8",
             "ubuntu-24.04-1004", (CMR_WALK,), (6, 8), Metadata(after_memlist=(TDMR,)),
             evidence=SEEN, shows="lines and PAMTs of five hosts; what it reads, and when, is not",
-            unames=r"6\.8\.0-1\d\d\d-intel", words_of=UBUNTU_24_04),
+            unames=r"6\.8\.0-1\d\d\d-intel"),
     Release("6.14", "Linux 6.14", "2025-03-24", "v6_8", "6.8",
             (NO_RBP_MOD_REQUIRED,), (6, 14), _6_14, (6, 15), platforms=851),
     Release("ubuntu-25.04", "Ubuntu 25.04's 6.14 -intel kernels", "2025-04", "v6_8", "6.14",
             (MODULE_LINE,), (6, 14), _6_14, evidence=SEEN,
             shows="the module's line of hosts; the order of its reads is assumed",
-            unames=r"6\.14\.0-1\d\d\d-intel", words_of=UBUNTU_25_04),
+            unames=r"6\.14\.0-1\d\d\d-intel"),
     Release("6.16", "Linux 6.16", "2025-07-27", "v6_8", "6.14",
             (), (6, 16), _6_16, (6, 17), platforms=851),
     Release("6.18", "Linux 6.18", "2025-11-30", "v6_8", "6.16",

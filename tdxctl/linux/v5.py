@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Series `TDX host kernel support` v5 of 22 June 2022: initialization on demand.
 
-arch/x86/virt/vmx/tdx/tdx.c of that series, in its order and with its names; what each part does is
-in [linux-host 1, 2, 3, 4, 5, 6, 7, 7a]. Its review: NONE_WHEN_NOT_LOADED, PAMT_SIZE_64BIT.
+arch/x86/virt/vmx/tdx/tdx.c of that series, with its names, in the order in which it happens; what
+each part does is in [linux-host 1, 2, 3, 4, 5, 6, 7, 7a]. Its review: NONE_WHEN_NOT_LOADED,
+PAMT_SIZE_64BIT.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ class V5(Kernel):
         """The range of KeyIDs, which is printed "BEFORE the check, also for bad values"."""
         keyid_part = self.msrs.rdmsr(_MSR_IA32_MKTME_KEYID_PARTITIONING)
         self.tdx_keyid_num = keyid_part >> 32
-        # "start = bits 31:0 + 1 in 32-bit arithmetic (0xffffffff wraps to 0"
+        # "start = bits 31:0 + 1 in 32-bit arithmetic"
         self.tdx_keyid_start = (keyid_part + 1) & U32_MASK
         end = (self.tdx_keyid_start + self.tdx_keyid_num) & U32_MASK
         self.pr(boot.KEYIDS, start=self.tdx_keyid_start, end=end)
@@ -163,7 +164,7 @@ class V5(Kernel):
     # The state machine [linux-host 2]
 
     def bring_up(self) -> int:
-        """tdx_init(), "under tdx_module_lock (a mutex: callers run one after the other"."""
+        """tdx_init(), where "callers run one after the other"."""
         # The kernel does not take it where TDX is off; there nobody can tell.
         return self.in_turn(self.tdx_init)
 
@@ -305,7 +306,7 @@ class V5(Kernel):
             with self.steps.step(steps.MEMORY_INIT):
                 self.init_tdmrs()
         except KernelErrno:
-            # The module may have written to the PAMTs only once it was given them.
+            # "A failing PA array: v5 cleans up as for SYS.CONFIG (WBINVD on all)"
             if constructed:
                 self.wbinvd_on_all_cpus()
             self.tdmrs_free_pamt_all()
@@ -391,7 +392,7 @@ class V5(Kernel):
         self.pr(message)
         raise KernelErrno(Errno.EINVAL, cause)
 
-    # Memory (linux-host 4 and 5)
+    # Memory [linux-host 4, 5]
 
     def construct_tdmrs(self, sysinfo: TdSysInfo, cmrs: Cmrs) -> None:
         """From memory to TDMRs with PAMTs and reserved areas."""

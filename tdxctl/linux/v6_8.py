@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Linux 6.8 to 7.0: detection at boot, then KVM's tdx_cpu_enable() on each CPU and tdx_enable().
 
-arch/x86/virt/vmx/tdx/tdx.c of those releases, in its order and with its names; what 6.8 does is in
-[linux-host 1, 2, 3, 4, 5, 6, 7, 7a], what changed from one release to the next in
+arch/x86/virt/vmx/tdx/tdx.c of those releases, with its names, in the order in which it happens:
+6.8 as [linux-host 1, 2, 3, 4, 5, 6, 7, 7a] has it, and what changed from one release to the next
 [linux-releases 0, 1, 2].
 """
 
@@ -96,10 +96,6 @@ _SILENT = {
 # Leaves whose failure prints the registers too.
 _WITH_REGISTERS = frozenset({Leaf.TDH_SYS_RD, Leaf.TDH_SYS_TDMR_INIT})
 
-_BEFORE_TDX_ENABLE = frozenset(
-    {steps.PRECONDITION.name, steps.GLOBAL_INIT.name, steps.CPU_INIT.name}
-)
-
 
 class V6_8(Kernel):  # noqa: N801  # the release's own name
     """6.8 and later, with KVM as the in-kernel user of TDX."""
@@ -113,8 +109,9 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         self.tdx_keyids = (0, 0)  # start, number
         self.host_platform = False
         self.pw_mce = False
-        #: None until TDH.SYS.INIT was tried; then its result for ever.
-        self.sysinit: KernelErrno | bool | None = None
+        self.sysinit_done = False
+        #: What TDH.SYS.INIT ended in, for ever; None is success.
+        self.sysinit_ret: KernelErrno | None = None
         self.lp_initialized: set[int] = set()
         #: Whether CPUs that come online are made ready for TDX.
         self.online_callback = False
@@ -124,14 +121,14 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         #: CPUs that made a SEAMCALL since TDX last made them write back their caches.
         self.cache_state_incoherent: set[int] = set()
         self._kexec_told = False
+        self._entry = "tdx_enable()"
         self.exported_tdx_enable = self._enable_alone
         self.guest_keyids = GuestKeyidPool(self)
 
     @property
     def entry(self) -> str:
-        """Where KVM got no further."""
-        before = self.failure is not None and self.failure.step in _BEFORE_TDX_ENABLE
-        return "tdx_cpu_enable()" if before else "tdx_enable()"
+        """tdx_cpu_enable() where a CPU failed, or TDX is off; else tdx_enable()."""
+        return self._entry
 
     # Boot [linux-host 1]
 
@@ -144,6 +141,7 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         """What BIOS left for TDX, and what the kernel is."""
         try:
             start, num = self.record_keyid_partitioning()
+            self.pr(boot.KEYIDS, start=start, end=(start + num) & U32_MASK)
             if num < 2:
                 self.pr(boot.ONE_KEYID)
                 raise KernelErrno(Errno.ENODEV, TooFewKeyids(num))
@@ -168,9 +166,7 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         num = 0 if part is None else part >> 32
         if part is None or num == 0:
             raise KernelErrno(Errno.ENODEV, KeyidMsrFaults() if part is None else NoKeyids())
-        start = (part + 1) & U32_MASK
-        self.pr(boot.KEYIDS, start=start, end=(start + num) & U32_MASK)
-        return start, num
+        return (part + 1) & U32_MASK, num
 
     def check_tdx_erratum(self) -> None:
         """X86_BUG_TDX_PW_MCE: a partial write to TDX private memory is a machine check. Silent."""
@@ -189,21 +185,18 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         return self.in_turn(self._kvm_wants_tdx)
 
     def _kvm_wants_tdx(self) -> int:
+        self._entry = "tdx_cpu_enable()"
         if not self.host_platform:
             return self.not_enabled()
         if self.has(NO_CALLER):
             return self._nobody_calls()
-        if not self.cpus.features.vmx:
-            raise NotModelledError(
-                "cpus.features.vmx is false: KVM does not come as far as TDX; not modelled",
-                hint="leave vmx true",
-            )
         try:
             self._cpus_online()
         except KernelErrno as error:
             # "tdx_enable never called, state stays UNINITIALIZED"
             self._kvm_tells()
             return self.failed(error)
+        self._entry = "tdx_enable()"
         returned = self.tdx_enable()
         if returned:
             self._kvm_tells()
@@ -228,15 +221,26 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         # the first error"
         first, *_ = online = self.cpus.online()
         with self.steps.step(steps.GLOBAL_INIT):
+            self.check_vmx()
             self.try_init_module_global(first)
         with self.steps.step(steps.CPU_INIT):
             for cpu in online:
-                self.tdx_cpu_enable(cpu)
+                self.tdx_online_cpu(cpu)
             packages = len(self.packages())
             self.steps.detail(f"{counted(len(online), 'CPU')} in {counted(packages, 'package')}")
 
+    def check_vmx(self) -> None:
+        """KVM needs VMX before it can want TDX. Raises NotModelledError without."""
+        if not self.cpus.features.vmx:
+            raise NotModelledError(
+                "cpus.features.vmx is false: KVM does not come as far as TDX; not modelled",
+                hint="leave vmx true",
+            )
+
     def tdx_cpu_enable(self, cpu: int) -> None:
         """TDH.SYS.LP.INIT on cpu, after TDH.SYS.INIT; "Already done on this CPU -> 0"."""
+        if not self.host_platform:
+            raise self.why_not_enabled()
         if cpu in self.lp_initialized:
             return
         self.try_init_module_global(cpu)
@@ -246,23 +250,24 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
 
     def try_init_module_global(self, cpu: int) -> None:
         """TDH.SYS.INIT, once: "its result is cached for ever, success or failure"."""
-        if self.sysinit is None:
-            self.sysinit = True
+        if not self.sysinit_done:
+            leaf = Leaf.TDH_SYS_INIT
             try:
-                self.sc_retry_prerr(cpu, Leaf.TDH_SYS_INIT)
+                self.sc_retry_prerr(cpu, leaf)
             except KernelErrno as error:
-                self.sysinit = error
+                self.sysinit_ret = error
                 if error.errno is Errno.ENODEV:
                     # "-ENODEV there prints (err) `module not loaded` once."
                     self.pr(bring_up.MODULE_NOT_LOADED)
-                    not_through = Status.VMFAILINVALID
-                    error.cause = ModuleNotLoaded(Leaf.TDH_SYS_INIT, cpu, not_through)
-                raise
-        if isinstance(self.sysinit, KernelErrno):
-            raise self.sysinit
+                    cause = ModuleNotLoaded(leaf, cpu, Status.VMFAILINVALID)
+                    self.sysinit_ret = KernelErrno(error.errno, cause)
+            self.sysinit_done = True
+        if self.sysinit_ret is not None:
+            raise KernelErrno(self.sysinit_ret.errno, self.sysinit_ret.cause)
 
     def _enable_alone(self) -> int:
         # What a caller gets who calls tdx_enable() without tdx_cpu_enable(), as it must not.
+        self._entry = "tdx_enable()"
         return self.in_turn(self.tdx_enable)
 
     def tdx_enable(self) -> int:
@@ -312,14 +317,14 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
     def sc_retry_prerr(
         self, cpu: int, leaf: Leaf, *, source: Source | None = None, **registers: int
     ) -> Registers:
-        """A SEAMCALL, again without entropy; a failure is printed, and raised as its errno."""
+        """A SEAMCALL, made again where there was no entropy; a failure is printed and raised."""
         out = self.sc_retry(lambda: (self.call_module(cpu, leaf, **registers), 1))
         if out.rax != 0:
             raise self.seamcall_err(cpu, leaf, out, source=source)
         return out
 
     def sc_retry(self, call: Callable[[], tuple[Registers, int]]) -> Registers:
-        """Call again without entropy: "at most **10 calls in all**".
+        """Call, and again while the answer is TDX_RND_NO_ENTROPY: "at most **10 calls in all**".
 
         call gives the registers, and how many calls it made; all but the last went well.
         """
@@ -355,7 +360,8 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
             errno, SeamcallFailed(leaf, cpu, out.rax, cpuid=cpuid, tdmr_base=tdmr_base)
         )
 
-    # The steps after the CPUs' [linux-host 3], and what a failing one gives back [linux-host 6]
+    # From metadata to initialized memory [linux-host 3], and what a failing step gives back
+    # [linux-host 6]
 
     def init_tdx_module(self) -> None:
         """From the module's metadata to initialized memory."""
@@ -363,19 +369,10 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
             with self.steps.step(steps.ENUMERATE_METADATA):
                 sysinfo = self.get_tdx_sys_info_and_memlist(undo)
             with self.steps.step(steps.CONFIGURE):
-                with self.steps.substep("create-tdmrs"):
-                    self.alloc_tdmr_list()
-                    undo.callback(self.free_tdmr_list)
-                    self.fill_out_tdmrs(sysinfo)
-                # PAMTs that were obtained are freed whichever step fails, or the next of them.
-                undo.callback(self.tdmrs_free_pamt_all)
-                with self.steps.substep("allocate-pamts"):
-                    self.tdmrs_set_up_pamt_all(sysinfo)
-                with self.steps.substep("reserved-areas"):
-                    self.tdmrs_populate_rsvd_areas_all(sysinfo)
+                self.construct_tdmrs(sysinfo, undo)
                 with self.steps.substep("sys-config"):
                     self.config_tdx_module(sysinfo)
-            # The module may write to the PAMTs with its own KeyID from here on.
+            # SYS.CONFIG is on the `free PAMTs` label, what follows "on the "reset PAMTs" label."
             undo.callback(self.tdmrs_reset_pamt_all)
             undo.callback(self.wbinvd_on_all_cpus)
             with self.steps.step(steps.KEY_CONFIG):
@@ -385,32 +382,54 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
             undo.pop_all()
         self.pr(bring_up.PAMT_ALLOCATED, kib=self.tdmrs_count_pamt_kb())
 
+    def construct_tdmrs(self, sysinfo: TdxSysInfo, undo: ExitStack) -> None:
+        """From the memory list to TDMRs with PAMTs and reserved areas."""
+        with self.steps.substep("create-tdmrs"):
+            self.alloc_tdmr_list()
+            undo.callback(self.free_tdmr_list)
+            self.fill_out_tdmrs(sysinfo)
+        # PAMTs obtained so far are freed, also where the next one cannot be had.
+        undo.callback(self.tdmrs_free_pamt_all)
+        with self.steps.substep("allocate-pamts"):
+            self.tdmrs_set_up_pamt_all(sysinfo)
+        with self.steps.substep("reserved-areas"):
+            self.tdmrs_populate_rsvd_areas_all(sysinfo)
+
     # Metadata [linux-releases 6]
 
     def get_tdx_sys_info_and_memlist(self, undo: ExitStack) -> TdxSysInfo:
-        """The metadata, and the memory list: before it, between, or after it, by release."""
+        """The metadata and the memory list: 6.8 reads after it, later ones before.
+
+        The memory list counts as a part of the step that enumerates the module.
+        """
         reads = self.kernel.release.metadata
         before, after = reads.before_memlist, reads.after_memlist
+        if self.has(NO_RBP_MOD_REQUIRED) and metadata.FEATURES not in reads.groups:
+            before = (metadata.FEATURES, *before)
+        if self.has(CMR_WALK):
+            # The memory list is checked against the CMRs.
+            before, after = (*before, *after), ()
         if self.has(SYSINFO_BY_INFO):
             self.tdx_get_sysinfo()
-        elif self.has(CMR_WALK):
-            # The memory list is checked against the CMRs.
-            self.get_tdx_cmr_info()
-        if self.has(CMR_WALK):
-            before, after = (*before, *after), ()
         sysinfo = TdxSysInfo()
         if self.has(MODULE_LINE):
             self.print_module_line()
         self.get_tdx_sys_info(sysinfo, before)
-        self.check_features(sysinfo)
+        if not after:
+            self.check_features(sysinfo)
         undo.callback(self.free_tdx_memlist)
         self.build_tdx_memlist()
-        self.get_tdx_sys_info(sysinfo, after)
+        if after:
+            self.get_tdx_sys_info(sysinfo, after)
+            self.check_features(sysinfo)
         return sysinfo
 
     def get_tdx_sys_info(self, sysinfo: TdxSysInfo, groups: tuple[Group, ...]) -> None:
         """Read the groups' fields, in order."""
         for group in groups:
+            if group is metadata.TDMR and self.has(CMR_WALK) and not self.has(SYSINFO_BY_INFO):
+                # "before the TDMR fields"
+                self.get_tdx_cmr_info()
             for field in group.fields:
                 sysinfo.fields[field] = self.read_sys_metadata_field(field)
             if group is metadata.TD_CONF:
@@ -490,19 +509,19 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
 
     def build_tdx_memlist(self) -> None:
         """One entry for each region: "6.8: one memlist node per usable region"."""
-        if self.has(CMR_WALK) and not self.has(SYSINFO_BY_INFO):
-            self._check_in_cmrs()
-        self.kmalloc(_MEMLIST, len(self.mm.starts))
+        for start, end in zip(self.mm.starts.tolist(), self.mm.ends.tolist(), strict=True):
+            if self.has(CMR_WALK) and not self.has(SYSINFO_BY_INFO):
+                self.is_cmr_sub_region(start, end)
+            self.kmalloc(_MEMLIST)
         self.tdx_memlist = (self.mm.starts, self.mm.ends)
 
-    def _check_in_cmrs(self) -> None:
-        # "v8.2 also refuses a memory region outside every CMR while building the memlist"
-        for start, end in zip(self.mm.starts.tolist(), self.mm.ends.tolist(), strict=True):
-            if not any(low <= start and end <= high for low, high in self.cmrs):
-                # "it prints the page numbers shifted once more, a bug"
-                shown_start, shown_end = start << PAGE_SHIFT, end << PAGE_SHIFT
-                self.pr(bring_up.NOT_CONVERTIBLE, start=shown_start, end=shown_end)
-                raise KernelErrno(Errno.EINVAL, OutsideCmrs(start, end))
+    def is_cmr_sub_region(self, start: int, end: int) -> None:
+        """Refuse a region that is not wholly inside one CMR, as v8.2 of the change does."""
+        if not any(low <= start and end <= high for low, high in self.cmrs):
+            # "it prints the page numbers of page numbers, a bug"
+            shown_start, shown_end = start >> 2 * PAGE_SHIFT, end >> 2 * PAGE_SHIFT
+            self.pr(bring_up.NOT_CONVERTIBLE, start=shown_start, end=shown_end)
+            raise KernelErrno(Errno.EINVAL, OutsideCmrs(start, end))
 
     def free_tdx_memlist(self) -> None:
         """The list is empty again."""
@@ -653,18 +672,18 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         if not self.online_callback:
             return 0
         try:
-            self.cpu_comes_online(cpu)
+            self.tdx_online_cpu(cpu)
         except KernelErrno as error:
             self.cpus.set_online(cpu, False)
             return -error.errno
         return 0
 
-    def cpu_comes_online(self, cpu: int) -> None:
-        """The callback: "only LP.INIT if first time"."""
+    def tdx_online_cpu(self, cpu: int) -> None:
+        """The callback of CPUs that come online: "only LP.INIT if first time"."""
         self.tdx_cpu_enable(cpu)
 
     def kexec(self) -> int:
-        """No such thing until 6.17: "option excludes kexec"; then as in linux-releases 2."""
+        """No such thing before 6.18: "INTEL_TDX_HOST excludes KEXEC_CORE"; then refused, or not."""
         if not self.has(KEXEC_BESIDE_TDX):
             return -Errno.ENOSYS
         if self.pw_mce:

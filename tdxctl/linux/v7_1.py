@@ -10,7 +10,7 @@ from __future__ import annotations
 from tdxctl.causes import NoMovdir64b, NoSelfSnoop, NoXsave, VmxOff
 from tdxctl.errnos import Errno
 from tdxctl.errors import NotModelledError
-from tdxctl.events import Failure, Journal
+from tdxctl.events import Failure, Journal, StepResult
 from tdxctl.layout.pamt import pamt_bitmap_size
 from tdxctl.linux import metadata, steps
 from tdxctl.linux.changes import (
@@ -49,6 +49,8 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
         self._warned_update = False
         #: What the one attempt returned, and why.
         self._boot_outcome: tuple[int, Failure | None] = (0, None)
+        #: Its steps, until they were told.
+        self._boot_steps: tuple[StepResult, ...] = ()
         #: CPUs on which the core holds VMX on for TDX.
         self.vmx_references: set[int] = set()
         #: Whether shutdown calls tdx_shutdown(): once there was a success, for good.
@@ -61,7 +63,7 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
 
     @property
     def entry(self) -> str:
-        """A subsys_initcall."""
+        """It is called at boot, never by KVM."""
         return "tdx_enable(), at boot,"
 
     @property
@@ -76,8 +78,9 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
         self.tdx_init()
         self.steps.begin()
         returned = self.tdx_enable()
-        self._boot_outcome = (returned, self.failure)
+        self._boot_outcome, self._boot_steps = (returned, self.failure), self.steps.results()
         self.failure = None
+        self.steps.begin()
         return returned
 
     def bring_up(self) -> int:
@@ -88,7 +91,8 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
             return returned
 
         # The steps are told with the first call alone: a later one made none.
-        return self.in_turn(found, anew=False)
+        told, self._boot_steps = self._boot_steps, ()
+        return self.in_turn(found, told)
 
     def tdx_enable(self) -> int:
         """A subsys_initcall."""
@@ -141,32 +145,30 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
         """Tear down every CPU that was made ready, ascending; there is no callback any more."""
         self.online_callback = False
         for cpu in sorted(self.vmx_references):
-            self.let_go(cpu)
+            self.tdx_offline_cpu(cpu)
 
-    def tdx_cpu_enable(self, cpu: int) -> None:
-        """TDH.SYS.LP.INIT on cpu; it holds VMX on from now on."""
-        super().tdx_cpu_enable(cpu)
+    def tdx_online_cpu(self, cpu: int) -> None:
+        """VMX is held on for cpu ("-EOPNOTSUPP without VMX"), and it is made ready."""
+        self.check_vmx()
+        self.tdx_cpu_enable(cpu)
         self.vmx_references.add(cpu)
 
-    def try_init_module_global(self, cpu: int) -> None:
-        """TDH.SYS.INIT, once, in VMX operation: "-EOPNOTSUPP without VMX"."""
+    def check_vmx(self) -> None:
+        """Refuse a CPU without VMX."""
         if not self.cpus.features.vmx:
             raise KernelErrno(Errno.EOPNOTSUPP, VmxOff())
-        super().try_init_module_global(cpu)
 
-    def let_go(self, cpu: int) -> None:
+    def tdx_offline_cpu(self, cpu: int) -> None:
         """VMX is off again on cpu, its cache written back (7.2)."""
         if self.has(WBINVD_IN_CALLBACKS):
             self.flush_incoherent(cpu)
         self.vmx_references.discard(cpu)
 
-    def cpu_comes_online(self, cpu: int) -> None:
-        """tdx_online_cpu()"""
-        self.tdx_cpu_enable(cpu)
-        self.vmx_references.add(cpu)
-
     def cpu_offline(self, cpu: int) -> int:
-        """tdx_offline_cpu(): -EBUSY for the last CPU of a package while a guest KeyID is in use."""
+        """-EBUSY for the last CPU of a package while a guest KeyID is in use."""
+        if self.cpus.online() == [cpu]:
+            # The CPU hotplug core refuses, before it asks anyone.
+            return -Errno.EBUSY
         if self.online_callback and self.cpus.is_online(cpu):
             package = self.cpus.package_ids[cpu]
             others = [c for c in self.cpus.online() if self.cpus.package_ids[c] == package]
@@ -176,7 +178,7 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
         was_online = self.cpus.is_online(cpu)
         returned = super().cpu_offline(cpu)
         if returned == 0 and was_online and cpu in self.vmx_references:
-            self.let_go(cpu)
+            self.tdx_offline_cpu(cpu)
         return returned
 
     # Metadata
@@ -188,6 +190,7 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
             self.get_tdx_sys_info_version(sysinfo)
         others = tuple(group for group in groups if group is not metadata.VERSION)
         super().get_tdx_sys_info(sysinfo, others)
+        # Where nothing but the version was read there are no features to go by.
         if self.has(DYNAMIC_PAMT) and others and sysinfo.features0 & _DYNAMIC_PAMT:
             self.dynamic_pamt = True
             field = metadata.PAMT_PAGE_BITMAP_ENTRY_BITS
@@ -227,14 +230,15 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
     def kexec(self) -> int:
         """From 7.2 on as "registered by a **successful** initialisation and never removed"."""
         if not self.has(SYS_DISABLE_AT_SHUTDOWN):
-            returned = super().kexec()
-            if returned == 0:
-                self.vmx_references.clear()
-            return returned
+            if self.pw_mce:
+                return super().kexec()
+            # "which in 7.1 only drops the VMX references: no SEAMCALL, no WBINVD"
+            self.vmx_references.clear()
+            return 0
         if self._shutdown_registered:
             self.tdx_sys_disable()
             for cpu in self.cpus.online():
-                self.let_go(cpu)
+                self.tdx_offline_cpu(cpu)
         return 0
 
     def tdx_sys_disable(self) -> None:
@@ -261,7 +265,7 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
         handoff_version = self.read_sys_metadata_field(metadata.MODULE_HV)
         self.sc_retry_prerr(self.this_cpu, Leaf.TDH_SYS_SHUTDOWN, rcx=handoff_version)
         self.set_status(self.INITIAL_STATUS)
-        self.sysinit = None
+        self.sysinit_done, self.sysinit_ret = False, None
         self.lp_initialized.clear()
 
     def tdx_module_run_update(self) -> None:

@@ -13,7 +13,7 @@ from tdxctl.messages.message import (
     Stage,
     Template,
 )
-from tdxctl.messages.words import UBUNTU_24_04
+from tdxctl.messages.words import KVM_OF_2024
 
 _KVM, _KVM_TDX = (Source.KVM,), (Source.KVM, Source.KVM_TDX)
 _DISTRIBUTIONS = "distribution kernels of 6.2 to 6.14"
@@ -77,7 +77,7 @@ KVM_FAILED = Message(
     Stage.ASKED,
     ERR,
     (
-        Template("Failed to initialize TDX module.", of=UBUNTU_24_04),
+        Template("Failed to initialize TDX module.", of=KVM_OF_2024),
         Template("TDX is not supported.", of=_DISTRIBUTIONS),
     ),
     "KVM goes on without TDX.",

@@ -136,14 +136,14 @@ class Message(NamedTuple):
         """Whether only a kernel with TDX host support prints it."""
         return not TDX_HOST.isdisjoint(self.sources)
 
-    def wording(self, release: Release, of: str | None = None) -> Template:
-        """The words of that release, or those of a distribution's where it has its own.
+    def wording(self, release: Release, of: frozenset[str] = frozenset()) -> Template:
+        """The words of that release, or a template that is of one of those named.
 
         Raises LookupError for a release that prints no such line.
         """
         found = None
         for template in self.templates:
-            if of is not None and of == template.of:
+            if template.of in of:
                 return template
             if template.since is not None and template.since <= release:
                 found = template
@@ -156,11 +156,11 @@ class Message(NamedTuple):
         release: Release,
         source: Source | None,
         fields: Mapping[str, int | str],
-        of: str | None = None,
+        of: frozenset[str] = frozenset(),
     ) -> Printed:
         """The line as that release prints it, from that source file or from its first one.
 
-        of: the distribution whose words it has, where it has some of its own.
+        of: whose words it has besides, where a distribution changed some.
 
         Raises LookupError for a release without it, and for a field that is missing.
         """
