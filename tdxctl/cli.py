@@ -37,8 +37,8 @@ COMMANDS = {
     "plan": "Say what each kernel would do on a platform, and what it would cost.",
     "map": "Draw a machine's memory: ranges, CMRs, TDMRs, PAMTs and reserved areas.",
     "html": "Write a page about a machine that needs nothing but a browser: for a ticket.",
-    "kernels": "List the kernels that can be booted: what each changed, and what it is validated "
-    "by.",
+    "kernels": "List the kernels that can be booted: their changes, and on what evidence they "
+    "rest.",
     "modules": "List the TDX module releases that are modelled, or say all of one.",
     "test": "Run scenarios: platforms, operations and what is expected of them.",
     "scenario": "Print a scenario whose expectations are what happens today.",

@@ -23,7 +23,6 @@ def command(version: str | None, output_format: str) -> int:
     \b
       tdxctl modules
       tdxctl modules 1.5.08
-      tdxctl modules --format json
 
     EVIDENCE says how it is known what a release does: measured is its own source, compiled and
     run. What is not known is a question mark, and null in JSON.

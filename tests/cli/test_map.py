@@ -112,7 +112,7 @@ def test_svg_is_one_document() -> None:
         (["--platform", "small", "--machine", "x"], 2, "error: --platform and --machine: one of"),
         (["--machine", "x", "--kernel", "6.8"], 2, "error: --kernel and --set go with --platform"),
         (["--set", "name=x"], 2, "error: --kernel and --set go with --platform"),
-        (["--platform", "small", "--kernel", "6.9"], 2, "error: no such kernel: '6.9'"),
+        (["--platform", "small", "--kernel", "6.x"], 2, "error: no such kernel: '6.x'"),
         (["--platform", "smal"], 2, "error: no such platform: 'smal'"),
         (["--platform", "small", "--set", "cpus.features.vmx=false"], 3, "error: cpus.features"),
         (["--platform", "small", "--set", "memory.ranges=1"], 3, "--set"),

@@ -32,7 +32,7 @@ def _captured(folder: Path, build: str) -> tuple[Path, str]:
     return path, done.stderr
 
 
-@pytest.mark.parametrize("kernel", ["6.8", "6.17", "2026-06"])
+@pytest.mark.parametrize("kernel", ["6.8", "6.18", "7.2+dynamic-pamt"])
 def test_the_module_of_ubuntu_24_04_initializes_on_every_kernel(
     kernel: str, tmp_path: Path
 ) -> None:
