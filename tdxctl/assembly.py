@@ -20,6 +20,7 @@ from tdxctl.seam.conditions import Conditions
 from tdxctl.seam.cpu_models import has_seam
 from tdxctl.seam.environment import Environment
 from tdxctl.seam.faults import Fault
+from tdxctl.seam.metadata import MAX_VCPUS_PER_TD
 from tdxctl.seam.module import ModuleInfo, ModulePlatform, TdxModule
 from tdxctl.seam.msrs import MSRS
 from tdxctl.seam.port import SeamcallPort
@@ -45,7 +46,20 @@ def module_info(module: Module) -> ModuleInfo:
         pamt_page_bitmap_entry_bits=module.pamt_page_bitmap_entry_bits,
         sysinfo_cmr_entries=module.sysinfo_cmr_entries,
         strict=module.checks is Checks.STRICT,
+        reports=_reports(module),
     )
+
+
+def _reports(module: Module) -> dict[str, int | None]:
+    # Fields that KVM looks at, as far as they are described or follow from what is.
+    described = {
+        "ATTRIBUTES_FIXED0": module.attributes_fixed0,
+        "ATTRIBUTES_FIXED1": module.attributes_fixed1,
+        "XFAM_FIXED0": module.xfam_fixed0,
+        "XFAM_FIXED1": module.xfam_fixed1,
+    }
+    given = {name: value for name, value in described.items() if value is not None}
+    return {MAX_VCPUS_PER_TD: module.max_vcpus_per_td} | given
 
 
 def version_of(module: Module) -> ModuleVersion:
@@ -81,6 +95,7 @@ def of_version(now: ModuleInfo, version: str) -> ModuleInfo:
         build_num=row.build_num,
         features0=row.features0,
         num_cpuid_config=row.num_cpuid_config,
+        reports={},
     )
 
 

@@ -215,7 +215,7 @@ ROOMS: dict[str, set[str]] = {
     "seam.status": {"seam.codes"},
     "seam.codes": set(),
     "seam.features": set(),
-    "seam.releases": {"seam.cpu_models"},
+    "seam.releases": {"seam.cpu_models", "seam.metadata"},
     "seam.metadata": set(),
     "seam": {"seam", "memory", "errors", "units"},
     "layout": {"layout", "units"},

@@ -2,7 +2,8 @@
 """Records from what was read, and the canonical description to and fro.
 
 The canonical description has every key, nothing `auto`, and JSON types only; a key that is None is
-left out. It is made and read again without any check. No third party but msgspec here.
+left out, but where null is a value of its own. It is made and read again without any check. No
+third party but msgspec here.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def plain(record: Struct) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for field in fields_of(type(record)):
         value = getattr(record, field.attribute)
-        if value is None:
+        if value is None and not field.key.nullable:
             continue
         checked = field.key.value
         if checked is None:
@@ -78,7 +79,7 @@ class _Builder:
 
     def _field(self, field: Field, given: Mapping[str, Any], so_far: dict[str, Any]) -> Any:
         key, value = field.key, given.get(field.name)
-        if value is None:
+        if value is None and not (key.nullable and field.name in given):
             if key.instead is not None and key.instead.name in given:
                 return key.instead.of(so_far, given[key.instead.name])
             if key.auto is not None:

@@ -42,6 +42,7 @@ from tdxctl.platform.fields import (
     count,
     member_of,
     one_of,
+    or_null,
     parse_cpu_model,
     plain_number,
 )
@@ -367,6 +368,23 @@ class Module(Struct, frozen=True, kw_only=True):
             auto=_reported("num_cpuid_config"),
         ),
     ]
+    max_vcpus_per_td: Annotated[
+        int | None,
+        Key(
+            "MAX_VCPUS_PER_TD, null for a module without that field; else the version's.",
+            or_null(U16),
+            auto=lambda module, _: _release(module).max_vcpus_per_td,
+            nullable=True,
+        ),
+    ]
+    attributes_fixed0: Annotated[
+        int | None, Key("ATTRIBUTES_FIXED0; else the version's.", WORD64)
+    ] = None
+    attributes_fixed1: Annotated[
+        int | None, Key("ATTRIBUTES_FIXED1; else the version's.", WORD64)
+    ] = None
+    xfam_fixed0: Annotated[int | None, Key("XFAM_FIXED0; else the version's.", WORD64)] = None
+    xfam_fixed1: Annotated[int | None, Key("XFAM_FIXED1; else the version's.", WORD64)] = None
     max_tdmrs: Annotated[int, Key("How many TDMRs it takes.", count(1, 0xFFFF))] = 64
     max_reserved_per_tdmr: Annotated[int, Key("How many reserved areas a TDMR can have.", U16)] = 16
     pamt_entry_size: Annotated[PamtEntrySize, Key("Size of its PAMT entries.")] = PamtEntrySize()
@@ -384,6 +402,25 @@ class Module(Struct, frozen=True, kw_only=True):
             member_of(Checks),
         ),
     ] = Checks.STRICT
+
+
+class KvmConfig(Struct, frozen=True):
+    """How KVM is built and started, and what it finds: its own conditions for TDX."""
+
+    tdx: Annotated[
+        bool, Key("kvm_intel.tdx: whether KVM is loaded with TDX; kernels have it off.", FLAG)
+    ] = True
+    ept: Annotated[bool, Key("kvm_intel.ept: EPT is in use.", FLAG)] = True
+    tdp_mmu: Annotated[bool, Key("kvm.tdp_mmu: the TDP MMU is in use.", FLAG)] = True
+    mmio_caching: Annotated[bool, Key("kvm.mmio_caching: MMIO is cached.", FLAG)] = True
+    ept_ad: Annotated[bool, Key("kvm_intel.eptad: EPT has accessed and dirty bits.", FLAG)] = True
+    apicv: Annotated[bool, Key("kvm_intel.enable_apicv: APICv is in use.", FLAG)] = True
+    osxsave: Annotated[bool, Key("The CPU has OSXSAVE.", FLAG)] = True
+    enable_virt_at_load: Annotated[
+        bool, Key("kvm.enable_virt_at_load: VMX is switched on with the load of KVM.", FLAG)
+    ] = True
+    xcr0: Annotated[int, Key("The bits of XCR0 that KVM has for guests.", WORD64)] = 0x602E7
+    xss: Annotated[int, Key("The bits of IA32_XSS that KVM has for guests.", WORD64)] = 0
 
 
 class KernelConfig(Struct, frozen=True):
@@ -416,6 +453,7 @@ class Platform(Struct, frozen=True, kw_only=True):
     kernel: Annotated[KernelConfig, Key("How the booted kernel was built and started.")] = (
         KernelConfig()
     )
+    kvm: Annotated[KvmConfig, Key("How KVM is built and started, and what it finds.")] = KvmConfig()
     faults: Annotated[
         tuple[Fault, ...],
         Key("Faults that are scripted from boot on.", most=MAX_RANGES),

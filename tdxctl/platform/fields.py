@@ -211,6 +211,17 @@ def auto(inner: Checked) -> Checked:
     return Checked(parse, {"anyOf": [{"const": "auto"}, inner.schema]}, inner.schema)
 
 
+def or_null(inner: Checked) -> Checked:
+    """Null, which is None, or what inner takes."""
+
+    def parse(value: object) -> object:
+        return None if value is None else inner.parse(value)
+
+    null = {"type": "null"}
+    resolved = {"anyOf": [null, inner.resolved or inner.schema]}
+    return Checked(parse, {"anyOf": [null, inner.schema]}, resolved)
+
+
 def parse_text(value: object) -> str:
     """Text. Raises ValueError, with the hint to quote what is a number."""
     if isinstance(value, str):

@@ -43,6 +43,7 @@ class Key(Struct, frozen=True, eq=False):
     optional: a record that need not be given, its keys then having what they have by themselves.
     spread: the value is a list, and the record stands for one of each of its entries.
     short: what may be written in place of a record's mapping.
+    nullable: null is a value of its own: there is no such thing.
     """
 
     doc: str
@@ -54,6 +55,7 @@ class Key(Struct, frozen=True, eq=False):
     spread: bool = False
     instead: Instead | None = None
     short: Checked | None = None
+    nullable: bool = False
 
 
 class Field(Struct, frozen=True, eq=False):

@@ -13,7 +13,6 @@ from tdxctl.report.aligned import aligned
 from tdxctl.report.evidence import MEANING
 from tdxctl.report.reasons import labelled
 from tdxctl.seam.cpu_models import name_of
-from tdxctl.seam.metadata import FIELDS, MAX_VCPUS_PER_TD
 from tdxctl.seam.releases import Build, Release
 
 _UNKNOWN = "not known"
@@ -103,7 +102,7 @@ def _module(release: Release) -> Module:
             bytes=profile.handoff_bytes,
         ),
         dynamic_pamt=profile.dynamic_pamt,
-        max_vcpus_per_td=_max_vcpus(release),
+        max_vcpus_per_td=release.max_vcpus_per_td,
         num_cpuid_config=release.num_cpuid_config,
         taken=tuple(sorted(release.taken)),
         source=release.source,
@@ -123,7 +122,7 @@ def to_table(releases: Sequence[Release]) -> str:
 def to_text(release: Release) -> str:
     """All that is known of a release."""
     profile = release.profile
-    vcpus = _max_vcpus(release)
+    vcpus = release.max_vcpus_per_td
     kept = ", no downgrade" if profile.no_downgrade else ""
     pairs = [
         ("evidence", f"{release.evidence}: {MEANING[release.evidence]}"),
@@ -177,14 +176,6 @@ def _row(release: Release) -> tuple[str, ...]:
 
 def _taken(release: Release, fact: str) -> str:
     return f" (not known: as {release.like})" if fact in release.taken else ""
-
-
-def _max_vcpus(release: Release) -> int | None:
-    # None: it has no such field.
-    if MAX_VCPUS_PER_TD not in release.profile.fields:
-        return None
-    default = next(values[0] for _, name, _, _, values in FIELDS if name == MAX_VCPUS_PER_TD)
-    return release.profile.values.get(MAX_VCPUS_PER_TD, default)
 
 
 def _updates(release: Release) -> str:

@@ -21,6 +21,9 @@ _MIN_HKID_START_BIT = 48
 
 def value(state: ModuleState, name: str) -> int:
     """The value of a single field: from the platform or the image, else as the release has it."""
+    described = state.info.reports.get(name)
+    if described is not None:
+        return described
     follow = _FOLLOWING.get(name)
     return _of_the_release(state, name) if follow is None else follow(state)
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from tdxctl.seam.cpu_models import family_and_model
+from tdxctl.seam.metadata import FIELDS, MAX_VCPUS_PER_TD
 
 PATH = os.path.join(os.path.dirname(__file__), "data", "releases.json")
 #: What the evidence of a release is called whose every behaviour was measured.
@@ -153,6 +154,14 @@ class Release(Struct, frozen=True):
     def num_cpuid_config(self) -> int:
         """How many entries CPUID_CONFIG has."""
         return len(self.profile.cpuid_config)
+
+    @property
+    def max_vcpus_per_td(self) -> int | None:
+        """What it reports as MAX_VCPUS_PER_TD; None where it has no such field."""
+        if MAX_VCPUS_PER_TD not in self.profile.fields:
+            return None
+        default = next(values[0] for _, name, _, _, values in FIELDS if name == MAX_VCPUS_PER_TD)
+        return self.profile.values.get(MAX_VCPUS_PER_TD, default)
 
     def is_signed_for(self, family: int, model: int) -> bool | None:
         """Whether P-SEAMLDR takes it on CPUs of that family and model; None is not known."""

@@ -56,7 +56,11 @@ class SysState(IntEnum):
 
 
 class ModuleInfo(Struct, frozen=True):
-    """What the module image is and reports; pamt_entry_sizes is bytes for (4K, 2M, 1G)."""
+    """What the module image is and reports; pamt_entry_sizes is bytes for (4K, 2M, 1G).
+
+    reports: global metadata fields by name that hold another value than the release's; None is no
+    such field.
+    """
 
     version: ModuleVersion
     build_date: int
@@ -70,6 +74,7 @@ class ModuleInfo(Struct, frozen=True):
     pamt_page_bitmap_entry_bits: int = 1
     sysinfo_cmr_entries: int = MAX_CMRS
     strict: bool = True
+    reports: dict[str, int | None] = {}
 
     @property
     def of_release(self) -> Release:
@@ -80,6 +85,12 @@ class ModuleInfo(Struct, frozen=True):
     def profile(self) -> Profile:
         """What the module does where releases differ."""
         return self.of_release.profile
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The global metadata fields that it has of those that not every release has."""
+        absent = {name for name, value in self.reports.items() if value is None}
+        return (self.profile.fields | frozenset(self.reports)) - absent
 
     @property
     def num_handoff_pages(self) -> int:

@@ -40,7 +40,7 @@ class Field(Struct, frozen=True):
 
 @cache
 def fields_of(has: frozenset[str]) -> tuple[Field, ...]:
-    """The fields of a release in walk order; has: those of its profile."""
+    """The fields of a release in walk order; has: those that it has of NOT_IN_EVERY_RELEASE."""
     rows = [row for row in FIELDS if row[1] in has or row[1] not in NOT_IN_EVERY_RELEASE]
     following = [row[0] for row in rows[1:]] + [_NONE]
     return tuple(
@@ -74,7 +74,7 @@ def sys_rd(state: ModuleState, cpu: int, registers: Registers) -> Registers:
     if cpu not in state.initialized_lps:
         return out._replace(rax=Status.TDX_SYS_LP_INIT_NOT_DONE)
     field_id = registers.rdx
-    has = state.profile.fields
+    has = state.info.fields
     if field_id == _NONE:
         first = fields_of(has)[0].id
         return out._replace(rax=Status.TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT, rdx=first)
@@ -96,7 +96,7 @@ def sys_rdall(state: ModuleState, cpu: int, registers: Registers) -> Registers:
         return out._replace(rax=Status.TDX_SYS_LP_INIT_NOT_DONE)
     if not state.is_shared_hpa(registers.rdx, SZ_4K, SZ_4K):
         return out._replace(rax=with_operand(Status.TDX_OPERAND_INVALID, Operand.RDX))
-    fields = fields_of(state.profile.fields)
+    fields = fields_of(state.info.fields)
     start = (0, 0)
     if registers.r8 != _NONE:
         found = _start(fields, registers.r8)
