@@ -171,7 +171,7 @@ def _fail(error: TdxctlError, argv: list[str]) -> int:
     import click
 
     from tdxctl.cli import cli, command_in
-    from tdxctl.commands.variables import told
+    from tdxctl.commands.inputs.environment import told
     from tdxctl.errors import StateError, UsageError
 
     diagnostics = error.diagnostics()
@@ -208,7 +208,7 @@ def _report(diagnostics: tuple[Diagnostic, ...], code: int, argv: list[str]) -> 
     if _wants_json(argv):
         import json
 
-        from tdxctl.commands.output import print_json
+        from tdxctl.commands.outputs.stdout import print_json
         from tdxctl.report.problems import error
 
         print_json(json.dumps(error(code, diagnostics).to_dict()))
@@ -219,7 +219,7 @@ def _wants_json(argv: list[str]) -> bool:
     from itertools import pairwise
 
     from tdxctl.cli import command_in
-    from tdxctl.commands.variables import set_format
+    from tdxctl.commands.inputs.environment import set_format
 
     words = argv[: argv.index("--")] if "--" in argv else argv
     wanted = set_format(command_in(argv))

@@ -67,9 +67,9 @@ class _LazyGroup(click.Group):
             return None
         command = import_module(f"tdxctl.commands.{cmd_name}").command
         assert isinstance(command, click.Command)
-        from tdxctl.commands import variables
+        from tdxctl.commands.inputs import environment
 
-        variables.give(cmd_name, command)
+        environment.give(cmd_name, command)
         return command
 
     def resolve_command(

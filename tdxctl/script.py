@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
+from tdxctl.errors import NotModelledError, UsageError
 from tdxctl.events import DirectSeamcall, MemoryData, OpResult
 from tdxctl.operations import (
     FaultClear,
@@ -27,7 +28,7 @@ from tdxctl.platform.calls import (
     WriteEntry,
 )
 from tdxctl.seam.port import Registers
-from tdxctl.units import round_up
+from tdxctl.units import printable, round_up
 
 # Below 1 MiB, which no kernel gives to the TDX module: the array of pointers to TDMR_INFO
 # tables, then the tables that have no address of their own.
@@ -50,6 +51,28 @@ class Done(Struct, frozen=True):
             return True
         status, wanted = self.event.after[0], self.entry.expect
         return not status & _ERROR if wanted is None else wanted.is_met_by(status)
+
+
+def run(script: Script, perform: Callable[[Iterable[Operation]], list[OpResult]]) -> list[Done]:
+    """Each entry with what came of it, where perform() does operations on a machine.
+
+    Raises UsageError where an entry asks for a CPU that cannot call, NotModelledError for a leaf
+    that is not modelled, both with the entry's line.
+    """
+    found = operations(script)
+    line = 0
+
+    def each() -> Iterator[Operation]:
+        nonlocal line
+        for entry, steps in zip(script.entries, found, strict=True):
+            line = entry.line
+            yield from steps
+
+    try:
+        return _done(script, found, perform(each()))
+    except (NotModelledError, UsageError) as error:
+        place = f"{printable(script.file)}:{line}: " if line else ""
+        raise type(error)(place + error.message, error.hint) from error
 
 
 def operations(script: Script) -> list[list[Operation]]:
@@ -81,8 +104,7 @@ def operations(script: Script) -> list[list[Operation]]:
     return found
 
 
-def done(script: Script, found: list[list[Operation]], results: list[OpResult]) -> list[Done]:
-    """Each entry with what came of it; found is operations(), results are of all of them."""
+def _done(script: Script, found: list[list[Operation]], results: list[OpResult]) -> list[Done]:
     each = iter(results)
     answered = []
     for entry, steps in zip(script.entries, found, strict=True):

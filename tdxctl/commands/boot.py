@@ -5,30 +5,14 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands.options import (
-    format_option,
-    kernel_option,
-    machine_option,
-    platform_option,
-    set_option,
-)
-from tdxctl.commands.output import write_operations
-from tdxctl.linux.releases import KernelId
+from tdxctl.commands.inputs.options import Subject, format_option, subject_options
+from tdxctl.commands.outputs.stdout import write_operations
 
 
 @click.command("boot")
-@platform_option
-@kernel_option
-@machine_option
-@set_option
+@subject_options()
 @format_option("text", "json")
-def command(
-    platform: str | None,
-    kernel: KernelId | None,
-    machine: str | None,
-    settings: tuple[str, ...],
-    output_format: str,
-) -> int:
+def command(subject: Subject, output_format: str) -> int:
     """Boot a machine, or boot it again.
 
     \b
@@ -39,9 +23,9 @@ def command(
     machine since is gone. Prints the kernel's TDX lines of the boot.
     """
     from tdxctl import lab
-    from tdxctl.commands.asked import asked
+    from tdxctl.commands.inputs.machines import asked_of_lab
 
-    wanted = asked(platform, kernel, machine, settings)
-    result = lab.boot(wanted)
-    write_operations(wanted.machine, [("boot", result)], output_format)
+    asked = asked_of_lab(subject)
+    result = lab.boot(asked)
+    write_operations(asked.machine, [("boot", result)], output_format)
     return 0

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from tdxctl.commands import complete
-from tdxctl.commands.options import Command
-from tdxctl.commands.written import write_document
+from tdxctl.commands.inputs import completions
+from tdxctl.commands.inputs.options import Command
+from tdxctl.commands.outputs.files import write_document
 
 _SOURCES = "tdxctl.capture.sources"
 
@@ -22,7 +22,7 @@ def _source(*names: str, **options: Any) -> Callable[[Command], Command]:
         found += [(param.opts[0], value) for value in ([""] if values is True else values or ())]
 
     if not options.get("is_flag"):
-        options |= {"multiple": True, "shell_complete": complete.files}
+        options |= {"multiple": True, "shell_complete": completions.files}
     return click.option(*names, callback=note, expose_value=False, **options)
 
 
@@ -42,7 +42,7 @@ def _source(*names: str, **options: Any) -> Callable[[Command], Command]:
     "--output",
     metavar="FILE",
     default="-",
-    shell_complete=complete.files,
+    shell_complete=completions.files,
     help="Where to write. Default: -.",
 )
 @click.pass_context
@@ -64,11 +64,11 @@ def command(
     invented: the description says so. It carries over numbers only, no names and no command
     lines. - as FILE is standard input. Exit 4 where a source cannot be parsed.
     """
-    from tdxctl.commands.captured import captured
+    from tdxctl.commands.inputs.captures import captured_description
 
     said = {"source": source, "description": description}
     sources = ctx.meta.get(_SOURCES, [])
-    text, notes = captured(sources, name, output, said, assume_tdx=assume_tdx)
+    text, notes = captured_description(sources, name, output, said, assume_tdx=assume_tdx)
     write_document(text, output)
     for note in notes:
         click.echo(f"note: {note}", err=True)

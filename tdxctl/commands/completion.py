@@ -6,8 +6,8 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands import COMPLETE_VARIABLE
-from tdxctl.commands.choice import OneOf
-from tdxctl.commands.output import print_document
+from tdxctl.commands.inputs.choices import OneOf
+from tdxctl.commands.outputs.stdout import print_document
 
 
 @click.command("completion")

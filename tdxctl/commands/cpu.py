@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands.choice import OneOf
+from tdxctl.commands.inputs.choices import OneOf
 from tdxctl.commands.operation import operation_command
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ def command(action: str, cpus: str) -> list[Operation]:
     LIST is a kernel cpulist of logical CPUs. Exit 1 when the kernel refuses one; the ones
     after it are then left alone.
     """
-    from tdxctl.commands.parse import cpulist
+    from tdxctl.commands.inputs.arguments import cpulist
     from tdxctl.operations import CpuOffline, CpuOnline
 
     operation = {"online": CpuOnline, "offline": CpuOffline}[action]

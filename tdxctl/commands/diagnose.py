@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands import complete
-from tdxctl.commands.options import format_option
-from tdxctl.commands.output import print_json, print_text, terminal_width
+from tdxctl.commands.inputs import completions
+from tdxctl.commands.inputs.options import format_option
+from tdxctl.commands.outputs.stdout import print_json, print_text, terminal_width
 
 
 @click.command("diagnose")
-@click.argument("file", metavar="FILE", shell_complete=complete.files)
+@click.argument("file", metavar="FILE", shell_complete=completions.files)
 @click.option("--short", is_flag=True, help="Only the checks that are not well.")
 @click.option("--verbose", is_flag=True, help="Every check, with the line it rests on.")
 @format_option("text", "json")

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands.options import machine_option
-from tdxctl.commands.output import print_text
+from tdxctl.commands.inputs.options import machine_option
+from tdxctl.commands.outputs.stdout import print_text
 
 
 @click.command("dmesg")
@@ -20,7 +20,7 @@ def command(machine: str | None) -> int:
 
     Lines carry the kernel's prefix and no timestamp.
     """
-    from tdxctl.commands.stored import stored_events
+    from tdxctl.commands.inputs.stored_machines import stored_events
     from tdxctl.units import printable
 
     _, events = stored_events(machine)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands.choice import OneOf
+from tdxctl.commands.inputs.choices import OneOf
 from tdxctl.commands.operation import operation_command
 from tdxctl.errors import UsageError
 

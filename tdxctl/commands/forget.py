@@ -7,12 +7,12 @@ import re
 
 import click
 
-from tdxctl.commands import complete
-from tdxctl.commands.output import print_text
+from tdxctl.commands.inputs import completions
+from tdxctl.commands.outputs.stdout import print_text
 
 
 @click.command("forget")
-@click.argument("name", metavar="M", shell_complete=complete.machines)
+@click.argument("name", metavar="M", shell_complete=completions.machines)
 def command(name: str) -> int:
     """Delete a machine and all that happened on it.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands.choice import OneOf
+from tdxctl.commands.inputs.choices import OneOf
 from tdxctl.commands.operation import operation_command
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ def command(what: str, memory: str | None) -> list[Operation]:
     CPUs are as described: what a kernel does not refuse is not modelled, except that memory is
     there (`tdxctl memory online` asks for its use).
     """
-    from tdxctl.commands.parse import memory_range
+    from tdxctl.commands.inputs.arguments import memory_range
     from tdxctl.errors import UsageError
     from tdxctl.operations import Hotplug
 

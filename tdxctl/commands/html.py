@@ -5,40 +5,33 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands import complete
-from tdxctl.commands.kernel_name import KernelName
-from tdxctl.commands.options import machine_option, platform_option, set_option
-from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId
+from tdxctl.commands.inputs import completions
+from tdxctl.commands.inputs.kernels import KernelName
+from tdxctl.commands.inputs.options import Subject, subject_options
+from tdxctl.linux.releases import DEFAULT_KERNEL
 
-
-@click.command("html")
-@platform_option
-@click.option(
+_kernels_option = click.option(
     "--kernel",
     "kernels",
     metavar="K",
     type=KernelName(),
     multiple=True,
-    shell_complete=complete.kernels,
+    shell_complete=completions.kernels,
     help=f"A kernel to tell in full. Repeatable. Default: {DEFAULT_KERNEL}.",
 )
-@machine_option
-@set_option
+
+
+@click.command("html")
+@subject_options(_kernels_option)
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
     required=True,
-    shell_complete=complete.files,
+    shell_complete=completions.files,
     help="Where to; - is stdout.",
 )
-def command(
-    platform: str | None,
-    kernels: tuple[KernelId, ...],
-    machine: str | None,
-    settings: tuple[str, ...],
-    output: str,
-) -> int:
+def command(subject: Subject, output: str) -> int:
     """Write a page about a machine that needs nothing but a browser: for a ticket.
 
     \b
@@ -50,8 +43,9 @@ def command(
     outcome is shown as it is, the memory as described. Exit 0 when it is written, whatever the
     verdict.
     """
-    from tdxctl.commands.paged import page
-    from tdxctl.commands.written import write_document
+    from tdxctl.commands.inputs.machines import machines_to_show
+    from tdxctl.commands.outputs.files import write_document
+    from tdxctl.commands.outputs.pages import page
 
-    write_document(page(platform, kernels, machine, settings), output)
+    write_document(page(machines_to_show(subject)), output)
     return 0

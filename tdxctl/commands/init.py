@@ -5,23 +5,13 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands.choice import Between
-from tdxctl.commands.options import (
-    format_option,
-    kernel_option,
-    machine_option,
-    platform_option,
-    set_option,
-)
-from tdxctl.commands.output import write_init
-from tdxctl.linux.releases import KernelId
+from tdxctl.commands.inputs.choices import Between
+from tdxctl.commands.inputs.options import Subject, format_option, subject_options
+from tdxctl.commands.outputs.stdout import write_init
 
 
 @click.command("init")
-@platform_option
-@kernel_option
-@machine_option
-@set_option
+@subject_options()
 @click.option("--reboot", is_flag=True, help="Boot the machine anew first.")
 @click.option("--once", is_flag=True, help="Read and write no stored state: for CI.")
 @click.option(
@@ -33,10 +23,7 @@ from tdxctl.linux.releases import KernelId
 )
 @format_option("text", "json", "jsonl", "dmesg")
 def command(
-    platform: str | None,
-    kernel: KernelId | None,
-    machine: str | None,
-    settings: tuple[str, ...],
+    subject: Subject,
     reboot: bool,
     once: bool,
     callers: int,
@@ -53,14 +40,16 @@ def command(
     1 when it is not.
     """
     if once:
-        from tdxctl.commands.once import once_report
+        from tdxctl.commands.inputs.machines import machine_for_once
+        from tdxctl.progress import shown
 
-        report = once_report(platform, kernel, machine, settings, callers)
+        machine = machine_for_once(subject)
+        with shown("running the machine"):
+            report = machine.init_report(machine.tdx_init(callers), with_boot=True)
     else:
         from tdxctl import lab
-        from tdxctl.commands.asked import asked
+        from tdxctl.commands.inputs.machines import asked_of_lab
 
-        wanted = asked(platform, kernel, machine, settings)
-        report = lab.init(wanted, callers=callers, reboot=reboot)
+        report = lab.init(asked_of_lab(subject), callers=callers, reboot=reboot)
     write_init(report, output_format)
     return 0 if report.result.status == "INITIALIZED" else 1

@@ -5,23 +5,27 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands import complete
-from tdxctl.commands.kernel_name import KernelName
-from tdxctl.commands.options import format_option
-from tdxctl.commands.output import print_as
+from tdxctl.commands.inputs import completions
+from tdxctl.commands.inputs.kernels import KernelName
+from tdxctl.commands.inputs.options import format_option
+from tdxctl.commands.outputs.stdout import print_as
 from tdxctl.errors import UsageError
 from tdxctl.linux.releases import KERNELS, KernelId
 
 
 @click.command("kernels")
 @click.argument(
-    "kernel", metavar="[KERNEL]", required=False, type=KernelName(), shell_complete=complete.kernels
+    "kernel",
+    metavar="[KERNEL]",
+    required=False,
+    type=KernelName(),
+    shell_complete=completions.kernels,
 )
 @click.option(
     "--against",
     metavar="K",
     type=KernelName(),
-    shell_complete=complete.kernels,
+    shell_complete=completions.kernels,
     help="The changes between KERNEL and this one.",
 )
 @format_option("text", "json")

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands import complete
-from tdxctl.commands.options import format_option
-from tdxctl.commands.output import print_json, print_text
+from tdxctl.commands.inputs import completions
+from tdxctl.commands.inputs.options import format_option
+from tdxctl.commands.outputs.stdout import print_json, print_text
 
 
 @click.command("machines")
-@click.argument("name", required=False, shell_complete=complete.machines)
+@click.argument("name", required=False, shell_complete=completions.machines)
 @format_option("text", "json")
 def command(name: str | None, output_format: str) -> int:
     """List the machines, or print one as JSON that reproduces it.
@@ -25,15 +25,13 @@ def command(name: str | None, output_format: str) -> int:
     """
     import json
 
-    from tdxctl import store
-    from tdxctl.commands.stored import machine_document
+    from tdxctl.commands.inputs.stored_machines import known_machines, machine_document
     from tdxctl.report import text_status
 
     if name is not None:
         print_json(machine_document(name).render())
         return 0
-    with store.reading() as rows:
-        known = [json.loads(row.status) for row in rows.machines()] if rows is not None else []
+    known = [json.loads(row.status) for row in known_machines()]
     if output_format == "json":
         from tdxctl.report.machines import Machines
 

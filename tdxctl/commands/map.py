@@ -5,30 +5,14 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands.options import (
-    format_option,
-    kernel_option,
-    machine_option,
-    platform_option,
-    set_option,
-)
-from tdxctl.commands.output import write_map
-from tdxctl.linux.releases import KernelId
+from tdxctl.commands.inputs.options import Subject, format_option, subject_options
+from tdxctl.commands.outputs.stdout import write_map
 
 
 @click.command("map")
-@platform_option
-@kernel_option
-@machine_option
-@set_option
+@subject_options()
 @format_option("text", "svg")
-def command(
-    platform: str | None,
-    kernel: KernelId | None,
-    machine: str | None,
-    settings: tuple[str, ...],
-    output_format: str,
-) -> int:
+def command(subject: Subject, output_format: str) -> int:
     """Draw a machine's memory: ranges, CMRs, TDMRs, PAMTs and reserved areas.
 
     \b
@@ -40,9 +24,9 @@ def command(
     be too small to be seen is widened: the legend says so. Exit 0 when it is drawn, whatever the
     status.
     """
-    from tdxctl.commands.shown import shown_machine
+    from tdxctl.commands.inputs.machines import machines_to_show
     from tdxctl.report.memory_map.model import memory_map
 
-    shown = shown_machine(platform, machine, kernel, settings)
-    write_map(memory_map(shown.platform, shown.summary()), output_format)
+    [machine] = machines_to_show(subject)
+    write_map(memory_map(machine.platform, machine.summary()), output_format)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands.choice import OneOf
+from tdxctl.commands.inputs.choices import OneOf
 from tdxctl.commands.operation import operation_command
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ def command(action: str, memory: str) -> list[Operation]:
 
     RANGE is START-END, end exclusive, or START+SIZE. Exit 1 when the kernel refuses it.
     """
-    from tdxctl.commands.parse import memory_range
+    from tdxctl.commands.inputs.arguments import memory_range
     from tdxctl.operations import MemoryOnline
 
     operation = {"online": MemoryOnline}[action]

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands import complete
-from tdxctl.commands.options import format_option
-from tdxctl.commands.output import print_json, print_text
+from tdxctl.commands.inputs import completions
+from tdxctl.commands.inputs.options import format_option
+from tdxctl.commands.outputs.stdout import print_json, print_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("modules")
-@click.argument("version", required=False, shell_complete=complete.module_versions)
+@click.argument("version", required=False, shell_complete=completions.module_versions)
 @format_option("text", "json")
 def command(version: str | None, output_format: str) -> int:
     """List the TDX module releases that are modelled, or say all of one.

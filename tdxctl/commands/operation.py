@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from tdxctl.commands.options import format_option, machine_option, own_kernel_option
-from tdxctl.commands.output import write_operations
+from tdxctl.commands.inputs.options import format_option, machine_option, own_kernel_option
+from tdxctl.commands.outputs.stdout import write_operations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def operation_command(
             machine: str | None, kernel: KernelId | None, output_format: str, **given: Any
         ) -> int:
             from tdxctl import lab
-            from tdxctl.commands.stored import machine_row
+            from tdxctl.commands.inputs.stored_machines import machine_row
 
             wanted = operations(**given)
             running = machine_row(machine).name

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands.choice import OneOf
+from tdxctl.commands.inputs.choices import OneOf
 from tdxctl.commands.operation import operation_command
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ def command(action: str, address: str) -> list[Operation]:
     The first page of a 2 MiB range makes the kernel give the module a pair of pages
     (TDH.PHYMEM.PAMT.ADD), the last one given back gets it back. Exit 1 when that fails.
     """
-    from tdxctl.commands import parse
+    from tdxctl.commands.inputs import arguments
     from tdxctl.operations import Pamt
 
-    return [Pamt(action, parse.address(address))]
+    return [Pamt(action, arguments.address(address))]

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
-from tdxctl.commands import complete
-from tdxctl.commands.kernel_name import ALL, KernelName
-from tdxctl.commands.options import format_option, one_platform_option, set_option
-from tdxctl.commands.output import print_as
+from tdxctl.commands.inputs import completions
+from tdxctl.commands.inputs.kernels import ALL, KernelName, each_once
+from tdxctl.commands.inputs.options import format_option, one_platform_option, set_option
+from tdxctl.commands.outputs.stdout import print_report
+from tdxctl.errors import UsageError
 from tdxctl.linux.releases import KernelId
 
 
@@ -21,7 +24,7 @@ from tdxctl.linux.releases import KernelId
     type=KernelName(or_all=True),
     multiple=True,
     default=(ALL,),
-    shell_complete=complete.kernels,
+    shell_complete=completions.kernels,
     help="A kernel, or all. Repeatable. Default: all.",
 )
 @set_option
@@ -45,10 +48,31 @@ def command(
     Changes are shown beside the platform as it is. Nothing is stored. Exit 0 when every kernel
     asked for would initialize it (changed, if it is changed), 1 when one would not.
     """
-    from tdxctl.commands.planned import planned
+    from tdxctl.commands.inputs.arguments import memory_range, size_at_node
+    from tdxctl.commands.inputs.platforms import description_of
+    from tdxctl.plan import plan
+    from tdxctl.platform.changes import with_hole, with_memory_added
+    from tdxctl.progress import shown
     from tdxctl.report import plans
 
-    before, after = planned(platform, kernels, settings, add_memory, hole)
-    render = plans.to_json if output_format == "json" else plans.to_text
-    print_as(output_format, render(before, after))
+    if platform == "-" and settings:
+        raise UsageError("--set with a platform from standard input: it can be read only once")
+    unchanged = description_of(platform, ())
+    changed = description_of(platform, settings) if settings else unchanged
+    for text in add_memory:
+        changed = with_memory_added(changed, *size_at_node(text))
+    for text in hole:
+        changed = with_hole(changed, *memory_range(text))
+    with shown("planning"):
+        before = plan(unchanged, _told(kernels))
+        after = None if changed == unchanged else plan(changed, _told(kernels))
+    print_report(plans, output_format, before, after)
     return 0 if all(plan.initializes for plan in (after or before).kernels) else 1
+
+
+def _told(kernels: tuple[KernelId | str, ...]) -> Iterator[KernelId]:
+    from tdxctl.progress import say
+
+    for kernel in each_once(kernels):
+        say(f"planning for kernel {kernel.id}")
+        yield kernel

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands import complete
-from tdxctl.commands.output import print_text
+from tdxctl.commands.inputs import completions
+from tdxctl.commands.outputs.stdout import print_text
 
 
 @click.command("platforms")
-@click.argument("name", required=False, shell_complete=complete.shipped_platforms)
+@click.argument("name", required=False, shell_complete=completions.shipped_platforms)
 def command(name: str | None) -> int:
     """List the shipped platforms, or print one.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands import complete
-from tdxctl.commands.choice import OneOf
-from tdxctl.commands.kernel_name import KernelName
-from tdxctl.commands.options import one_platform_option, set_option
-from tdxctl.commands.output import print_text
+from tdxctl.commands.inputs import completions
+from tdxctl.commands.inputs.choices import OneOf
+from tdxctl.commands.inputs.kernels import KernelName
+from tdxctl.commands.inputs.options import one_platform_option, set_option
+from tdxctl.commands.outputs.stdout import print_text
 from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId
 
 
@@ -20,7 +20,7 @@ from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId
     "--kernel",
     metavar="K",
     type=KernelName(),
-    shell_complete=complete.kernels,
+    shell_complete=completions.kernels,
     default=DEFAULT_KERNEL,
     help=f"The kernel. Default: {DEFAULT_KERNEL}.",
 )
@@ -34,11 +34,11 @@ def command(action: str, platform: str, kernel: KernelId, settings: tuple[str, .
 
     Commented, to be cut down to what matters; `tdxctl test` runs it.
     """
-    from tdxctl.commands.described import described
+    from tdxctl.commands.inputs.platforms import description_of
     from tdxctl.progress import shown
     from tdxctl.scenario.new import new_scenario
 
-    description = described(platform, settings)
+    description = description_of(platform, settings)
     with shown("running the machine"):
         text = new_scenario(description, platform, settings, kernel.id)
     print_text(text)

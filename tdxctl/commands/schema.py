@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from tdxctl.commands.choice import OneOf
-from tdxctl.commands.output import print_json
+from tdxctl.commands.inputs.choices import OneOf
+from tdxctl.commands.outputs.stdout import print_json
 
 #: What `--format json` prints: name of a document -> where its record is.
 DOCUMENTS = {

@@ -5,23 +5,32 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands import complete
-from tdxctl.commands.options import format_option, set_option
-from tdxctl.commands.output import print_as
+from tdxctl.commands.inputs import completions
+from tdxctl.commands.inputs.options import format_option, set_option
+from tdxctl.commands.outputs.stdout import print_report
+from tdxctl.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tdxctl.platform.calls import Script
+    from tdxctl.report.evidence import Module
+    from tdxctl.script import Done
+
+_DEFAULT_PLATFORM = "small"
 
 
 @click.command("seamcall")
-@click.argument("script", metavar="SCRIPT", shell_complete=complete.files)
+@click.argument("script", metavar="SCRIPT", shell_complete=completions.files)
 @click.option(
     "--platform",
     metavar="P",
-    shell_complete=complete.platforms,
-    help="The platform whose module is called, as of `init`. Default: small.",
+    shell_complete=completions.platforms,
+    help=f"The platform whose module is called, as of `init`. Default: {_DEFAULT_PLATFORM}.",
 )
 @click.option(
     "--machine",
     metavar="M",
-    shell_complete=complete.machines,
+    shell_complete=completions.machines,
     help="A stored machine whose module is called, as its next operations.",
 )
 @set_option
@@ -45,10 +54,47 @@ def command(
     it to a stored machine's, behind its kernel's back. Exit 1 when a call's status is not the
     one that it expects, or an error where it expects none.
     """
-    from tdxctl.commands.seamcalls import called
+    if machine is not None and (platform is not None or settings):
+        raise UsageError("--machine is a machine that is running: no --platform and no --set")
+    from tdxctl.platform.script import load_script
     from tdxctl.report import seamcalls
 
-    name, module, answered = called(script, platform, machine, settings)
-    render = seamcalls.to_json if output_format == "json" else seamcalls.to_text
-    print_as(output_format, render(name, module, answered))
+    calls = load_script(script)
+    if machine is not None:
+        name, module, answered = _of_machine(calls, machine)
+    else:
+        name, module, answered = _of_platform(calls, platform or _DEFAULT_PLATFORM, settings)
+    print_report(seamcalls, output_format, name, module, answered)
     return 0 if all(done.as_wanted for done in answered) else 1
+
+
+def _of_machine(calls: Script, machine: str) -> tuple[str, Module, list[Done]]:
+    # The machine's name, its module, and each entry with what came of it.
+    import json
+
+    from tdxctl import lab
+    from tdxctl.commands.inputs.stored_machines import machine_row
+    from tdxctl.report.evidence import from_dict
+    from tdxctl.script import run
+
+    row = machine_row(machine)
+    answered = run(calls, lambda operations: lab.operate(row.name, operations))
+    return row.name, from_dict(json.loads(row.status)["module"]), answered
+
+
+def _of_platform(
+    calls: Script, platform: str, settings: tuple[str, ...]
+) -> tuple[str, Module, list[Done]]:
+    from tdxctl.assembly import module_evidence
+    from tdxctl.commands.inputs.platforms import description_of
+    from tdxctl.machine import Machine
+    from tdxctl.progress import shown
+    from tdxctl.report.evidence import module_of
+    from tdxctl.script import run
+
+    description = description_of(platform, settings)
+    with shown("calling the module"):
+        booted = Machine.boot(description)
+        answered = run(calls, lambda operations: [one.perform(booted) for one in operations])
+        module = module_of(module_evidence(description), loaded=description.module.loaded)
+        return booted.name, module, answered

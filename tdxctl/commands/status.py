@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands.options import format_option, machine_option
-from tdxctl.commands.output import write_status
+from tdxctl.commands.inputs.options import format_option, machine_option
+from tdxctl.commands.outputs.stdout import write_status
 
 
 @click.command("status")
@@ -24,7 +24,7 @@ def command(machine: str | None, check: bool, output_format: str) -> int:
     """
     import json
 
-    from tdxctl.commands.stored import machine_row
+    from tdxctl.commands.inputs.stored_machines import machine_row
 
     row = machine_row(machine)
     status = json.loads(row.status)

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands import complete
-from tdxctl.commands.choice import Between
-from tdxctl.commands.options import format_option
+from tdxctl.commands.inputs import completions
+from tdxctl.commands.inputs.choices import Between
+from tdxctl.commands.inputs.options import format_option
 
 
 @click.command("test")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, shell_complete=complete.files)
+@click.argument(
+    "paths", metavar="PATH...", nargs=-1, required=True, shell_complete=completions.files
+)
 @click.option("-k", "expression", metavar="EXPR", help="Only names that match: 'v5 and not numa'.")
 @click.option(
     "-j",
@@ -41,7 +43,7 @@ def command(
     expectation failed, 3 when a scenario is wrong; no scenario at all is an error. In a folder,
     YAML and JSON files that are plainly something else are counted on standard error.
     """
-    from tdxctl.commands.output import write_outcomes
+    from tdxctl.commands.outputs.stdout import write_outcomes
     from tdxctl.progress import shown
     from tdxctl.scenario.find import find
     from tdxctl.scenario.run import cases_of, run_cases

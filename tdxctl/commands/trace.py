@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands.options import format_option, machine_option
-from tdxctl.commands.output import print_json, print_text
+from tdxctl.commands.inputs.options import format_option, machine_option
+from tdxctl.commands.outputs.stdout import print_json, print_text
 
 
 @click.command("trace")
@@ -21,7 +21,7 @@ def command(machine: str | None, output_format: str) -> int:
 
     Runs of equal events are one line with their count.
     """
-    from tdxctl.commands.stored import stored_events
+    from tdxctl.commands.inputs.stored_machines import stored_events
     from tdxctl.report import trace
 
     row, events = stored_events(machine)

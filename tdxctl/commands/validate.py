@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands import complete
-from tdxctl.commands.options import format_option
-from tdxctl.commands.output import print_json, print_text
+from tdxctl.commands.inputs import completions
+from tdxctl.commands.inputs.options import format_option
+from tdxctl.commands.outputs.stdout import print_json, print_text
 
 
 @click.command("validate")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, shell_complete=complete.files)
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, shell_complete=completions.files
+)
 @format_option("text", "json")
 def command(files: tuple[str, ...], output_format: str) -> int:
     """Check platform descriptions.

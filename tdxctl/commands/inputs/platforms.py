@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The description that --platform and --set name, read and checked or known from before."""
+"""The description that --platform and --set name: read and checked, or known from before."""
 
 from __future__ import annotations
 
@@ -8,44 +8,47 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tdxctl.platform.description import Platform
+    from tdxctl.platform.text import DescriptionText
     from tdxctl.store import Compiled
 
 
-def described(platform: str, settings: tuple[str, ...]) -> Platform:
+def description_of(platform: str, settings: tuple[str, ...]) -> Platform:
     """The description that --platform and --set name; reads what is stored, writes nothing."""
-    return compiled(platform, settings)[0]
+    return known_description(platform, settings)[0]
 
 
-def compiled(platform: str, settings: tuple[str, ...]) -> tuple[Platform, Compiled]:
+def known_description(platform: str, settings: tuple[str, ...]) -> tuple[Platform, Compiled]:
     """The description that --platform and --set name, and what the store is to keep of it."""
     from tdxctl import store
     from tdxctl.platform import compiled as known
-    from tdxctl.platform.shipped import resolve
-    from tdxctl.platform.text import read_text
-    from tdxctl.progress import shown
 
-    text = read_text(resolve(platform))
+    text = _text_of(platform)
     key = known.key_of(text, settings)
     stored = store.known_text(key)
     if stored is not None and (found := known.from_text(stored)) is not None:
         return _noted(found), store.Compiled(key, None)
-    from tdxctl.platform.load import load_text
-
-    with shown("reading the description"):
-        loaded = load_text(text, settings)
+    loaded = _loaded(text, settings)
     return _noted(loaded), store.Compiled(key, known.to_text(loaded))
 
 
-def described_anew(platform: str, settings: tuple[str, ...]) -> Platform:
+def description_anew(platform: str, settings: tuple[str, ...]) -> Platform:
     """The description that --platform and --set name, without any stored state."""
-    from tdxctl.platform.load import load_text
+    return _noted(_loaded(_text_of(platform), settings))
+
+
+def _text_of(platform: str) -> DescriptionText:
     from tdxctl.platform.shipped import resolve
     from tdxctl.platform.text import read_text
+
+    return read_text(resolve(platform))
+
+
+def _loaded(text: DescriptionText, settings: tuple[str, ...]) -> Platform:
+    from tdxctl.platform.load import load_text
     from tdxctl.progress import shown
 
-    text = read_text(resolve(platform))
     with shown("reading the description"):
-        return _noted(load_text(text, settings))
+        return load_text(text, settings)
 
 
 def _noted(platform: Platform) -> Platform:

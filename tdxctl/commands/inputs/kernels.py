@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel that a command line names."""
+"""The kernels that a command line names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from tdxctl.errors import UsageError
 from tdxctl.linux.changes import EXECUTED
 from tdxctl.linux.lookup import find_kernel, names_file
-from tdxctl.linux.releases import KernelId
+from tdxctl.linux.releases import KERNELS, KernelId
 
 #: The word for every kernel, where an option takes it.
 ALL = "all"
@@ -55,6 +55,13 @@ def _stands_for(kernel: KernelId) -> str:
     if kernel.evidence is not EXECUTED:
         told.append(kernel.evidence.word)
     return ", ".join(told)
+
+
+def each_once(kernels: tuple[KernelId | str, ...]) -> tuple[KernelId, ...]:
+    """The kernels in the order asked for; where ALL is among them, all that there are."""
+    if ALL in kernels:
+        return KERNELS
+    return tuple(dict.fromkeys(kernel for kernel in kernels if isinstance(kernel, KernelId)))
 
 
 def _is_from_environment(param: click.Parameter | None, ctx: click.Context | None) -> bool:

@@ -76,11 +76,10 @@ def kernels(_ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
 
 def machines(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Stored machines; none where the store cannot be read at once."""
-    from tdxctl import store
+    from tdxctl.commands.inputs.stored_machines import known_machines
 
     try:
-        with store.reading(wait=_WAIT) as rows:
-            names = [row.name for row in rows.machines()] if rows is not None else []
+        names = [row.name for row in known_machines(_WAIT)]
     except TdxctlError:
         return []
     found = [name for name in names if re.fullmatch(NAME_PATTERN, name, re.ASCII)]

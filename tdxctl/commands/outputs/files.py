@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A document into a file, or to standard output."""
+"""Files that a command writes; `-` is standard output."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import stat
 import sys
 import tempfile
 
-from tdxctl.commands.output import print_document
+from tdxctl.commands.outputs.stdout import print_document
 from tdxctl.units import printable
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which stored machine a command is about."""
+"""Stored machines: which one a command is about, and what the store has of it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from tdxctl import store
-from tdxctl.commands.parse import named
+from tdxctl.commands.inputs.arguments import machine_name
 from tdxctl.errors import UsageError
-from tdxctl.store import MachineRow, no_such_machine
+from tdxctl.store import MachineRow, OperationRow, no_such_machine
 
 if TYPE_CHECKING:
     from tdxctl.report.machines import Machine
+
+
+def known_machines(wait: float | None = None) -> list[MachineRow]:
+    """The stored machines, the one booted last first.
+
+    wait: seconds for another process, as TDXCTL_WAIT says by default.
+    """
+    with store.reading(wait) as rows:
+        return rows.machines() if rows is not None else []
 
 
 def machine_row(name: str | None) -> MachineRow:
@@ -21,9 +30,8 @@ def machine_row(name: str | None) -> MachineRow:
 
     Raises UsageError where there is none.
     """
-    given, name = name, named(name)
-    with store.reading() as rows:
-        known = rows.machines() if rows is not None else []
+    given, name = name, machine_name(name)
+    known = known_machines()
     if name is not None:
         found = next((row for row in known if row.name == name), None)
         if found is None:
@@ -44,9 +52,7 @@ def _from_variable(given: str | None, error: UsageError) -> UsageError:
 def stored_events(name: str | None) -> tuple[MachineRow, list[dict[str, Any]]]:
     """The machine meant, and its events since boot as they were recorded."""
     row = machine_row(name)
-    with store.reading() as rows:
-        operations = rows.operations(row.name) if rows is not None else []
-    return row, [event for op in operations for event in json.loads(op.outcome)["events"]]
+    return row, [event for op in _operations(row) for event in json.loads(op.outcome)["events"]]
 
 
 def machine_document(name: str) -> Machine:
@@ -54,15 +60,19 @@ def machine_document(name: str) -> Machine:
     from tdxctl.report.machines import Machine, performed
 
     row = machine_row(name)
-    with store.reading() as rows:
-        operations = rows.operations(row.name) if rows is not None else []
     return Machine(
         tdxctl=row.tdxctl,
         machine=row.name,
         kernel=row.kernel_id,
         description=json.loads(row.description),
         operations=tuple(
-            performed(json.loads(each.operation), json.loads(each.outcome)) for each in operations
+            performed(json.loads(each.operation), json.loads(each.outcome))
+            for each in _operations(row)
         ),
         status=json.loads(row.status),
     )
+
+
+def _operations(row: MachineRow) -> list[OperationRow]:
+    with store.reading() as rows:
+        return rows.operations(row.name) if rows is not None else []

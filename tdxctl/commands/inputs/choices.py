@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A choice whose error has the nearest word."""
+"""Values of options that say what they take: one of some words, a number within bounds."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a report to standard output: picks the renderer, imports only that."""
+"""Standard output: a report as text or JSON, its renderer imported only where it is asked for."""
 
 from __future__ import annotations
 
 import sys
+from typing import Protocol
 
 from tdxctl.units import printable_lines
 
@@ -180,6 +181,18 @@ def print_document(text: str) -> None:
 def print_as(output_format: str, text: str) -> None:
     """JSON for the formats json and jsonl, text for a person for every other."""
     (print_json if output_format in ("json", "jsonl") else print_text)(text)
+
+
+class Report(Protocol):
+    """A module of report/ that renders the same as JSON and as text."""
+
+    to_json: Callable[..., str]
+    to_text: Callable[..., str]
+
+
+def print_report(report: Report, output_format: str, *of: object) -> None:
+    """What the report makes of its arguments, as JSON or as text."""
+    print_as(output_format, (report.to_json if output_format == "json" else report.to_text)(*of))
 
 
 def terminal_width() -> int | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the options of `capture` to a description that loads."""
+"""What a real host shows, as a description that loads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tdxctl.platform.load import load_yaml
 from tdxctl.units import NAME_PATTERN, printable
 
 
-def captured(
+def captured_description(
     sources: list[tuple[str, str]],
     name: str | None,
     output: str,

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arguments in the field's notation, and names."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from tdxctl.errors import UsageError
+from tdxctl.platform.limits import MAX_CPUS, MAX_NODE
+from tdxctl.units import (
+    MAX_PHYSICAL_ADDRESS,
+    NAME_PATTERN,
+    parse_cpulist,
+    parse_range,
+    parse_size,
+    printable,
+)
+
+
+def cpulist(text: str) -> list[int]:
+    """The CPUs of a cpulist, at least one. Raises UsageError."""
+    try:
+        cpus = parse_cpulist(text, limit=MAX_CPUS)
+    except ValueError as error:
+        raise UsageError(f"the CPU list '{printable(text)}' {error}") from None
+    if not cpus:
+        raise UsageError("the CPU list names no CPU", hint="for example 3 or 0-63,65")
+    return cpus
+
+
+def address(text: str) -> int:
+    """A physical address. Raises UsageError."""
+    try:
+        value = parse_size(text)
+    except ValueError as error:
+        raise UsageError(f"the address '{printable(text)}' {error}") from None
+    if value >= MAX_PHYSICAL_ADDRESS:
+        raise UsageError(f"the address '{printable(text)}' is beyond 2^52")
+    return value
+
+
+def memory_range(text: str) -> tuple[int, int]:
+    """[start, end) from `START-END`, end exclusive, or `START+SIZE`. Raises UsageError."""
+    if not {"-", "+"} & set(text):
+        raise UsageError(
+            f"not a memory range: '{printable(text)}'",
+            hint="START-END, end exclusive, or START+SIZE: 4GiB-5GiB, 0x100000000+1GiB",
+        )
+    try:
+        return parse_range(text)
+    except ValueError as error:
+        raise UsageError(f"the range '{printable(text)}' {error}") from None
+
+
+def size_at_node(text: str) -> tuple[int, int]:
+    """Bytes and a node from `SIZE@NODE`. Raises UsageError."""
+    size, separator, node = text.partition("@")
+    try:
+        if not separator or not node.isdecimal() or int(node) > MAX_NODE or not parse_size(size):
+            raise ValueError
+        return parse_size(size), int(node)
+    except ValueError:
+        raise UsageError(
+            f"not more memory: '{printable(text)}'",
+            hint="SIZE@NODE: 512GiB@1, with a node from 0 to 1023",
+        ) from None
+
+
+def machine_name(name: str | None) -> str | None:
+    """The machine's name from --machine, else from TDXCTL_MACHINE. Raises UsageError."""
+    variable = "" if name else os.environ.get("TDXCTL_MACHINE", "")
+    name = name or variable or None
+    if name is not None and not re.fullmatch(NAME_PATTERN, name, re.ASCII):
+        raise UsageError(
+            f"not a machine's name: '{printable(name)}'{' (TDXCTL_MACHINE)' if variable else ''}",
+            hint="1 to 64 letters, digits, dots, underscores or hyphens, the first a letter or "
+            "digit",
+        )
+    return name
