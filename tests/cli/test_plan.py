@@ -13,25 +13,32 @@ FRAGMENTED = """\
 emr-2s-256g-fragmented: Two-socket Emerald Rapids, 256 GiB, 17 holes below 2 GiB
 255.4 GiB in 4 NUMA nodes, 632 KiB lost below 1 MiB and to alignment
 
-kernel     verdict      TDMRs  reserved  holes left     PAMT  SEAMCALLs  seconds
-v5         no, -EFAULT   5/64     17/16           0        -        258        -
-v5-posted  no, -EFAULT   5/64     17/16           0        -        258        -
-6.8        no, -ENOSPC   5/64     17/16           0        -        134        -
-cmr-walk   yes           5/64      3/16          13  1.0 GiB      65738  0.6-1.1
-6.17       no, -ENOSPC   5/64     17/16           0        -        228        -
-2026-06    no, -ENOSPC   5/64     17/16           0        -        232        -
+kernel             verdict      TDMRs  reserved  holes left     PAMT  SEAMCALLs  seconds
+v5                 no, -EFAULT   5/64     17/16           0        -        258        -
+v5-posted          no, -EFAULT   5/64     17/16           0        -        258        -
+6.8                no, -ENOSPC   5/64     17/16           0        -        134        -
+6.8+cmr-walk       yes           5/64      3/16          13  1.0 GiB      65738  0.6-1.1
+ubuntu-24.04-1004  no, -ENOSPC   5/64     17/16           0        -        135        -
+ubuntu-24.04       yes           5/64      3/16          13  1.0 GiB      65674  0.6-1.1
+6.14               no, -ENOSPC   5/64     17/16           0        -        135        -
+ubuntu-25.04       no, -ENOSPC   5/64     17/16           0        -        141        -
+6.16               no, -ENOSPC   5/64     17/16           0        -        228        -
+6.18               no, -ENOSPC   5/64     17/16           0        -        228        -
+7.1                no, -ENOSPC   5/64     17/16           0        -        231        -
+7.2                no, -ENOSPC   5/64     17/16           0        -        231        -
+7.2+dynamic-pamt   no, -ENOSPC   5/64     17/16           0        -        232        -
 
 v5, v5-posted: TDMR 0 [0x0, 0x80000000) needs 17 reserved areas, the module has 16: memory holes \
 17, PAMTs 0 (-E2BIG inside the kernel, -EFAULT to the caller)
   to do: fewer holes in low memory: a BIOS that keeps its tables together, or a kernel that finds \
 holes by walking CMRs
 
-6.8, 6.17, 2026-06: TDMR 0 [0x0, 0x80000000) needs 17 reserved areas, the module has 16: memory \
-holes 17, PAMTs 0
+6.8, ubuntu-24.04-1004, 6.14, ubuntu-25.04, 6.16, 6.18, 7.1, 7.2, 7.2+dynamic-pamt: TDMR 0 \
+[0x0, 0x80000000) needs 17 reserved areas, the module has 16: memory holes 17, PAMTs 0
   to do: fewer holes in low memory: a BIOS that keeps its tables together, or a kernel that finds \
 holes by walking CMRs
 
-PAMT: cmr-walk
+PAMT: 6.8+cmr-walk, ubuntu-24.04
              memory       PAMT      KiB  of memory
   node 0   63.6 GiB  256.5 MiB   262664    0.394 %
   node 1   63.9 GiB  256.5 MiB   262660    0.392 %
@@ -165,7 +172,8 @@ def test_the_kernels_are_listed_with_what_validates_them() -> None:
         assert block.startswith(f"executed: {platforms} platforms")
     document = json.loads(tdxctl("kernels", "--format", "json").stdout)
     assert [kernel["id"] for kernel in document["kernels"]] == [
-        *("v5", "v5-posted", "6.8", "6.8+cmr-walk", "6.16", "6.18", "7.2", "7.2+dynamic-pamt")
+        *("v5", "v5-posted", "6.8", "6.8+cmr-walk", "ubuntu-24.04-1004", "ubuntu-24.04", "6.14"),
+        *("ubuntu-25.04", "6.16", "6.18", "7.1", "7.2", "7.2+dynamic-pamt"),
     ]
 
 

@@ -20,14 +20,14 @@ def test_kernels_that_had_another_pamt_before_have_a_table_of_their_own() -> Non
     changed = Platform.from_dict({**described, "module": {**module, "max_reserved_per_tdmr": 32}})
     text = to_text(plan(platform, kernels), plan(changed, kernels))
     assert text[text.index("PAMT: ") :].split("\n\n")[:2] == [
-        "PAMT: 6.8, 6.17\n"
+        "PAMT: 6.8, 6.18\n"
         "             memory            PAMT           KiB     of memory\n"
         "  node 0   63.6 GiB  - -> 256.5 MiB   - -> 262664  - -> 0.394 %\n"
         "  node 1   63.9 GiB  - -> 256.5 MiB   - -> 262660  - -> 0.392 %\n"
         "  node 2   63.9 GiB  - -> 256.5 MiB   - -> 262660  - -> 0.392 %\n"
         "  node 3   63.9 GiB  - -> 256.5 MiB   - -> 262660  - -> 0.392 %\n"
         "  total   255.4 GiB    - -> 1.0 GiB  - -> 1050644  - -> 0.392 %",
-        "PAMT: cmr-walk\n"
+        "PAMT: 6.8+cmr-walk\n"
         "             memory       PAMT      KiB  of memory\n"
         "  node 0   63.6 GiB  256.5 MiB   262664    0.394 %\n"
         "  node 1   63.9 GiB  256.5 MiB   262660    0.392 %\n"
