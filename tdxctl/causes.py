@@ -146,6 +146,53 @@ class ModuleWasShutDown(Struct, frozen=True):
     id = "module-was-shut-down"
 
 
+# KVM, with a module that is initialized or not looked at yet
+
+
+class KvmLoadedWithoutTdx(Struct, frozen=True):
+    """kvm_intel was loaded with tdx=0."""
+
+    id = "kvm-loaded-without-tdx"
+
+
+class KvmLacks(Struct, frozen=True):
+    """KVM has not what it needs for TDX: a feature, or a parameter's value."""
+
+    id = "kvm-lacks"
+    what: str
+
+
+class KvmAttributes(Struct, frozen=True):
+    """KVM cannot serve the attributes of the module's TDs."""
+
+    id = "kvm-attributes"
+    fixed0: int
+    fixed1: int
+
+
+class KvmXfam(Struct, frozen=True):
+    """KVM cannot serve the XFAM of the module's TDs: it has the bits that are supported."""
+
+    id = "kvm-xfam"
+    fixed0: int
+    fixed1: int
+    supported: int
+
+
+class NoTopologyEnum(Struct, frozen=True):
+    """The module lacks TOPOLOGY_ENUM."""
+
+    id = "no-topology-enum"
+
+
+class TooManyCpusForTd(Struct, frozen=True):
+    """A TD can have fewer virtual CPUs than the host has CPUs."""
+
+    id = "too-many-cpus-for-td"
+    limit: int
+    cpus: int
+
+
 # What the module answers
 
 
@@ -398,6 +445,12 @@ Cause = (
     | CpuOffline
     | CpuDisabled
     | CpuOfflineAndDisabled
+    | KvmLoadedWithoutTdx
+    | KvmLacks
+    | KvmAttributes
+    | KvmXfam
+    | NoTopologyEnum
+    | TooManyCpusForTd
     | EarlierError
     | NoCaller
     | ModuleWasNotLoaded

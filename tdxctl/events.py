@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from tdxctl import entries
 from tdxctl.causes import Cause, SeamcallCause
+from tdxctl.verdicts import HostVerdict
 
 
 class LogLine(Struct, frozen=True):
@@ -441,6 +442,19 @@ class ModuleEvidence(Struct, frozen=True):
     release: str
     evidence: str
     signed_for_cpu: bool | None
+
+
+class KvmState(Struct, frozen=True):
+    """kvm_intel as user space sees it, and what it leaves the host with.
+
+    tdx: its parameter, None where it is not loaded. capacity: the number in the line `tdx` of
+    misc.capacity, None where there is none. verdict: None before it was loaded.
+    """
+
+    loaded: bool
+    tdx: bool | None
+    capacity: int | None
+    verdict: HostVerdict | None
 
 
 class MachineSummary(Struct, frozen=True):

@@ -28,6 +28,7 @@ from tdxctl.events import (
     Event,
     InitReport,
     Journal,
+    KvmState,
     LogLine,
     MachineSummary,
     MemoryData,
@@ -42,7 +43,7 @@ from tdxctl.events import (
 from tdxctl.hardware.cpus import CpuSet
 from tdxctl.hardware.firmware import MsrFault
 from tdxctl.linux import updates
-from tdxctl.linux.changes import DYNAMIC_PAMT, RUNTIME_UPDATE, Change
+from tdxctl.linux.changes import DYNAMIC_PAMT, KVM_ASKS_FOR_TDX, RUNTIME_UPDATE, Change
 from tdxctl.linux.engines import kernel_class
 from tdxctl.linux.kernel import Kernel
 from tdxctl.linux.lookup import find_kernel
@@ -70,6 +71,7 @@ from tdxctl.seam.seamcall import SeamcallInstruction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from tdxctl.linux.kvm import Kvm
     from tdxctl.linux.parts import UpdateImage
 
 
@@ -109,6 +111,7 @@ class Machine:
             if isinstance(fault, ModuleFault):
                 self._script(fault)
         self._kernel = self._new_kernel()
+        self._kvm = self._new_kvm()
         self.boot_result = self._operate("boot", self._boot)
 
     @classmethod
@@ -163,6 +166,12 @@ class Machine:
         """What the kernel has allocated for TDX beside PAMTs and not freed: how many, by name."""
         return dict(self._mm.live)
 
+    @property
+    def kvm(self) -> KvmState | None:
+        """kvm_intel as user space sees it; None for a kernel whose KVM knows nothing of TDX."""
+        kvm = self._kvm
+        return None if kvm is None else KvmState(kvm.loaded, kvm.tdx, kvm.capacity, kvm.verdict)
+
     # Operations
 
     def tdx_init(self, callers: int = 1) -> OpResult:
@@ -191,15 +200,36 @@ class Machine:
             raise UsageError("this kernel has no tdx_enable() that could be called")
         return self._locked("enable", enable)
 
+    def kvm_load(self, tdx: bool | None = None) -> OpResult:
+        """Insert kvm_intel with that parameter, by default the description's kvm.tdx.
+
+        returned: what the insertion returns. failure: why TDX is off then, or the load failed; the
+        steps are those of the bring-up, where the load makes one. Raises UsageError for a kernel
+        whose KVM knows nothing of TDX.
+        """
+        kvm = self._require_kvm()
+        with self._lock:
+            result = self._operate("kvm_load", lambda: kvm.load(tdx))
+            calls = self._kernel.take_calls()
+            steps = calls[-1].steps if calls else ()
+            return replace(result, steps=steps, failure=kvm.failure)
+
+    def kvm_unload(self) -> OpResult:
+        """Remove kvm_intel; -EFAULT stands for no return at all, where the kernel hits BUG.
+
+        Raises UsageError as kvm_load, NotModelledError for what comes after a BUG.
+        """
+        return self._locked("kvm_unload", self._require_kvm().unload)
+
     def cpu_online(self, cpu: int) -> OpResult:
         """Bring a logical CPU up. Raises UsageError if the machine has no such CPU."""
         self._require_cpu(cpu)
-        return self._locked("cpu_online", lambda: self._kernel.cpu_online(cpu))
+        return self._locked("cpu_online", lambda: (self._kvm or self._kernel).cpu_online(cpu))
 
     def cpu_offline(self, cpu: int) -> OpResult:
         """Take a logical CPU down; -EBUSY for the last one online."""
         self._require_cpu(cpu)
-        return self._locked("cpu_offline", lambda: self._kernel.cpu_offline(cpu))
+        return self._locked("cpu_offline", lambda: (self._kvm or self._kernel).cpu_offline(cpu))
 
     def memory_online(self, start: int, end: int) -> OpResult:
         """Online the memory [start, end), bytes: 0, or -EPERM where a notifier refuses it."""
@@ -462,6 +492,7 @@ class Machine:
             self._cpus.as_at_power_on()
             self._mm = build_mm(self.platform, self._journal)
             self._kernel = self._new_kernel()
+            self._kvm = self._new_kvm()
             self._calls, self._last = 0, None
             self._boot()
         return returned
@@ -475,6 +506,23 @@ class Machine:
             mm=self._mm,
         )
         return kernel_class(self.kernel_id)(hardware, self._journal, self.kernel_id)
+
+    def _new_kvm(self) -> Kvm | None:
+        if not self._kernel.has(KVM_ASKS_FOR_TDX):
+            return None
+        from tdxctl.linux.kvm import Kvm
+        from tdxctl.linux.v6_8 import V6_8
+
+        assert isinstance(self._kernel, V6_8), "the change is of that engine"
+        return Kvm(self._kernel, self.platform.kvm)
+
+    def _require_kvm(self) -> Kvm:
+        if self._kvm is None:
+            raise UsageError(
+                f"kernel {self.kernel_id.id} has no KVM that asks for TDX",
+                hint=_which_have(KVM_ASKS_FOR_TDX),
+            )
+        return self._kvm
 
     def _fresh_module(self, info: ModuleInfo | None = None) -> TdxModule:
         return build_module(

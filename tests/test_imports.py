@@ -196,8 +196,9 @@ ROOMS: dict[str, set[str]] = {
     "document": set(),
     "messages": {"messages", "errors", "units"},
     "causes": {"errnos"},
+    "verdicts": {"errnos"},
     "entries": {"document"},
-    "events": {"causes", "entries", "units"},
+    "events": {"causes", "verdicts", "entries", "units"},
     "platform.limits": set(),
     "platform.cmrs": {"units"},
     "platform.source": {"errors", "units"},
@@ -222,11 +223,12 @@ ROOMS: dict[str, set[str]] = {
     "memory": {"units"},
     "hardware": {"hardware", *DESCRIPTION, "errors", "units"},
     "linux": {"linux", "seam.port", "seam.tdmr_info", "layout", "messages", "causes", "events"}
+    | {"verdicts"}
     | LEAVES
     | SEAM_TABLES,
     "assembly": {*DESCRIPTION, "hardware", "memory", "seam", "linux", "events"},
     "machine": {"assembly", *DESCRIPTION, "hardware", "memory", "seam", "linux", "events"} | LEAVES,
-    "advice": {"advice", "causes", "messages"} | LEAVES | SEAM_TABLES,
+    "advice": {"advice", "causes", "verdicts", "messages"} | LEAVES | SEAM_TABLES,
     "explain": {"explain", "advice", "causes", "messages", "events"} | LEAVES | SEAM_TABLES,
     "platform.changes": {"platform.cmrs", *DESCRIPTION} | LEAVES,
     "capture": {"capture", "messages", *DESCRIPTION, "seam.cpu_models", "seam.releases"} | LEAVES,

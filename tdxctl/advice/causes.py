@@ -207,6 +207,57 @@ _BEFORE_ANY_SEAMCALL = (
     ),
 )
 
+_OF_KVM = (
+    _words(
+        causes.KvmLoadedWithoutTdx,
+        "kvm_intel was loaded with tdx=0, as it is by default",
+        "KVM did not ask for TDX, and says nothing.",
+        "load it with tdx=1: `options kvm_intel tdx=1` in /etc/modprobe.d, or kvm_intel.tdx=1 on "
+        "the kernel's command line",
+    ),
+    _words(
+        causes.KvmLacks,
+        lambda c: f"KVM needs {c.what} for TDX",
+        "KVM looks at that before the module, switches TDX off with one line, and goes on.",
+        "load kvm and kvm_intel with their defaults for it, on a CPU that has it",
+    ),
+    _words(
+        causes.KvmAttributes,
+        lambda c: (
+            f"KVM cannot serve the attributes of the module's TDs (FIXED0 {c.fixed0:#x}, FIXED1 "
+            f"{c.fixed1:#x})"
+        ),
+        "KVM has SEPT_VE_DISABLE (bit 28) and nothing else: a TD must be able to have it, and need "
+        "have no other. The kernel says nothing.",
+        to_do.MATCH_MODULE_AND_KERNEL,
+    ),
+    _words(
+        causes.KvmXfam,
+        lambda c: (
+            f"KVM cannot serve the XFAM of the module's TDs (FIXED0 {c.fixed0:#x}, FIXED1 "
+            f"{c.fixed1:#x}): it has {c.supported:#x}"
+        ),
+        "A TD must have features of XCR0 and XSS that KVM does not have. The kernel says nothing.",
+        to_do.MATCH_MODULE_AND_KERNEL,
+    ),
+    _words(
+        causes.NoTopologyEnum,
+        "the module lacks TOPOLOGY_ENUM (FEATURES0 bit 20)",
+        "KVM wants TDs to be told their own CPU topology. The kernel says nothing.",
+        "load a newer module: 1.5.05 and later have it",
+    ),
+    _words(
+        causes.TooManyCpusForTd,
+        lambda c: (
+            f"the module allows a TD {c.limit} virtual CPUs, and the host has {c.cpus} CPUs "
+            "(MAX_VCPUS_PER_TD)"
+        ),
+        "KVM does not use a module whose TDs could not have as many CPUs as the host. CPUs that "
+        "are offline count.",
+        to_do.FEWER_CPUS,
+    ),
+)
+
 _OF_THE_MODULE = (
     _words(
         causes.SeamcallFailed,
@@ -388,7 +439,7 @@ _OF_UPDATES = (
 )
 
 CAUSES: dict[type, CauseWords] = dict(
-    (*_FOUND_AT_BOOT, *_BEFORE_ANY_SEAMCALL, *_OF_THE_MODULE, *_OF_MEMORY, *_OF_UPDATES)
+    (*_FOUND_AT_BOOT, *_BEFORE_ANY_SEAMCALL, *_OF_KVM, *_OF_THE_MODULE, *_OF_MEMORY, *_OF_UPDATES)
 )
 
 

@@ -397,7 +397,7 @@ CHECKS = (
             MISMATCH,
             KnownCause(
                 "the machine has more CPUs than a TD may have (MAX_VCPUS_PER_TD)",
-                "boot with fewer CPUs (nr_cpus=)",
+                to_do.FEWER_CPUS,
             ),
         ),
     ),

@@ -18,6 +18,14 @@ ERRNOS: dict[Errno, Advice] = {
         "initialized (6.8 and later).",
         f"online the memory before TDX is initialized, or {to_do.USE_AS_DEVICE_MEMORY}",
     ),
+    Errno.ENOENT: Advice(
+        "kvm_intel cannot be removed: it is not loaded.",
+        "load it first, or leave it",
+    ),
+    Errno.EEXIST: Advice(
+        "kvm_intel is loaded already; its parameter stays what it is.",
+        "remove it first to load it with another parameter",
+    ),
     Errno.EIO: Advice(
         "6.8 and later: a SEAMCALL failed; the log has its leaf and status.",
         to_do.EXPLAIN_THE_SEAMCALL,
@@ -35,7 +43,8 @@ ERRNOS: dict[Errno, Advice] = {
         to_do.LOAD_KVM,
     ),
     Errno.EFAULT: Advice(
-        "v5: initialization failed, now or earlier, and the module was shut down.",
+        "v5: initialization failed, now or earlier, and the module was shut down. 6.16: the unload "
+        "of kvm_intel hit BUG, for which it stands: nothing returns.",
         f"{_LOG}; then reboot",
     ),
     Errno.EBUSY: Advice(
@@ -49,7 +58,8 @@ ERRNOS: dict[Errno, Advice] = {
     ),
     Errno.EINVAL: Advice(
         "v5: a CPU is offline or a MADT slot is not enabled, and a retry is allowed; too few "
-        "KeyIDs at boot. 6.8 and later: an earlier failure, or a missing feature.",
+        "KeyIDs at boot. 6.8 and later: an earlier failure, or a missing feature. 6.16 and later, "
+        "of the load of kvm_intel: a module that KVM cannot serve, often without a line.",
         _LOG,
     ),
     Errno.ENOSPC: Advice(

@@ -35,6 +35,7 @@ RENEW_FOR_KEXEC = "use a newer kernel and module"
 # CPUs and memory
 BRING_CPUS_ONLINE = "bring the CPUs online and call tdx_init() again"
 BRING_EVERY_CPU_ONLINE = "bring every CPU online before the module is initialized"
+FEWER_CPUS = "boot with fewer CPUs (nr_cpus=)"
 KEEP_MEMORY_IN_CMRS = (
     "keep that memory from the kernel at boot (memmap=), or have the firmware report it in one CMR"
 )

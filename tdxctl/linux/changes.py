@@ -114,6 +114,26 @@ NO_RBP_MOD_REQUIRED = Change(
     (Commit(None, None, "in v6.14"),),
     wording=(6, 14),
 )
+KVM_ASKS_FOR_TDX = Change(
+    "kvm-asks-for-tdx",
+    "KVM asks for TDX",
+    "the load of kvm_intel with tdx=1 brings the module up; an errno but -ENODEV makes it fail",
+    "v6_8",
+    "6.16",
+    (Commit(None, None, "in v6.16"),),
+    needs=("no-rbp-mod-required",),
+    wording=(6, 16),
+)
+KVM_REFUSALS_FAIL = Change(
+    "kvm-refusals-fail",
+    "KVM's silent refusals of a module fail",
+    "a module whose attributes, XFAM or topology KVM cannot serve makes the load of kvm_intel fail "
+    "with -EINVAL; before, it went on with tdx=Y and no capacity",
+    "v6_8",
+    "6.18",
+    (Commit(None, None, "in v6.18, queued for v6.17.4"),),
+    needs=("kvm-asks-for-tdx",),
+)
 PAMT_RESET_ONLY_WITH_ERRATUM = Change(
     "pamt-reset-only-with-erratum",
     "PAMTs are reset only with the partial-write erratum",

@@ -118,6 +118,8 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         #: tdx_memlist: starts, ends; empty while the module is not initialized.
         self.tdx_memlist = _no_memory()
         self.cmrs: list[tuple[int, int]] = []
+        #: tdx_sysinfo: what was read of the module last.
+        self.sysinfo = TdxSysInfo()
         #: CPUs that made a SEAMCALL since TDX last made them write back their caches.
         self.cache_state_incoherent: set[int] = set()
         self._kexec_told = False
@@ -411,7 +413,7 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
             before, after = (*before, *after), ()
         if self.has(SYSINFO_BY_INFO):
             self.tdx_get_sysinfo()
-        sysinfo = TdxSysInfo()
+        sysinfo = self.sysinfo = TdxSysInfo()
         if self.has(MODULE_LINE):
             self.print_module_line()
         self.get_tdx_sys_info(sysinfo, before)
@@ -677,6 +679,12 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
             self.cpus.set_online(cpu, False)
             return -error.errno
         return 0
+
+    def is_last_with_tds(self, cpu: int) -> bool:
+        """Whether cpu is the last online one of its package, while TDs have KeyIDs."""
+        package = self.cpus.package_ids[cpu]
+        others = [c for c in self.cpus.online() if self.cpus.package_ids[c] == package]
+        return others == [cpu] and self.guest_keyids is not None and self.guest_keyids.in_use > 0
 
     def tdx_online_cpu(self, cpu: int) -> None:
         """The callback of CPUs that come online: "only LP.INIT if first time"."""

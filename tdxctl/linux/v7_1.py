@@ -45,7 +45,6 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
 
     def __init__(self, hardware: Hardware, journal: Journal, kernel: KernelId) -> None:
         super().__init__(hardware, journal, kernel)
-        self.sysinfo = TdxSysInfo()
         self._warned_update = False
         #: What the one attempt returned, and why.
         self._boot_outcome: tuple[int, Failure | None] = (0, None)
@@ -169,12 +168,9 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
         if self.cpus.online() == [cpu]:
             # The CPU hotplug core refuses, before it asks anyone.
             return -Errno.EBUSY
-        if self.online_callback and self.cpus.is_online(cpu):
-            package = self.cpus.package_ids[cpu]
-            others = [c for c in self.cpus.online() if self.cpus.package_ids[c] == package]
-            if others == [cpu] and self.guest_keyids is not None and self.guest_keyids.in_use:
-                self.pr(runtime.LAST_CPU_OF_PACKAGE)
-                return -Errno.EBUSY
+        if self.online_callback and self.is_last_with_tds(cpu):
+            self.pr(runtime.LAST_CPU_OF_PACKAGE)
+            return -Errno.EBUSY
         was_online = self.cpus.is_online(cpu)
         returned = super().cpu_offline(cpu)
         if returned == 0 and was_online and cpu in self.vmx_references:
@@ -185,7 +181,6 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
 
     def get_tdx_sys_info(self, sysinfo: TdxSysInfo, groups: tuple[Group, ...]) -> None:
         """The version with its line; with Dynamic PAMT the bits of its bitmap last."""
-        self.sysinfo = sysinfo
         if metadata.VERSION in groups:
             self.get_tdx_sys_info_version(sysinfo)
         others = tuple(group for group in groups if group is not metadata.VERSION)

@@ -111,19 +111,25 @@ def run(case: dict[str, Any], kernel: str | KernelId) -> dict[str, Any]:
             # [linux-releases 9]: here one operation does both.
             old, last = _parts(machine, last.status)
             since_boot = list(last.trace)
-            ops.append(_op(name, old, machine))
+            ops.append(op(name, old, machine))
             continue
         if name != "boot":
-            last = _operation(machine, name, arguments)
+            last = operation(machine, name, arguments)
             since_boot += last.trace
         result = last
-        ops.append(_op(name, result, machine))
+        ops.append(op(name, result, machine))
     # null and [] if an update left the kernel not initialised.
     updated = any(name == "update" for name, *_ in case["ops"])
     lost = updated and machine.status != "INITIALIZED"
+    return {"ops": ops, **whole_run(machine, since_boot, lost=lost)}
+
+
+def whole_run(
+    machine: Machine, since_boot: list[TraceEvent], *, lost: bool = False
+) -> dict[str, Any]:
+    """What an output has of the whole run; lost: an update left the module not initialized."""
     pamt_bytes = 0 if lost else machine.pamt_bytes
     return {
-        "ops": ops,
         "tdmrs": [] if lost else [_tdmr(row) for row in machine.tdmrs],
         "nr_tdmrs": 0 if lost else len(machine.tdmrs),
         "pamt_bytes": pamt_bytes,
@@ -153,7 +159,8 @@ def _is_of_the_end(event: Event) -> bool:
     return disable or told or isinstance(event, Wbinvd)
 
 
-def _op(name: str, result: OpResult, machine: Machine) -> dict[str, Any]:
+def op(name: str, result: OpResult, machine: Machine) -> dict[str, Any]:
+    """What an operation did, in the form of an output."""
     trace = [event.to_dict() for event in result.trace]
     entry: dict[str, Any] = {
         "op": name,
@@ -212,7 +219,8 @@ def golden(output: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _operation(machine: Machine, name: str, arguments: list[int]) -> OpResult:
+def operation(machine: Machine, name: str, arguments: list[int]) -> OpResult:
+    """An operation of an input, done to machine."""
     match name:
         case "init":
             return machine.tdx_init()
