@@ -130,8 +130,8 @@ KVM_REFUSALS_FAIL = Change(
     "a module whose attributes, XFAM or topology KVM cannot serve makes the load of kvm_intel fail "
     "with -EINVAL; before, it went on with tdx=Y and no capacity",
     "v6_8",
-    "6.18",
-    (Commit(None, None, "in v6.18, queued for v6.17.4"),),
+    "6.17.4",
+    (Commit(None, None, "in v6.18, and v6.17.4 of stable"),),
     needs=("kvm-asks-for-tdx",),
 )
 PAMT_RESET_ONLY_WITH_ERRATUM = Change(

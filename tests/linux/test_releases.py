@@ -45,6 +45,9 @@ from tdxctl.linux.releases import KERNELS, RELEASES, changes_between, changes_of
         ("6.16.0+", "6.16"),
         ("6.17", "6.16"),
         ("6.17.0-14-generic", "6.16"),
+        ("6.17.3", "6.16"),
+        ("6.17.4", "6.17.4"),
+        ("6.17.12-300.fc43.x86_64", "6.17.4"),
         ("6.19.2-arch1-1", "6.18"),
         ("7.0.0-rc4", "6.18"),
         ("7.1.3", "7.1"),
@@ -98,6 +101,8 @@ def test_the_changes_between_two_releases() -> None:
     added, gone = changes_between(find_kernel("6.18"), find_kernel("6.8+cmr-walk"))
     assert [change.id for change in added] == [
         "no-rbp-mod-required",
+        "kvm-asks-for-tdx",
+        "kvm-refusals-fail",
         "pamt-reset-only-with-erratum",
         "caches-marked-incoherent",
         "kexec-beside-tdx",
