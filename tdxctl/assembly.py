@@ -160,6 +160,7 @@ def build_hardware(
         mm=mm,
         seamcall_raises=seamcall_exceptions(platform),
         hibernation=platform.kernel.hibernation,
+        tdx_host=platform.kernel.tdx_host,
         notifier_errno=next((f.errno for f in platform.faults if isinstance(f, BootFault)), 0),
     )
 

@@ -122,6 +122,12 @@ class CpuOfflineAndDisabled(Struct, frozen=True):
     present: int
 
 
+class NotBuiltForTdx(Struct, frozen=True):
+    """The kernel was built without CONFIG_INTEL_TDX_HOST."""
+
+    id = "not-built-for-tdx"
+
+
 class NoCaller(Struct, frozen=True):
     """Nobody calls tdx_enable() on this kernel."""
 
@@ -453,6 +459,7 @@ Cause = (
     | TooManyCpusForTd
     | EarlierError
     | NoCaller
+    | NotBuiltForTdx
     | ModuleWasNotLoaded
     | ModuleWasShutDown
     | RbpClobbered

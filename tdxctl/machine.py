@@ -427,7 +427,7 @@ class Machine:
 
     def _boot(self) -> int:
         try:
-            return self._kernel.boot()
+            return self._kernel.boots()
         except MsrFault as fault:
             raise NotModelledError(
                 f"{fault} raises #GP while kernel {self.kernel_id.id} boots: it would oops, which "

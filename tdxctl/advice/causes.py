@@ -181,6 +181,12 @@ _BEFORE_ANY_SEAMCALL = (
         f"bring the CPUs online; and {to_do.LEAVE_SLOTS_OUT}",
     ),
     _words(
+        causes.NotBuiltForTdx,
+        "the kernel was built without CONFIG_INTEL_TDX_HOST",
+        "It has no code for TDX hosts, and says nothing of TDX.",
+        to_do.BUILD_FOR_TDX,
+    ),
+    _words(
         causes.NoCaller,
         "nobody brings TDX up on this kernel",
         "Mainline has the code to initialize the module from 6.8 on, and a KVM that calls it from "

@@ -29,6 +29,7 @@ BOOT_WITH_NOHIBERNATE = "boot with nohibernate"
 REPORT_TO_THE_KERNEL = "report it: this does not happen on a healthy kernel"
 READ_THE_FIRST_ATTEMPT = "reboot, and read what the first attempt printed"
 EXPLAIN_THE_SEAMCALL = "look for SEAMCALL in the whole log, and explain its status"
+BUILD_FOR_TDX = "boot a kernel that was built with CONFIG_INTEL_TDX_HOST=y"
 BOOT_A_KERNEL_WITH_A_CALLER = "boot 6.16 or later, or a distribution's kernel for TDX"
 RENEW_FOR_KEXEC = "use a newer kernel and module"
 

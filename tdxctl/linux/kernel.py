@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from tdxctl.causes import Cause, KernelAllocation
+from tdxctl.causes import Cause, KernelAllocation, NotBuiltForTdx
 from tdxctl.errnos import Errno
 from tdxctl.events import (
     CallResult,
@@ -45,9 +45,10 @@ from tdxctl.seam.status import Status
 class Hardware(Struct, frozen=True):
     """The machine a kernel is booted on, and how the kernel was built and started.
 
-    hibernation: it is possible (no `nohibernate`). notifier_errno: what registering the memory
-    notifier returns, 0 or a positive errno. seamcall_raises: the exception of a SEAMCALL on a CPU,
-    which the port answers too, for kernels that do not survive one.
+    tdx_host: CONFIG_INTEL_TDX_HOST. hibernation: it is possible (no `nohibernate`).
+    notifier_errno: what registering the memory notifier returns, 0 or a positive errno.
+    seamcall_raises: the exception of a SEAMCALL on a CPU, which the port answers too, for kernels
+    that do not survive one.
     """
 
     cpus: CpuTopology
@@ -57,6 +58,7 @@ class Hardware(Struct, frozen=True):
     mm: Mm
     seamcall_raises: Callable[[int], Status | None]
     hibernation: bool = False
+    tdx_host: bool = True
     notifier_errno: int = 0
 
 
@@ -130,9 +132,16 @@ class Kernel(ABC):
         self._status = status
         self.journal.record(StatusEvent(status))
 
+    def boots(self) -> int:
+        """What the kernel does for TDX while it boots: nothing, where it was not built for it."""
+        if self.hardware.tdx_host:
+            return self.boot()
+        self.not_at_boot = KernelErrno(Errno.ENODEV, NotBuiltForTdx())
+        return 0
+
     @abstractmethod
     def boot(self) -> int:
-        """What the kernel does for TDX while it boots."""
+        """What a kernel that was built for TDX does for it while it boots."""
 
     @abstractmethod
     def bring_up(self) -> int:

@@ -98,6 +98,9 @@ class Kvm:
             return -Errno.EEXIST
         self.failure, self.capacity = None, None
         self.tdx = self._setup.tdx if tdx is None else tdx
+        if not self._kernel.hardware.tdx_host:
+            # CONFIG_KVM_INTEL_TDX needs it: there is no parameter that could be set.
+            self.tdx = False
         self._returned = self._load()
         self.loaded = self._returned == 0
         if not self.loaded:

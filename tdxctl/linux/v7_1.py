@@ -86,12 +86,14 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
         """Nothing more: what the boot's attempt returned."""
 
         def found() -> int:
+            if not self.hardware.tdx_host:
+                return self.not_enabled()
             returned, self.failure = self._boot_outcome
             return returned
 
         # The steps are told with the first call alone: a later one made none.
         told, self._boot_steps = self._boot_steps, ()
-        return self.in_turn(found, told)
+        return self.in_turn(found, told if self.hardware.tdx_host else None)
 
     def tdx_enable(self) -> int:
         """A subsys_initcall."""

@@ -429,6 +429,10 @@ class KernelConfig(Struct, frozen=True):
     hibernation: Annotated[
         bool, Key("Whether hibernation is possible, which recent kernels refuse TDX for.", FLAG)
     ] = False
+    tdx_host: Annotated[
+        bool,
+        Key("Whether the kernel was built for TDX hosts, with CONFIG_INTEL_TDX_HOST.", FLAG),
+    ] = True
 
 
 class Platform(Struct, frozen=True, kw_only=True):

@@ -125,3 +125,17 @@ def test_a_kexec_writes_back_the_caches_of_cpus_that_made_seamcalls_only() -> No
         {"ev": "wbinvd", "cpu": 1},
         {"ev": "wbinvd", "cpu": 2},
     ]
+
+
+@pytest.mark.parametrize("kernel", ["v5", "6.8", "6.18", "7.2"])
+def test_a_kernel_that_was_not_built_for_tdx_says_nothing(kernel: str) -> None:
+    """Expect no line and no SEAMCALL, and whoever asks for TDX to be told -ENODEV."""
+    described = booted(kernel).platform.to_dict()
+    described["kernel"] = {"tdx_host": False}
+    machine = Machine.boot(Platform.from_canonical(described), kernel)
+    assert (machine.boot_result.returned, machine.dmesg) == (0, ())
+    result = machine.tdx_init()
+    assert (result.returned, machine.dmesg, machine.trace) == (-19, (), ())
+    assert result.failure is not None
+    assert result.failure.cause.id == "not-built-for-tdx"
+    assert machine.cpu_offline(1).returned == machine.cpu_online(1).returned == 0

@@ -56,7 +56,7 @@ def test_what_is_resolved_has_one_form() -> None:
     assert found["Firmware.keyid_bits"]["maximum"] == 15
     assert RESOLVED["required"] == [
         *("schema", "name", "description", "cpus", "memory", "firmware", "module", "kernel"),
-        "faults",
+        *("kvm", "faults"),
     ]
 
 
