@@ -13,6 +13,8 @@ from tdxctl.linux.changes import ASSUMED, CHANGES, EXECUTED, READ
 from tdxctl.linux.engines import kernel_class
 from tdxctl.linux.lookup import find_kernel, is_stored
 from tdxctl.linux.releases import KERNELS, RELEASES, changes_between, changes_of
+from tests.cli.runner import ROOT
+from tools.kernel_reference import reference
 
 
 @pytest.mark.parametrize(
@@ -187,3 +189,8 @@ def test_a_change_has_its_words_on_every_release_that_can_carry_it(kernel: str) 
                 operation(machine)
         assert all(line.text for line in machine.dmesg)
     assert len(_combinations()) > 20
+
+
+def test_the_page_of_kernels_is_current() -> None:
+    """Mend with: python -m tools.kernel_reference > docs/kernels.md."""
+    assert (ROOT / "docs" / "kernels.md").read_text() == reference()
