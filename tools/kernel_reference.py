@@ -49,7 +49,8 @@ What another name stands for is said on standard error.
   are known are rows of their own; another distribution's may carry more than its number says.
 * Other names: {aliases}. `mainline` is the newest release that is out, and moves.
 * An id stays what it is. Until kernels were releases with changes, `6.17` was the name of what is
-  6.18 now, `mainline` and `2026-06` of what is 7.2+dynamic-pamt, `cmr-walk` of 6.8+cmr-walk: a stored machine of such a name is exit 5, and is booted again.
+  6.18 now, `mainline` and `2026-06` of what is 7.2+dynamic-pamt, `cmr-walk` of 6.8+cmr-walk: a
+  stored machine of such a name is exit 5, and is booted again.
 * Evidence is *executed* (golden results of the kernel's own code are reproduced), *read*, *seen in
   logs* or *assumed*; a combination has the weakest of its parts.
 """
