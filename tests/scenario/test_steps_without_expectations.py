@@ -78,15 +78,13 @@ def test_of_several_callers_none_may_fail(tmp_path: Path) -> None:
 
 
 def test_of_several_cpus_the_first_that_fails_is_told(tmp_path: Path) -> None:
-    """Expect -EIO of CPU 1, whose LP.INIT fails, although CPU 2 comes online after it."""
+    """Expect -EBUSY of CPU 0, the last of its package, although CPU 1 goes offline after it."""
     text = (
-        'platform: small\nkernel: "6.8"\nset: {cpus.online: "0,3"}\nsteps:\n'
-        "  - init: 1\n    expect: {returned: -EIO}\n"
-        "  - fault: {leaf: TDH.SYS.LP.INIT, cpu: 1, status: TDX_SYS_BUSY}\n"
-        "  - cpu_online: 1-2\n    expect: {returned: 0}\n"
+        'platform: small\nkernel: "7.2"\n'
+        "set: {cpus.madt: [{apic_id: 0, package: 0}, {apic_id: 128-129, package: 1}]}\n"
+        "steps: [{init: 1}, {keyid: alloc}, {cpu_offline: 0-1}]\n"
     )
-    boot_again = text.replace("init: 1\n    expect: {returned: -EIO}", "init: 1")
-    assert _differences(tmp_path, boot_again)[0][1:] == (
-        *("returned", "0, as nothing else is expected", "-EIO"),
-    )
-    assert ("cpu_online 1-2", "returned", "0", "-EIO") in _differences(tmp_path, text)
+    expected = ("returned", "0, as nothing else is expected", "-EBUSY")
+    assert _differences(tmp_path, text) == [("cpu_offline 0-1", *expected)]
+    asked = text.replace("{cpu_offline: 0-1}", "{cpu_offline: 0-1, expect: {returned: 0}}")
+    assert _differences(tmp_path, asked) == [("cpu_offline 0-1", "returned", "0", "-EBUSY")]
