@@ -67,26 +67,26 @@ pythons: setup  ## the suite on every Python that is promised and found; mypy on
 	$(BIN)/python -m tools.pythons
 
 bench: setup  ## start-up and scaling, as ratios, from an installed wheel
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tools.bench
 
 stress: setup  ## 1,000 processes at once and 1,000 killed ones on stored machines, for some minutes
-	$(BIN)/python -m tests.stress
+	$(BIN)/python -m tools.stress
 
 damages: setup  ## 5,000 damaged stores: the same answer or exit 5
-	$(BIN)/python -m tests.damages
+	$(BIN)/python -m tools.damages
 
 bombs: setup  ## inputs that ask for much, read in time and memory that are linear in their size
-	$(BIN)/python -m tests.bombs
+	$(BIN)/python -m tools.bombs
 
 hostile: setup  ## text that would be more than text, in every place where text can stand
-	$(BIN)/python -m tests.hostile
+	$(BIN)/python -m tools.hostile
 
 fuzz: setup  ## readers of files fed with damaged input; FUZZ_SECONDS each, atheris where it is
 	-$(BIN)/python $(PIP) --group fuzz
-	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+	$(BIN)/python -m tools.fuzz --seconds $(FUZZ_SECONDS)
 
 mutants: setup  ## which small changes to the module's checks and the layout no test notices
-	$(BIN)/python -m tests.mutants
+	$(BIN)/python -m tools.mutants
 
 dist: setup  ## a wheel in dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \

@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make hostile`: every hostile string in every place where a text can stand.
+"""What tdxctl does with a hostile string in a place where a text can stand.
 
-Whatever stands there, tdxctl ends with an exit code that it has for users' mistakes, each line
-that it writes is printable and gives no order to a CI system, and documents can be parsed.
+Whatever stands there, it ends with an exit code that it has for users' mistakes, each line that
+it writes is printable and gives no order to a CI system, and documents can be parsed.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +22,7 @@ import yaml
 
 from tdxctl import __main__ as command_line
 from tests.cli.runner import ROOT
-from tests.hostile_places import PLACES, Place
-from tests.hostile_strings import STRINGS
+from tests.hostile_places import Place
 
 _USERS = (0, 1, 2, 3, 4, 5)
 _OUTPUT = 74
@@ -114,26 +111,3 @@ def _unreadable(text: str, document: str) -> str | None:
     except Exception as error:  # noqa: BLE001
         return f"no {document}: {type(error).__name__}: {error}"
     return None
-
-
-def main() -> int:
-    """Try each string in each place; 1 where something was found."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("places", nargs="*", metavar="PLACE", help="its name, or the beginning")
-    chosen = tuple(parser.parse_args().places) or ("",)
-    places = {name: place for name, place in PLACES.items() if name.startswith(chosen)}
-    failed = 0
-    for name, place in places.items():
-        for text in STRINGS:
-            with tempfile.TemporaryDirectory() as folder:
-                found = findings(place, text, Path(folder))
-            failed += bool(found)
-            for what in found:
-                sys.stdout.write(f"{name}: {text[:40]!r}: {what}\n")
-    tried = len(places) * len(STRINGS)
-    sys.stdout.write(f"{len(STRINGS)} strings, {len(places)} places, {tried} runs: {failed} bad\n")
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -21,8 +21,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tdxctl.errors import TdxctlError
-from tests.bomb_readers import READERS
 from tests.cli.runner import ROOT
+from tools.bomb_readers import READERS
 
 _MIB = 1 << 20
 _SECONDS, _SECONDS_PER_MIB = 1.0, 1.0
@@ -40,7 +40,7 @@ def main() -> int:
     if options.child:
         name, reader, path = options.child
         return _read(name, reader, Path(path))
-    from tests.bomb_cases import BOMBS
+    from tools.bomb_cases import BOMBS
 
     chosen = tuple(options.bombs) or ("",)
     names = [name for name in BOMBS if name.startswith(chosen)]
@@ -56,7 +56,7 @@ def main() -> int:
 
 
 def _child(name: str, reader: str, path: Path) -> bool:
-    command = [sys.executable, "-m", "tests.bombs", "--child", name, reader, str(path)]
+    command = [sys.executable, "-m", "tools.bombs", "--child", name, reader, str(path)]
     # As the command does: OpenBLAS takes memory for each core.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     try:

@@ -53,7 +53,7 @@ def main() -> int:
 
 def _child(*arguments: str) -> int:
     return subprocess.run(
-        [sys.executable, "-m", "tests.fuzz", *arguments], cwd=ROOT, check=False
+        [sys.executable, "-m", "tools.fuzz", *arguments], cwd=ROOT, check=False
     ).returncode
 
 
