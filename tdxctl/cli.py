@@ -8,48 +8,16 @@ from importlib import import_module
 import click
 
 from tdxctl import __version__
+from tdxctl.commands import GROUPS
+from tdxctl.sentences import SENTENCES
 from tdxctl.units import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-#: Command -> its short help. A test compares it with the commands' own.
-COMMANDS = {
-    "init": "Bring a machine's TDX module up, booting the machine if it is not running.",
-    "status": "Show what a machine's kernel knows of its TDX module.",
-    "boot": "Boot a machine, or boot it again.",
-    "dmesg": "Print a machine's kernel log since boot.",
-    "trace": "Print a machine's hardware events since boot: SEAMCALLs, PAMT allocations, WBINVD.",
-    "cpu": "Bring CPUs of a running machine online or offline.",
-    "memory": "Bring memory of a running machine online.",
-    "hotplug": "Add or remove CPUs or memory of a running machine: what the kernel makes of it.",
-    "module": "Load, unload, shut down or update the TDX module of a running machine.",
-    "keyid": "Take or give back a guest KeyID, as KVM does for a TD.",
-    "pamt": "Take or give back a page for a TD: Dynamic PAMT's refcounts and page pairs.",
-    "kexec": "Boot a running machine's kernel anew by kexec: the TDX module stays as it is.",
-    "fault": "Script a fault on a running machine, or clear all of them.",
-    "seamcall": "Make the SEAMCALLs of a script, and say what each one answered.",
-    "machines": "List the machines, or print one as JSON that reproduces it.",
-    "forget": "Delete a machine and all that happened on it.",
-    "capture": "Make a platform description from what a real machine shows.",
-    "diagnose": "Say from a real kernel's log what state TDX is in on that host, and why.",
-    "plan": "Say what each kernel would do on a platform, and what it would cost.",
-    "map": "Draw a machine's memory: ranges, CMRs, TDMRs, PAMTs and reserved areas.",
-    "html": "Write a page about a machine that needs nothing but a browser: for a ticket.",
-    "kernels": "List the kernels that can be booted: their changes, and on what evidence they "
-    "rest.",
-    "modules": "List the TDX module releases that are modelled, or say all of one.",
-    "test": "Run scenarios: platforms, operations and what is expected of them.",
-    "scenario": "Print a scenario whose expectations are what happens today.",
-    "explain": "Say what a status, an errno, a SEAMCALL leaf, a check or a line of a log means.",
-    "platforms": "List the shipped platforms, or print one.",
-    "validate": "Check platform descriptions.",
-    "schema": "Print a JSON Schema, for editors and other tools.",
-    "completion": "Print the script that completes tdxctl's words in a shell.",
-}
-
-
+#: Command -> what it does. A command that is being written has no sentence yet.
+COMMANDS = {name: SENTENCES.get(name, "") for names in GROUPS.values() for name in names}
 ALIASES = {"reboot": "boot"}
 
 
@@ -100,8 +68,10 @@ class _LazyGroup(click.Group):
         ctx: click.Context,  # noqa: ARG002
         formatter: click.HelpFormatter,
     ) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        width = max(map(len, COMMANDS))
+        for group, names in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl([(name.ljust(width), COMMANDS[name]) for name in names])
 
 
 def command_in(words: list[str]) -> str:

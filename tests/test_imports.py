@@ -2,7 +2,7 @@
 """What each command may import, and which room may import which.
 
 Start-up is a budget: the third-party and the dear standard modules that a command loads are
-compared with a list. The rooms are those of the README's architecture section.
+compared with a list. The rooms are those of `tools/rooms.py`.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
+from tdxctl.cli import COMMANDS
 from tests.cli.runner import ROOT, tdxctl
+from tools.rooms import EVERYTHING, FENCED, ROOMS, Room, room_of
 
 PACKAGE = ROOT / "tdxctl"
+FOLDERS = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
 
 # Of the standard library, what is dear; NumPy and pydantic bring THEIRS along by themselves.
 DEAR = {
@@ -55,7 +58,6 @@ BOOTING = LOADING | {"numpy"}
 ALLOWED = {
     ("--version",): set[str](),
     ("--help",): CLICK,
-    ("init", "--help"): CLICK,
     ("init", "--platform", "no"): RECORDS | {"difflib", "numpy"} | {"sqlite3"},
     ("init", "--platform", "spr-2s-512g"): BOOTING | {"sqlite3"},
     ("init", "--platform", "spr-2s-512g", "--once"): BOOTING,
@@ -84,7 +86,7 @@ ALLOWED = {
     ("platforms", "spr-2s-512g"): CLICK,
     ("schema",): LOADING,
     ("completion", "zsh"): CLICK,
-}
+} | {(name, "--help"): CLICK for name in COMMANDS}
 # The same for a description that the store knows: neither pydantic nor YAML.
 KNOWN = RECORDS | {"numpy", "sqlite3"}
 ALLOWED_KNOWN = {
@@ -97,7 +99,15 @@ ALLOWED_KNOWN = {
 # Commands that answer before anything happens: tdxctl's own modules, to the last one.
 OWN = {
     ("--version",): {"tdxctl", "tdxctl.__main__"},
-    ("--help",): {"tdxctl", "tdxctl.__main__", "tdxctl.cli", "tdxctl.errors", "tdxctl.units"},
+    ("--help",): {
+        "tdxctl",
+        "tdxctl.__main__",
+        "tdxctl.cli",
+        "tdxctl.commands",
+        "tdxctl.errors",
+        "tdxctl.sentences",
+        "tdxctl.units",
+    },
 }
 
 _PROBE = """
@@ -165,134 +175,6 @@ def test_importing_the_package_imports_nothing() -> None:
     assert set(done.stdout.split()) <= {"tdxctl", "__future__"}
 
 
-# Room -> what it may import of tdxctl. A room is a folder or a module; `seam tables` are the
-# modules of seam/ that hold enums and tables only.
-LEAVES = {"errors", "errnos", "units"}
-SEAM_TABLES = {
-    "seam.cpu_models",
-    "seam.msrs",
-    "seam.platform_tables",
-    "seam.leaves",
-    "seam.status",
-    "seam.codes",
-    "seam.features",
-    "seam.releases",
-    "seam.metadata",
-}
-# What a platform is, and what that is declared with: nothing that reads a text.
-DESCRIPTION = {
-    "platform.description",
-    "platform.faults",
-    "platform.canonical",
-    "platform.limits",
-}
-DECLARATION = {"platform.cmrs", "platform.fields", "platform.keys", "platform.source"} | DESCRIPTION
-ROOMS: dict[str, set[str]] = {
-    "units": set(),
-    "errnos": set(),
-    "progress": set(),
-    "errors": {"units"},
-    "document": set(),
-    "messages": {"messages", "errors", "units"},
-    "causes": {"errnos"},
-    "verdicts": {"errnos"},
-    "entries": {"document"},
-    "events": {"causes", "verdicts", "entries", "units"},
-    "platform.limits": set(),
-    "platform.cmrs": {"units"},
-    "platform.source": {"errors", "units"},
-    "platform.description": DECLARATION | LEAVES | SEAM_TABLES,
-    "platform.faults": DECLARATION | LEAVES | SEAM_TABLES,
-    "platform.canonical": DECLARATION | LEAVES | SEAM_TABLES,
-    "platform.keys": DECLARATION | LEAVES | SEAM_TABLES,
-    "platform.fields": DECLARATION | LEAVES | SEAM_TABLES,
-    "platform.calls": {*DESCRIPTION, "seam.status"},
-    "platform": {"platform"} | LEAVES | SEAM_TABLES,
-    "seam.leaves": {"seam.codes"},
-    "seam.cpu_models": set(),
-    "seam.msrs": set(),
-    "seam.platform_tables": {"seam.msrs", "seam.releases"},
-    "seam.status": {"seam.codes"},
-    "seam.codes": set(),
-    "seam.features": set(),
-    "seam.releases": {"seam.cpu_models", "seam.metadata"},
-    "seam.metadata": set(),
-    "seam": {"seam", "memory", "errors", "units"},
-    "layout": {"layout", "units"},
-    "memory": {"units"},
-    "hardware": {"hardware", *DESCRIPTION, "errors", "units"},
-    "linux": {"linux", "seam.port", "seam.tdmr_info", "layout", "messages", "causes", "events"}
-    | {"verdicts"}
-    | LEAVES
-    | SEAM_TABLES,
-    "assembly": {*DESCRIPTION, "hardware", "memory", "seam", "linux", "events"},
-    "machine": {"assembly", *DESCRIPTION, "hardware", "memory", "seam", "linux", "events"} | LEAVES,
-    "advice": {"advice", "causes", "verdicts", "messages"} | LEAVES | SEAM_TABLES,
-    "explain": {"explain", "advice", "causes", "messages", "events"} | LEAVES | SEAM_TABLES,
-    "platform.changes": {"platform.cmrs", *DESCRIPTION} | LEAVES,
-    "capture": {"capture", "messages", *DESCRIPTION, "seam.cpu_models", "seam.releases"} | LEAVES,
-    "diagnose": {"diagnose", "capture", "advice", "explain", "machine", "messages", *DESCRIPTION}
-    | {"causes", "events"}
-    | LEAVES
-    | SEAM_TABLES,
-    "plan": {"machine", "assembly", "linux.releases", *DESCRIPTION, "events"} | LEAVES,
-    "scenario": {"scenario", "machine", "operations", "platform", "linux.lookup", "linux.releases"}
-    | {"linux.steps", "events", "progress"}
-    | LEAVES
-    | SEAM_TABLES,
-    "state": {"progress", "errors", "units"},
-    "database": {"state", "errors", "units"},
-    "store": {"database", "state", "errors", "units"},
-    "operations": {"machine", *DESCRIPTION, "seam.port", "linux.parts"}
-    | {"events", "errors", "units"},
-    "lab": {"store", "machine", "operations", *DESCRIPTION, "linux.lookup", "linux.releases"}
-    | {"events", "report", "progress", "errors", "units"},
-    "script": {"operations", "platform.calls", "seam.port", "events", "units"},
-    "report": {
-        "report",
-        "document",
-        "entries",
-        "causes",
-        "events",
-        "script",
-        "plan",
-        "advice",
-        "explain",
-    }
-    | {"linux.changes", "linux.releases", "diagnose.outcome"}
-    | {*DESCRIPTION, "platform.calls", "scenario.description"}
-    | LEAVES
-    | SEAM_TABLES,
-}
-FREE = {"__init__", "__main__", "cli", "commands", "pytest_plugin"}  # everything, lazily
-# `load()` and `from_dict()` of the description import their reader when they are called.
-LAZY_EXCEPTIONS = {
-    ("platform.description", "platform"),
-    ("errors", "units"),
-}
-
-FENCED = {
-    "pytest": {"pytest_plugin"},
-    "click": {"__main__", "cli", "commands"},
-    "pydantic": {"platform", "scenario"},
-    "pydantic_core": {"platform"},
-    "yaml": {"platform"},
-    "numpy": {
-        "layout",
-        "seam.tdmr_info",
-        "seam.sys_config",
-        "linux.mm",
-        "linux.tdmr",
-        "linux.construct",
-        "linux.pamt",
-        "linux.v5",
-        "linux.v6_8",
-        "assembly",
-    },
-    "rich": {"report.terminal", "report.terminal_status"},
-}
-
-
 @cache
 def _modules() -> tuple[tuple[str, ast.Module], ...]:
     return tuple(
@@ -320,48 +202,56 @@ def _imports(tree: ast.Module) -> set[str]:
     return found
 
 
-def _in(module: str, rooms: set[str]) -> bool:
-    return any(module == room or module.startswith(room + ".") for room in rooms)
+def _in(module: str, places: Iterable[str]) -> bool:
+    return any(module == place or module.startswith(place + ".") for place in places)
 
 
-def _room_of(module: str) -> str:
-    parts = module.split(".")
-    names = [".".join(parts[: i + 1]) for i in range(len(parts))]
-    return next(name for name in reversed(names) if name in ROOMS or name in FREE)
-
-
-def _own_imports(module: str, tree: ast.Module) -> set[str]:
-    # Modules of tdxctl that module imports, names inside them left out.
+def _own_imports(tree: ast.Module) -> set[str]:
+    # Modules of tdxctl, of `from tdxctl.linux import lookup` the one inside the folder alone.
     known = _known_modules()
-    return {
-        name.removeprefix("tdxctl.")
-        for name in _imports(tree)
-        if name.startswith("tdxctl.") and name.removeprefix("tdxctl.") in known
-    } - {
-        _parent
-        for _parent in ("platform", "seam", "linux", "hardware", "layout", "scenario")
-        if _parent
-    }
+    found = {name.removeprefix("tdxctl.") for name in _imports(tree) if name.startswith("tdxctl.")}
+    return {name for name in found if name in known and name not in FOLDERS}
+
+
+def _arrows() -> Iterator[tuple[str, Room, str]]:
+    # Module, its room, and a module of another room that it imports.
+    for module, tree in _modules():
+        room = room_of(module)
+        for imported in _own_imports(tree):
+            if room_of(imported) is not room:
+                yield module, room, imported
+
+
+def _may_import(arrow: str, imported: str) -> bool:
+    # An arrow leads to a room, or to a module of one.
+    return arrow in (EVERYTHING, room_of(imported).name) or _in(imported, {arrow})
 
 
 def test_arrows_between_the_rooms_point_one_way() -> None:
-    wrong = []
-    for module, tree in _modules():
-        room = _room_of(module)
-        if room in FREE:
-            continue
-        for imported in _own_imports(module, tree):
-            lazily = any(room == a and _in(imported, {b}) for a, b in LAZY_EXCEPTIONS)
-            if not _in(imported, ROOMS[room] | {module}) and not lazily:
-                wrong.append(f"{module} imports {imported}")
+    wrong = [
+        f"{module} imports {imported}"
+        for module, room, imported in _arrows()
+        if not any(_may_import(arrow, imported) for arrow in room.imports)
+    ]
     assert wrong == []
+
+
+def test_the_table_of_rooms_has_no_arrow_that_nobody_takes() -> None:
+    arrows = {(room.name, arrow) for room in ROOMS for arrow in room.imports}
+    taken = {
+        (room.name, arrow)
+        for _, room, imported in _arrows()
+        for arrow in room.imports
+        if _may_import(arrow, imported)
+    }
+    assert arrows - taken == set()
 
 
 def _graph(of: Callable[[str], str]) -> dict[str, set[str]]:
     # What each module, or each room where of() names it, imports; lazily and as types too.
     graph: dict[str, set[str]] = {}
     for module, tree in _modules():
-        found = {of(imported) for imported in _own_imports(module, tree)}
+        found = {of(imported) for imported in _own_imports(tree)}
         graph.setdefault(of(module), set()).update(found - {of(module)})
     return graph
 
@@ -374,9 +264,21 @@ def _circle(graph: dict[str, set[str]]) -> list[str]:
     return []
 
 
-def test_no_room_looks_back_at_one_that_looks_at_it() -> None:
-    """A room is a folder of the package, or a module beside the folders."""
+def test_no_folder_looks_back_at_one_that_looks_at_it() -> None:
     assert _circle(_graph(lambda module: module.split(".")[0])) == []
+
+
+def test_no_room_looks_back_at_one_that_looks_at_it() -> None:
+    """Expect each room to look only at those that stand before it in the table."""
+    order = [room.name for room in ROOMS]
+    graph = _graph(lambda module: room_of(module).name)
+    wrong = [
+        f"{room} looks up at {above}"
+        for room, found in graph.items()
+        for above in found
+        if order.index(above) > order.index(room)
+    ]
+    assert wrong == []
 
 
 def test_no_module_looks_back_at_one_that_looks_at_it() -> None:

@@ -16,7 +16,7 @@ from tdxctl.commands.outputs.stdout import print_json, print_text, terminal_widt
 @click.option("--verbose", is_flag=True, help="Every check, with the line it rests on.")
 @format_option("text", "json")
 def command(file: str, short: bool, verbose: bool, output_format: str) -> int:
-    """Say from a real kernel's log what state TDX is in on that host, and why.
+    """Say from a real kernel's log what state TDX is in, and why.
 
     \b
       tdxctl diagnose boot.log

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 )
 @format_option("text", "json")
 def command(what: tuple[str, ...], leaf: str | None, output_format: str) -> int:
-    """Say what a status, an errno, a SEAMCALL leaf, a check or a line of a log means.
+    """Say what a status, errno, leaf, check or line of a log means.
 
     \b
       tdxctl explain 0xc000010000000001 --leaf TDH.MNG.INIT

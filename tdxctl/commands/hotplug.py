@@ -21,7 +21,7 @@ _WHAT = ["cpu-add", "cpu-remove", "memory-add", "memory-remove", "add-memory"]
     click.argument("memory", metavar="[RANGE]", required=False),
 )
 def command(what: str, memory: str | None) -> list[Operation]:
-    """Add or remove CPUs or memory of a running machine: what the kernel makes of it.
+    """Add or remove CPUs or memory of a running machine.
 
     \b
       tdxctl boot --platform small --kernel 6.8 && tdxctl hotplug add-memory 64GiB+1GiB

@@ -32,16 +32,16 @@ _kernels_option = click.option(
     help="Where to; - is stdout.",
 )
 def command(subject: Subject, output: str) -> int:
-    """Write a page about a machine that needs nothing but a browser: for a ticket.
+    """Write a page about a machine, for a ticket.
 
     \b
       tdxctl html --platform spr-2s-512g -o page.html
       tdxctl html --platform no-module --kernel v5 --kernel 6.8 -o page.html
 
-    The platform, the verdict of every kernel, and of those named the steps, the memory map, the
-    TDMRs, the PAMTs and the log. With --platform nothing is stored; of a stored machine the
-    outcome is shown as it is, the memory as described. Exit 0 when it is written, whatever the
-    verdict.
+    It needs nothing but a browser: the platform, the verdict of every kernel, and of those named
+    the steps, the memory map, the TDMRs, the PAMTs and the log. With --platform nothing is stored;
+    of a stored machine the outcome is shown as it is, the memory as described. Exit 0 when it is
+    written, whatever the verdict.
     """
     from tdxctl.commands.inputs.machines import machines_to_show
     from tdxctl.commands.outputs.files import write_document

@@ -29,7 +29,7 @@ def command(
     callers: int,
     output_format: str,
 ) -> int:
-    """Bring a machine's TDX module up, booting the machine if it is not running.
+    """Bring TDX up on a machine, booting it if it is not running.
 
     \b
       tdxctl init --platform spr-2s-512g

@@ -30,7 +30,7 @@ from tdxctl.linux.releases import KERNELS, KernelId
 )
 @format_option("text", "json")
 def command(kernel: KernelId | None, against: KernelId | None, output_format: str) -> int:
-    """List the kernels that can be booted: their changes, and on what evidence they rest.
+    """List the kernels that can be booted, or tell one in full.
 
     \b
       tdxctl kernels

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 @operation_command("kexec")
 def command() -> list[Operation]:
-    """Boot a running machine's kernel anew by kexec: the TDX module stays as it is.
+    """Boot a running machine's kernel anew by kexec.
 
     \b
       tdxctl kexec --machine spr-2s-512g
       tdxctl kexec --machine spr-2s-512g --format json
 
-    Prints the new kernel's TDX lines. Exit 1 where the old kernel loads no image.
+    The TDX module stays as it is. Prints the new kernel's TDX lines. Exit 1 where the old kernel
+    loads no image.
     """
     from tdxctl.operations import Kexec
 

@@ -36,7 +36,7 @@ _IMAGE_HEADER = 4096
     click.option("--force", is_flag=True, help="update: even where the kernel offers none."),
 )
 def command(action: str, version: str | None, image: str | None, force: bool) -> list[Operation]:
-    """Load, unload, shut down or update the TDX module of a running machine.
+    """Load, unload, shut down or update a running machine's module.
 
     \b
       tdxctl module load --machine no-module

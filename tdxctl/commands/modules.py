@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("version", required=False, shell_complete=completions.module_versions)
 @format_option("text", "json")
 def command(version: str | None, output_format: str) -> int:
-    """List the TDX module releases that are modelled, or say all of one.
+    """List the TDX module releases, or say all of one.
 
     \b
       tdxctl modules

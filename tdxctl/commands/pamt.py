@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     click.argument("address"),
 )
 def command(action: str, address: str) -> list[Operation]:
-    """Take or give back a page for a TD: Dynamic PAMT's refcounts and page pairs.
+    """Take or give back a page for a TD, as Dynamic PAMT counts them.
 
     \b
       tdxctl boot --platform small --kernel 7.2+dynamic-pamt && tdxctl pamt get 8GiB

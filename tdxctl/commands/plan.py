@@ -39,7 +39,7 @@ def command(
     hole: tuple[str, ...],
     output_format: str,
 ) -> int:
-    """Say what each kernel would do on a platform, and what it would cost.
+    """Say what each kernel would do on a platform, and the cost.
 
     \b
       tdxctl plan --platform spr-2s-512g

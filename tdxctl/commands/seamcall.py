@@ -42,7 +42,7 @@ def command(
     settings: tuple[str, ...],
     output_format: str,
 ) -> int:
-    """Make the SEAMCALLs of a script, and say what each one answered.
+    """Make the SEAMCALLs of a script, and say what each answered.
 
     \b
       tdxctl seamcall calls.yaml

@@ -32,7 +32,7 @@ def command(
     fail_fast: bool,
     output_format: str,
 ) -> int:
-    """Run scenarios: platforms, operations and what is expected of them.
+    """Run scenarios: platforms, operations and what is expected.
 
     \b
       tdxctl test scenarios

@@ -13,13 +13,13 @@ from tdxctl.commands.outputs.stdout import print_json, print_text
 @machine_option
 @format_option("text", "jsonl")
 def command(machine: str | None, output_format: str) -> int:
-    """Print a machine's hardware events since boot: SEAMCALLs, PAMT allocations, WBINVD.
+    """Print a machine's hardware events since boot.
 
     \b
       tdxctl trace --machine spr-2s-512g
       tdxctl trace --machine spr-2s-512g --format jsonl
 
-    Runs of equal events are one line with their count.
+    SEAMCALLs, PAMT allocations, WBINVD. Runs of equal events are one line with their count.
     """
     from tdxctl.commands.inputs.stored_machines import stored_events
     from tdxctl.report import trace

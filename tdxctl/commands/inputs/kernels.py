@@ -47,16 +47,6 @@ class KernelName(click.ParamType[KernelId | str]):
         return ALL if self._or_all and value == ALL else chosen(str(value))
 
 
-def _stands_for(kernel: KernelId) -> str:
-    assert kernel.asked is not None, "another name was asked for"
-    if not kernel.asked[0].isdigit():
-        return f"is {kernel.id}"
-    told = [f"behaves as {kernel.release.id}", *(change.title for change in kernel.extra)]
-    if kernel.evidence is not EXECUTED:
-        told.append(kernel.evidence.word)
-    return ", ".join(told)
-
-
 def each_once(kernels: tuple[KernelId | str, ...]) -> tuple[KernelId, ...]:
     """The kernels in the order asked for; where ALL is among them, all that there are."""
     if ALL in kernels:
@@ -83,3 +73,13 @@ def chosen(text: str) -> KernelId:
     if kernel.asked is not None:
         sys.stderr.write(f"kernel: {kernel.asked} {_stands_for(kernel)}\n")
     return kernel
+
+
+def _stands_for(kernel: KernelId) -> str:
+    assert kernel.asked is not None, "another name was asked for"
+    if not kernel.asked[0].isdigit():
+        return f"is {kernel.id}"
+    told = [f"behaves as {kernel.release.id}", *(change.title for change in kernel.extra)]
+    if kernel.evidence is not EXECUTED:
+        told.append(kernel.evidence.word)
+    return ", ".join(told)
