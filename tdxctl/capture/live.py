@@ -34,7 +34,7 @@ def read_live() -> list[Findings]:
     except (OSError, FirmwareDataError):
         unread.append("the kernel's log cannot be read; as root it can")
     try:
-        found += read_sysfs("/sys", unread)
+        found += read_sysfs("/sys")
         found.append(read_iomem(read_file(_IOMEM, MAX_LOG_SIZE), _IOMEM))
     except TdxctlError as error:
         unread += [problem.render() for problem in error.diagnostics()]

@@ -77,6 +77,7 @@ class Srat:
 
 def parse_srat(table: AcpiTable) -> Srat:
     """The entries of table. Raises FirmwareDataError with offset, expected and got."""
+    table.must_be_whole()
     if len(table.data) < _FIRST_ENTRY:
         raise FirmwareDataError(
             "SRAT: too short",

@@ -20,12 +20,11 @@ _LARGEST_VALUE = 1 << 20
 _CPU = re.compile(r"cpu(\d{1,5})", re.ASCII)
 
 
-def read_sysfs(folder: str, unread: list[str] | None = None) -> list[Findings]:
+def read_sysfs(folder: str) -> list[Findings]:
     """What a /sys, or a copy of it, shows.
 
-    folder is /sys itself or what holds it as `sys`. Raises UsageError where it is not there,
-    FirmwareDataError where it shows no CPUs, or where a table in it is damaged: with unread that
-    is noted there, and the rest is read.
+    folder is /sys itself or what holds it as `sys`. A table in it that cannot be read is a warning.
+    Raises UsageError where it is not there, FirmwareDataError where it shows no CPUs.
     """
     if not os.path.isdir(folder):
         raise UsageError(
@@ -54,8 +53,6 @@ def read_sysfs(folder: str, unread: list[str] | None = None) -> list[Findings]:
             try:
                 found += table_findings(path)
             except TdxctlError as error:
-                if unread is None and isinstance(error, FirmwareDataError):
-                    raise
                 warnings += [problem.render() for problem in error.diagnostics()]
     iomem = os.path.join(folder, "proc", "iomem")
     if root != folder and os.path.isfile(iomem) and (data := _bytes(iomem)) is not None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,39 +39,50 @@ def test_an_apic_id_in_both_lists_is_one_cpu_enabled_if_one_of_them_is() -> None
     data = _madt(acpi.lapic(0, 4, flags=0), acpi.lapic(1, 5, flags=0), acpi.x2apic(0, 4))
     found = madt_findings(tables_of(data, "t")[0])
     assert found.apics == (LocalApic(5, enabled=False), LocalApic(4, enabled=True))
-    assert found.not_enabled == 1
+    # "one each, repeated ids included" [field-notes 1.1]
+    assert found.not_enabled == 2
 
 
 @pytest.mark.parametrize(
-    ("revision", "flags", "v5_era", "later"),
+    ("entry", "revision", "flags", "v5_era", "later"),
     [
-        (4, 0, 1, 1),
-        (4, ONLINE_CAPABLE, 1, 1),
-        (5, 0, 1, 0),  # revision 5 says that it can never be brought online
-        (5, ONLINE_CAPABLE, 1, 1),
-        (5, ENABLED | ONLINE_CAPABLE, 0, 0),
+        (acpi.lapic, 4, 0, 1, 1),
+        (acpi.lapic, 4, ONLINE_CAPABLE, 1, 1),
+        (acpi.lapic, 5, 0, 0, 0),  # revision 5 says that it can never be brought online
+        (acpi.lapic, 5, ONLINE_CAPABLE, 1, 1),
+        (acpi.lapic, 5, ENABLED | ONLINE_CAPABLE, 0, 0),
+        (acpi.x2apic, 4, 0, 1, 1),
+        (acpi.x2apic, 5, 0, 1, 0),  # of x2APIC entries only kernels since 6.3 ask that
+        (acpi.x2apic, 5, ONLINE_CAPABLE, 1, 1),
+        (acpi.x2apic, 5, ENABLED, 0, 0),
     ],
 )
 def test_disabled_cpus_are_counted_as_each_era_does(
-    revision: int, flags: int, v5_era: int, later: int
+    entry: Callable[..., bytes], revision: int, flags: int, v5_era: int, later: int
 ) -> None:
-    data = _madt(acpi.lapic(0, 0), acpi.lapic(1, 2, flags=flags), revision=revision)
+    data = _madt(acpi.lapic(0, 0), entry(1, 2, flags=flags), revision=revision)
     found = madt_findings(tables_of(data, "t")[0])
     assert (found.not_enabled, found.not_enabled_later) == (v5_era, later)
+    doubted = [note for note in found.warnings if "x2APIC entries" in note]
+    assert bool(doubted) == (v5_era != later)
 
 
-def test_slots_without_an_apic_id_are_told_apart_by_the_processor() -> None:
-    """Expect two slots: processor 1 stands in both lists, processor 0 is enabled."""
+def test_each_entry_that_repeats_an_id_is_counted() -> None:
+    entries = [acpi.lapic(uid, 0, flags=0) for uid in range(8)]
+    found = madt_findings(tables_of(_madt(acpi.lapic(9, 4), *entries, revision=3), "t")[0])
+    assert (found.not_enabled, found.not_enabled_later) == (8, 8)
+
+
+def test_entries_without_an_apic_id_are_no_slots() -> None:
     data = _madt(
         acpi.lapic(0, 0),
         acpi.lapic(1, 0xFF, flags=0),
-        acpi.lapic(2, 0xFF, flags=0),
+        acpi.lapic(2, 0xFF, flags=ONLINE_CAPABLE),
         acpi.x2apic(0, 0xFFFFFFFF, flags=0),
-        acpi.x2apic(1, 0xFFFFFFFF, flags=0),
     )
     found = madt_findings(tables_of(data, "t")[0])
     assert found.apics == (LocalApic(0, enabled=True),)
-    assert (found.not_enabled, found.not_enabled_later) == (2, 0)
+    assert (found.not_enabled, found.not_enabled_later) == (0, 0)
 
 
 def test_entries_of_types_that_are_no_cpu_are_counted() -> None:
@@ -208,7 +220,7 @@ def test_a_gap_in_a_dump_is_told_with_its_line() -> None:
     lines = acpi.acpidump(GOOD).split("\n")
     del lines[2]
     with pytest.raises(FirmwareDataError) as caught:
-        tables_of("\n".join(lines).encode(), "t")
+        _read("\n".join(lines).encode())
     assert caught.value.diagnostics()[0].render().splitlines() == [
         "t:3: the hex dump has a gap (expected offset 0x10, got 0x20)",
         "  hint: the dump has lost lines, or its offsets are not in hex",
@@ -258,3 +270,62 @@ def test_of_two_tables_of_a_kind_the_first_is_taken(tmp_path: Path) -> None:
     first, note = table_findings(str(tmp_path / "apic.dat"))
     assert [apic.apic_id for apic in first.apics] == [0, 2]
     assert note.warnings == ("2 APIC tables: the first is taken",)
+
+
+OTHERS = {
+    "a signature with a sign": acpi.table(b"ASF!", 32, b"", [bytes(60)]),
+    "a signature in lower case": acpi.table(b"iBFT", 1, b"", [bytes(30)]),
+    "a wrong checksum": acpi.table(b"DSDT", 2, b"", [bytes(9)])[:-1] + b"\x01",
+    "a length past its end": _resized(acpi.table(b"SSDT", 2, b"", [bytes(9)]), 4096),
+    "a length of nothing": _resized(acpi.table(b"SSDT", 2, b"", [bytes(9)]), 0),
+    "the root pointer": b"RSD PTR \x33OEM   \x02" + bytes(20),
+    "the root pointer of ACPI 1.0": b"RSD PTR \x33OEM   \x00" + bytes(4),
+}
+
+
+@pytest.mark.parametrize("form", ["binary", "acpidump"])
+@pytest.mark.parametrize("what", OTHERS)
+def test_what_is_wrong_with_a_table_that_is_not_needed_refuses_nothing(
+    what: str, form: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "tables"
+    srat = acpi.srat([acpi.cpu_affinity(0, 0)])
+    if form == "binary":
+        file.write_bytes(OTHERS[what] + GOOD + srat)
+    else:
+        file.write_text(acpi.acpidump(OTHERS[what], GOOD, srat).replace("RSD  @", "RSD PTR @"))
+    found = table_findings(str(file))
+    assert [f.source for f in found][:2] == ["the MADT", "the SRAT"]
+    assert len(found[0].apics) == 2
+    notes = [note for part in found[2:] for note in part.warnings]
+    assert len(notes) == (1 if "length" in what else 0)
+    assert all(note.startswith("a damaged table that is not needed is skipped") for note in notes)
+
+
+def test_a_table_whose_hex_lost_lines_is_skipped(tmp_path: Path) -> None:
+    lines = acpi.acpidump(acpi.table(b"DSDT", 2, b"", [bytes(90)])).split("\n")
+    del lines[3]
+    file = tmp_path / "acpidump.txt"
+    file.write_text("\n".join(lines) + "\n" + acpi.acpidump(GOOD))
+    [madt, notes] = table_findings(str(file))
+    assert len(madt.apics) == 2
+    assert "the hex dump has a gap" in notes.warnings[0]
+
+
+@pytest.mark.parametrize("damaged", ["APIC", "SRAT"])
+def test_of_madt_and_srat_the_one_that_can_be_read_is_read(damaged: str, tmp_path: Path) -> None:
+    tables = {"APIC": GOOD, "SRAT": acpi.srat([acpi.cpu_affinity(0, 0)])}
+    tables[damaged] = tables[damaged][:-3]
+    file = tmp_path / "acpidump.txt"
+    file.write_text(acpi.acpidump(*tables.values()))
+    [found, notes] = table_findings(str(file))
+    assert found.source == ("the SRAT" if damaged == "APIC" else "the MADT")
+    assert "a table is not read" in notes.warnings[0]
+    assert damaged in notes.warnings[0]
+
+
+def test_where_neither_can_be_read_the_first_says_why(tmp_path: Path) -> None:
+    file = tmp_path / "acpidump.txt"
+    file.write_text(acpi.acpidump(GOOD[:-3], acpi.srat([])[:-3]))
+    with pytest.raises(FirmwareDataError, match="APIC: the table's length does not fit"):
+        table_findings(str(file))

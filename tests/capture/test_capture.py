@@ -221,7 +221,7 @@ def test_one_cpu_brought_up_is_the_first(tmp_path: Path) -> None:
 
 def test_the_v5_era_count_of_a_madt_is_not_that_of_a_later_kernels_log(tmp_path: Path) -> None:
     """Expect four slots that revision 5 says can never come online: v5 counts them."""
-    slots = [acpi.lapic(0, 0), *(acpi.lapic(i, i, flags=0) for i in range(1, 5))]
+    slots = [acpi.lapic(0, 0), *(acpi.x2apic(i, i, flags=0) for i in range(1, 5))]
     (tmp_path / "apic.dat").write_bytes(acpi.madt(slots, revision=5))
     log = _file(tmp_path, "t.log", "CPU topo: Allowing 1 present CPUs plus 0 hotplug CPUs\n")
     platform, text = _captured(("--dmesg", log), ("--acpi", tmp_path / "apic.dat"))
