@@ -9,7 +9,12 @@ import click
 
 from tdxctl.commands.inputs import completions
 from tdxctl.commands.inputs.kernels import ALL, KernelName, each_once
-from tdxctl.commands.inputs.options import format_option, one_platform_option, set_option
+from tdxctl.commands.inputs.options import (
+    assume_option,
+    format_option,
+    one_platform_option,
+    set_option,
+)
 from tdxctl.commands.outputs.stdout import print_report
 from tdxctl.errors import UsageError
 from tdxctl.linux.releases import KernelId
@@ -17,6 +22,7 @@ from tdxctl.linux.releases import KernelId
 
 @click.command("plan")
 @one_platform_option
+@assume_option
 @click.option(
     "--kernel",
     "kernels",

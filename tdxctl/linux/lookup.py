@@ -27,9 +27,13 @@ _CALLED_FROM = (6, 16)
 _UNAME = re.compile(r"(\d{1,3})\.(\d{1,4})(?![\d])[A-Za-z0-9._+~-]*")
 
 
-def find_kernel(name: str) -> KernelId:
+_ASSUME = "--assume-kernel RELEASE goes on"
+
+
+def find_kernel(name: str, *, assumed: KernelId | None = None) -> KernelId:
     """The kernel of that name: a release, one with changes, another name, a `uname -r`.
 
+    assumed: what a `uname -r` is taken for that is not known.
     Raises UsageError for one that is not known, with what is near.
     """
     if name in ALIASES:
@@ -40,7 +44,12 @@ def find_kernel(name: str) -> KernelId:
     if combined is not None:
         return combined
     if _UNAME.fullmatch(name):
-        return _of_uname(name)
+        try:
+            return _of_uname(name)
+        except UsageError:
+            if assumed is None:
+                raise
+            return assumed._replace(asked=name, assumed=True)
     if names_file(name):
         raise UsageError(
             "a kernel of your own runs as your own code: only --kernel on a command line names it"
@@ -135,13 +144,13 @@ def _of_uname(name: str) -> KernelId:
         raise UsageError(
             f"Linux {_dotted(version)} has no TDX host code: mainline has it from "
             f"{_dotted(first)} on",
-            hint=f"kernels: {_listed()}",
+            hint=f"{_ASSUME}; kernels: {_listed()}",
         )
     if version > newest:
         raise UsageError(
             f"Linux {_dotted(version)} is not known yet",
             hint=f"the newest known is {_dotted(newest)}, which behaves as {last.id}; "
-            f"kernels: {_listed()}",
+            f"{_ASSUME}; kernels: {_listed()}",
         )
     row = next(row for since, _, row in reversed(_MAINLINE) if since <= version)
     extra = () if version >= _CALLED_FROM else (NO_CALLER,)

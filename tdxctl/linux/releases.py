@@ -118,7 +118,8 @@ class KernelId(NamedTuple):
     """A kernel that can be booted: an id for machines to read, a title and a date for people.
 
     extra: changes on top of the release, where together they have no row. asked: what was asked
-    for where that is another name. own: a class of the user's, and digest: of its file.
+    for where that is another name. assumed: whether that is only assumed to be this one. own: a
+    class of the user's, and digest: of its file.
     """
 
     id: str
@@ -129,6 +130,7 @@ class KernelId(NamedTuple):
     asked: str | None = None
     own: type[Any] | None = None
     digest: str | None = None
+    assumed: bool = False
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -144,7 +146,7 @@ class KernelId(NamedTuple):
     @property
     def evidence(self) -> Evidence:
         """The weakest of its parts'."""
-        if self.own is not None:
+        if self.own is not None or self.assumed:
             return ASSUMED
         return max(self.release.evidence, *(change.evidence for change in self.extra), _STRONGEST)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 
 import pytest
@@ -13,7 +14,7 @@ from tdxctl.linux.changes import ASSUMED, CHANGES, EXECUTED, READ
 from tdxctl.linux.engines import kernel_class
 from tdxctl.linux.lookup import find_kernel, is_stored
 from tdxctl.linux.releases import KERNELS, RELEASES, changes_between, changes_of
-from tests.cli.runner import ROOT
+from tests.cli.runner import ROOT, tdxctl
 from tools.kernel_reference import reference
 
 
@@ -194,3 +195,18 @@ def test_a_change_has_its_words_on_every_release_that_can_carry_it(kernel: str) 
 def test_the_page_of_kernels_is_current() -> None:
     """Mend with: python -m tools.kernel_reference > docs/kernels.md."""
     assert (ROOT / "docs" / "kernels.md").read_text() == reference()
+
+
+def test_a_uname_that_is_not_known_can_be_assumed_to_be_a_release() -> None:
+    """Expect it to be said, and a name that is none to stay one."""
+    done = tdxctl(
+        *("init", "--once", "--platform", "small", "--kernel", "7.6.1", "--assume-kernel", "7.2"),
+        *("--format", "json"),
+    )
+    assert (done.returncode, done.stderr) == (0, "kernel: 7.6.1 behaves as 7.2, assumed\n")
+    assert json.loads(done.stdout)["kernel"] == "7.2"
+    found = find_kernel("5.14.0-611.el9", assumed=find_kernel("6.18"))
+    assert (found.id, found.evidence, found.asked) == ("6.18", ASSUMED, "5.14.0-611.el9")
+    assert find_kernel("6.16.1", assumed=find_kernel("7.2")).id == "6.16"
+    with pytest.raises(UsageError, match="no such kernel: 'nonsense'"):
+        find_kernel("nonsense", assumed=found)

@@ -14,6 +14,7 @@ from tdxctl.linux.changes import EXECUTED
 from tdxctl.linux.lookup import find_kernel, names_file
 from tdxctl.linux.releases import KERNELS, KernelId
 
+_ASSUMED = "tdxctl.assumed_kernel"
 #: The word for every kernel, where an option takes it.
 ALL = "all"
 
@@ -44,7 +45,14 @@ class KernelName(click.ParamType[KernelId | str]):
                 "a kernel of your own runs as your own code: only a command line names one, and "
                 "this name is from the environment"
             )
-        return ALL if self._or_all and value == ALL else chosen(str(value))
+        if self._or_all and value == ALL:
+            return ALL
+        return chosen(str(value), assumed=None if ctx is None else ctx.meta.get(_ASSUMED))
+
+
+def assume(ctx: click.Context, _param: click.Parameter, value: KernelId | None) -> None:
+    """Keep what a kernel that is not known is taken for, for the names that follow."""
+    ctx.meta[_ASSUMED] = value
 
 
 def each_once(kernels: tuple[KernelId | str, ...]) -> tuple[KernelId, ...]:
@@ -60,8 +68,10 @@ def _is_from_environment(param: click.Parameter | None, ctx: click.Context | Non
     return ctx.get_parameter_source(param.name) is ParameterSource.ENVIRONMENT
 
 
-def chosen(text: str) -> KernelId:
+def chosen(text: str, *, assumed: KernelId | None = None) -> KernelId:
     """The kernel of that name, what another name stands for being said on standard error.
+
+    assumed: what a `uname -r` is taken for that is not known.
 
     Raises UsageError where there is none.
     """
@@ -69,7 +79,7 @@ def chosen(text: str) -> KernelId:
         from tdxctl.linux.own import of_file
 
         return of_file(text)
-    kernel = find_kernel(text)
+    kernel = find_kernel(text, assumed=assumed)
     if kernel.asked is not None:
         sys.stderr.write(f"kernel: {kernel.asked} {_stands_for(kernel)}\n")
     return kernel

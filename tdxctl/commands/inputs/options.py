@@ -11,7 +11,7 @@ import click
 
 from tdxctl.commands.inputs import completions
 from tdxctl.commands.inputs.choices import OneOf
-from tdxctl.commands.inputs.kernels import KernelName, each_once
+from tdxctl.commands.inputs.kernels import KernelName, assume, each_once
 from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -31,14 +31,32 @@ one_platform_option = click.option(
     shell_complete=completions.platforms,
     help="The platform, as of `init`.",
 )
-kernel_option = click.option(
-    "--kernel",
-    metavar="K",
+#: Before --kernel, whose names it is for.
+assume_option = click.option(
+    "--assume-kernel",
+    metavar="RELEASE",
     type=KernelName(),
+    is_eager=True,
+    expose_value=False,
+    callback=assume,
     shell_complete=completions.kernels,
-    help="The kernel to boot: a release of `tdxctl kernels`, RELEASE+CHANGE, a `uname -r`, or "
-    f"FILE.py:Class. Default: {DEFAULT_KERNEL}, or what the machine is running.",
+    help="What a `uname -r` is taken for that is not known.",
 )
+
+
+def kernel_option(command: Command) -> Command:
+    """--kernel, and what is assumed of one that is not known."""
+    option = click.option(
+        "--kernel",
+        metavar="K",
+        type=KernelName(),
+        shell_complete=completions.kernels,
+        help="The kernel to boot: a release of `tdxctl kernels`, RELEASE+CHANGE, a `uname -r`, or "
+        f"FILE.py:Class. Default: {DEFAULT_KERNEL}, or what the machine is running.",
+    )
+    return option(assume_option(command))
+
+
 #: For what is done to a machine that was booted with a kernel of the user's own.
 own_kernel_option = click.option(
     "--kernel",
