@@ -162,6 +162,11 @@ class Machine:
         return self._kernel.tdmrs.pamt_bytes if self._kernel.tdmrs else 0
 
     @property
+    def allocations(self) -> tuple[str, ...]:
+        """What the kernel asked for beside PAMTs, by name, in order, since boot."""
+        return tuple(self._mm.asked_for)
+
+    @property
     def still_allocated(self) -> dict[str, int]:
         """What the kernel has allocated for TDX beside PAMTs and not freed: how many, by name."""
         return dict(self._mm.live)

@@ -195,6 +195,20 @@ ROOMS = (
         ("machine", "assembly", DESCRIPTION, "linux.releases", "events", "errors", "units"),
     ),
     Room(
+        "sweep",
+        "every error path of a bring-up at once",
+        (
+            "machine",
+            "explain",
+            DESCRIPTION,
+            "platform.faults",
+            TABLES,
+            "linux.releases",
+            "events",
+            "errors",
+        ),
+    ),
+    Room(
         "scenario",
         "platforms, operations and what is expected; pydantic in `model` and `load`",
         (
@@ -222,6 +236,7 @@ ROOMS = (
             "explain",
             "script",
             "plan",
+            "sweep",
             "diagnose.outcome",
             "scenario.description",
             DESCRIPTION,

@@ -22,7 +22,7 @@ GROUPS = {
         "fault",
         "seamcall",
     ),
-    "Questions about a platform": ("plan", "map", "html", "validate", "platforms"),
+    "Questions about a platform": ("plan", "sweep", "map", "html", "validate", "platforms"),
     "Real hosts": ("capture", "diagnose"),
     "Tests and CI": ("test", "scenario"),
     "Reference": ("kernels", "modules", "explain", "schema", "completion"),

@@ -15,6 +15,7 @@ DOCUMENTS = {
     "init": "tdxctl.report.json_init:Init",
     "status": "tdxctl.report.json_status:Status",
     "plan": "tdxctl.report.plans:Plan",
+    "sweep": "tdxctl.report.sweeps:SweepDocument",
     "operations": "tdxctl.report.operations:Operations",
     "diagnosis": "tdxctl.report.diagnosis:Diagnosed",
     "test": "tdxctl.report.results.as_json:Test",

@@ -68,6 +68,8 @@ class Mm:
         self.faults = faults
         self._journal = journal
         self._attempts: Counter[str] = Counter()
+        #: What the kernel asked for itself, in order, whether it got it or not.
+        self.asked_for: list[str] = []
         #: What the kernel has allocated and not freed: how many, by what it is.
         self.live: Counter[str] = Counter()
         #: Contiguous chunks, of PAMTs, that are not freed.
@@ -94,6 +96,7 @@ class Mm:
 
     def kmalloc(self, what: str) -> bool:
         """One of the kernel's other allocations; False where a scripted fault makes it fail."""
+        self.asked_for.append(what)
         if self._fails("kernel"):
             return False
         self.live[what] += 1

@@ -34,8 +34,8 @@ def test_the_example_of_the_page_is_the_file_and_prints_what_the_page_shows() ->
     assert code == EXAMPLE.read_text()
     assert len([line for line in code.splitlines() if line]) == 10
     shell = f'tdxctl() {{ "{sys.executable}" -m tdxctl "$@"; }}\n'
-    [block] = re.findall(r"^```console\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+    shown = "".join(re.findall(r"^```console\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
+    for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", shown, re.MULTILINE):
         done = subprocess.run(
             ["bash", "-c", shell + command], capture_output=True, text=True, cwd=ROOT, check=False
         )

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`tdxctl sweep`."""
+
+from __future__ import annotations
+
+import click
+
+from tdxctl.commands.inputs import completions
+from tdxctl.commands.inputs.kernels import KernelName
+from tdxctl.commands.inputs.options import (
+    format_option,
+    kernel_option,
+    one_platform_option,
+    set_option,
+)
+from tdxctl.commands.outputs.stdout import print_report
+from tdxctl.linux.releases import KernelId
+
+
+@click.command("sweep")
+@one_platform_option
+@kernel_option
+@click.option(
+    "--against",
+    metavar="K",
+    type=KernelName(),
+    shell_complete=completions.kernels,
+    help="Another kernel: only what it makes another of.",
+)
+@click.option("--leaf", metavar="LEAF", help="Only the points of this SEAMCALL: TDH.SYS.CONFIG.")
+@set_option
+@format_option("text", "json")
+def command(
+    platform: str,
+    kernel: KernelId | None,
+    against: KernelId | None,
+    leaf: str | None,
+    settings: tuple[str, ...],
+    output_format: str,
+) -> int:
+    """Fail at every call of a bring-up in turn, and say what becomes of each.
+
+    \b
+      tdxctl sweep --platform small
+      tdxctl sweep --platform small --kernel v5-posted --against v5
+
+    Each SEAMCALL with each status that its leaf can return, each allocation, and what the boot
+    looks at: the errno, the status, and what a second call gets. What holds at all of them
+    (invariants) is looked at first. Nothing is stored. Exit 1 when an invariant is broken, or when
+    another kernel differs.
+    """
+    from tdxctl.commands.inputs.platforms import description_of
+    from tdxctl.linux.lookup import find_kernel
+    from tdxctl.linux.releases import DEFAULT_KERNEL
+    from tdxctl.progress import shown
+    from tdxctl.report import sweeps
+    from tdxctl.sweep.compare import differences
+    from tdxctl.sweep.invariants import violations
+    from tdxctl.sweep.run import sweep
+
+    description = description_of(platform, settings)
+    with shown("sweeping"):
+        swept = sweep(description, kernel or find_kernel(DEFAULT_KERNEL), leaf)
+        other = None if against is None else sweep(description, against, leaf)
+    print_report(sweeps, output_format, swept, other)
+    if other is None:
+        return 1 if violations(swept.runs) else 0
+    broken = violations(swept.runs) or violations(other.runs)
+    return 1 if broken or differences(swept, other) else 0
