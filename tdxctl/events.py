@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from tdxctl import entries
 from tdxctl.causes import Cause, SeamcallCause
-from tdxctl.verdicts import HostVerdict
+from tdxctl.verdicts import HostVerdict, ReadyToRunTds
 
 
 class LogLine(Struct, frozen=True):
@@ -402,7 +402,7 @@ class OpResult(Struct, frozen=True):
 
     Of init: callers is what each caller was returned, in the order in which they got the
     lock, returned the last one's; steps and failure are those of the last caller that made
-    SEAMCALLs or checks, if one did.
+    SEAMCALLs or checks, if one did. host: of an operation that loads kvm_intel.
     """
 
     operation: str
@@ -412,6 +412,7 @@ class OpResult(Struct, frozen=True):
     steps: tuple[StepResult, ...] = ()
     failure: Failure | None = None
     callers: tuple[int, ...] = ()
+    host: HostVerdict | None = None
 
     @property
     def log(self) -> tuple[LogLine, ...]:
@@ -462,7 +463,8 @@ class MachineSummary(Struct, frozen=True):
 
     calls is the number of tdx_init() calls since boot, last the result of the last init;
     global_keyid is None while TDX is not enabled. entry is the kernel function that was called.
-    boot_failure: of the bring-up at boot, on a kernel that has one there.
+    boot_failure: of the bring-up at boot, on a kernel that has one there. kvm: None on a kernel
+    whose KVM knows nothing of TDX.
     """
 
     machine: str
@@ -488,6 +490,7 @@ class MachineSummary(Struct, frozen=True):
     pamt: PamtSummary
     dynamic_pamt: bool = False
     boot_failure: Failure | None = None
+    kvm: KvmState | None = None
 
     @property
     def memory(self) -> int:
@@ -517,6 +520,13 @@ class InitReport(Struct, frozen=True):
     call: int
     result: OpResult
     events: tuple[Event, ...]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether TDs can run: the module is initialized, and KVM, where it is asked, agrees."""
+        if self.result.status != "INITIALIZED":
+            return False
+        return self.result.host is None or isinstance(self.result.host, ReadyToRunTds)
 
 
 class Journal:

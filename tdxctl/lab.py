@@ -19,7 +19,7 @@ from tdxctl.events import InitReport, OpResult
 from tdxctl.linux.lookup import find_kernel, is_stored
 from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId
 from tdxctl.machine import Machine
-from tdxctl.operations import Boot, Init, Operation
+from tdxctl.operations import Boot, Init, InitHost, Operation
 from tdxctl.platform.description import Platform
 from tdxctl.progress import shown
 from tdxctl.report import json_status
@@ -47,7 +47,7 @@ class Asked(Struct, frozen=True):
 
 
 def init(asked: Asked, *, callers: int = 1, reboot: bool = False) -> InitReport:
-    """Boot the machine if it is not running, or anew, and call tdx_init().
+    """Boot the machine if it is not running, or anew, and make the host ready for TDs.
 
     Raises StateError where it runs with another description or kernel than asked for,
     UsageError where there is no such machine and no platform to boot.
@@ -62,7 +62,8 @@ def init(asked: Asked, *, callers: int = 1, reboot: bool = False) -> InitReport:
             assert row is not None
             _refuse_another(asked, row)
             machine = _rebuild(rows, row, asked.kernel)
-        result = _operate(rows, asked.machine, machine, Init(callers))
+        operation = Init(callers) if machine.kvm is None else InitHost(callers)
+        result = _operate(rows, asked.machine, machine, operation)
         return machine.init_report(result, with_boot=boots)
 
     return _transaction(act, asked.compiled)

@@ -75,6 +75,10 @@ if TYPE_CHECKING:
     from tdxctl.linux.parts import UpdateImage
 
 
+#: Who refused, where KVM did not come to call anything.
+KVM_ITSELF = "KVM's own checks"
+
+
 class Machine:
     """A fake machine, booted. Every operation returns an OpResult.
 
@@ -186,17 +190,43 @@ class Machine:
                 result = self._operate("init", self._kernel.bring_up)
             else:
                 result = self._operate("init", lambda: self._contend(callers))
-            calls = self._kernel.take_calls()
-            self._calls += len(calls)
-            told = next((call for call in reversed(calls) if call.steps), calls[-1])
-            self._last = replace(
-                result,
-                returned=calls[-1].returned,
-                steps=told.steps,
-                failure=told.failure if calls[-1].returned else None,
-                callers=tuple(call.returned for call in calls),
-            )
+            return self._told(result)
+
+    def init_host(self, callers: int = 1) -> OpResult:
+        """Make the host ready for TDs: tdx_init(), or the load of kvm_intel where KVM asks for it.
+
+        returned: of the bring-up. failure: of the bring-up, else of KVM's own tests. host: what the
+        host is left with. kvm_intel is loaded as the description has it, and removed before where
+        it was loaded without TDX. The last of callers is KVM.
+        """
+        kvm = self._kvm
+        if kvm is None:
+            return self.tdx_init(callers)
+
+        def bring_up() -> int:
+            if callers > 1:
+                self._contend(callers - 1)
+            return kvm.load_for_tds()
+
+        with self._lock:
+            called = self._told(self._operate("init", bring_up))
+            failure = called.failure or kvm.failure
+            self._last = replace(called, failure=failure, host=kvm.verdict)
             return self._last
+
+    def _told(self, result: OpResult) -> OpResult:
+        # result, as of the calls of a bring-up since the last time.
+        calls = self._kernel.take_calls()
+        self._calls += len(calls)
+        told = next((call for call in reversed(calls) if call.steps), calls[-1])
+        self._last = replace(
+            result,
+            returned=calls[-1].returned,
+            steps=told.steps,
+            failure=told.failure if calls[-1].returned else None,
+            callers=tuple(call.returned for call in calls),
+        )
+        return self._last
 
     def tdx_enable(self) -> OpResult:
         """Enable TDX without its CPUs first. Raises UsageError where a kernel has no such thing."""
@@ -214,10 +244,11 @@ class Machine:
         """
         kvm = self._require_kvm()
         with self._lock:
+            self._kernel.take_calls()
             result = self._operate("kvm_load", lambda: kvm.load(tdx))
-            calls = self._kernel.take_calls()
-            steps = calls[-1].steps if calls else ()
-            return replace(result, steps=steps, failure=kvm.failure)
+            steps = next((call.steps for call in self._kernel.take_calls()), ())
+            failure = None if result.returned == -Errno.EEXIST else kvm.failure
+            return replace(result, steps=steps, failure=failure, host=kvm.verdict)
 
     def kvm_unload(self) -> OpResult:
         """Remove kvm_intel; -EFAULT stands for no return at all, where the kernel hits BUG.
@@ -364,7 +395,7 @@ class Machine:
             description=platform.description,
             kernel=self.kernel_id.id,
             kernel_title=self.kernel_id.title,
-            entry=self._kernel.entry,
+            entry=KVM_ITSELF if self._kvm and self._kvm.refused else self._kernel.entry,
             status=self.status,
             calls=self._calls,
             last=self._last,
@@ -383,6 +414,7 @@ class Machine:
             pamt=PamtSummary(self.pamt_bytes, tdmrs.pamt_by_node() if tdmrs else ()),
             dynamic_pamt=self._kernel.dynamic_pamt,
             boot_failure=self._kernel.boot_failure,
+            kvm=self.kvm,
         )
 
     def init_report(self, result: OpResult, *, with_boot: bool) -> InitReport:

@@ -120,6 +120,35 @@ class Init(Operation, frozen=True):
         return machine.tdx_init(self.callers)
 
 
+class InitHost(Operation, frozen=True):
+    """So many callers at once, the last of which is the load of kvm_intel."""
+
+    op = "init_host"
+    callers: int
+
+    def _on(self, machine: Machine) -> OpResult:
+        return machine.init_host(self.callers)
+
+
+class KvmLoad(Operation, frozen=True):
+    """kvm_intel is inserted, with that parameter or as the description has it."""
+
+    op = "kvm_load"
+    tdx: bool | None = None
+
+    def _on(self, machine: Machine) -> OpResult:
+        return machine.kvm_load(self.tdx)
+
+
+class KvmUnload(Operation, frozen=True):
+    """kvm_intel is removed."""
+
+    op = "kvm_unload"
+
+    def _on(self, machine: Machine) -> OpResult:
+        return machine.kvm_unload()
+
+
 class Enable(Operation, frozen=True):
     """tdx_enable() without the CPUs first."""
 

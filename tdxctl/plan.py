@@ -22,6 +22,7 @@ from tdxctl.linux.releases import KernelId
 from tdxctl.machine import Machine
 from tdxctl.platform.description import Platform
 from tdxctl.units import SZ_4K
+from tdxctl.verdicts import HostVerdict, ReadyToRunTds
 
 _TIB = 1 << 40
 _SZ_2M = 1 << 21
@@ -54,11 +55,17 @@ class KernelPlan(Struct, frozen=True):
     pamt_at_most: int
     seamcalls: int
     seconds: tuple[float, float] | None
+    host: HostVerdict | None = None
 
     @property
     def initializes(self) -> bool:
-        """Whether the answer is yes."""
+        """Whether the module is initialized then."""
         return self.status == "INITIALIZED"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the answer is yes: KVM, where it is asked, agrees."""
+        return self.initializes and (self.host is None or isinstance(self.host, ReadyToRunTds))
 
     @property
     def holes_left(self) -> int | None:
@@ -101,7 +108,7 @@ def plan(platform: Platform, kernels: Iterable[KernelId]) -> PlatformPlan:
 def _of_kernel(platform: Platform, kernel: KernelId) -> KernelPlan:
     try:
         machine = Machine.boot(platform, kernel.id)
-        result = machine.tdx_init()
+        result = machine.init_host()
     except NotModelledError as error:
         return KernelPlan(
             kernel=kernel,
@@ -141,4 +148,5 @@ def _of_kernel(platform: Platform, kernel: KernelId) -> KernelPlan:
         pamt_at_most=pamt.total + (memory // _SZ_2M * _PAGE_PAIR if dynamic else 0),
         seamcalls=calls,
         seconds=(slow, fast) if done and not dynamic else None,
+        host=result.host,
     )

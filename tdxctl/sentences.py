@@ -16,6 +16,7 @@ SENTENCES = {
     "memory": "Bring memory of a running machine online.",
     "hotplug": "Add or remove CPUs or memory of a running machine.",
     "module": "Load, unload, shut down or update a running machine's module.",
+    "kvm": "Load or unload kvm_intel on a running machine.",
     "keyid": "Take or give back a guest KeyID, as KVM does for a TD.",
     "pamt": "Take or give back a page for a TD, as Dynamic PAMT counts them.",
     "kexec": "Boot a running machine's kernel anew by kexec.",

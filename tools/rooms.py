@@ -162,7 +162,7 @@ ROOMS = (
     Room(
         "advice",
         "what causes, statuses, errnos and failed checks mean, and what to do",
-        ("causes", "messages", TABLES, "errnos", "units"),
+        ("causes", "verdicts", "messages", TABLES, "errnos", "units"),
     ),
     Room(
         "explain",
@@ -192,7 +192,16 @@ ROOMS = (
     Room(
         "plan",
         "one platform across kernels",
-        ("machine", "assembly", DESCRIPTION, "linux.releases", "events", "errors", "units"),
+        (
+            "machine",
+            "assembly",
+            DESCRIPTION,
+            "linux.releases",
+            "events",
+            "verdicts",
+            "errors",
+            "units",
+        ),
     ),
     Room(
         "sweep",
@@ -231,6 +240,7 @@ ROOMS = (
             "document",
             "entries",
             "causes",
+            "verdicts",
             "events",
             "advice",
             "explain",

@@ -20,12 +20,16 @@ STATES = {
 # "its result is cached for ever, success or failure" [linux-host 2.3]: no later call asks
 # the module again.
 _KEPT = "not initialized, and what TDH.SYS.INIT answered is kept; final until reboot"
+#: The bring-up went well, and a failure is KVM's.
+_NOT_USED = "the TDX module is initialized, and KVM cannot use it"
 _OFF = "TDX is off, as the kernel found at boot; final until reboot"
 
 
 def explain_cause_state(status: str, cause_id: str | None, step: str | None) -> str:
     """What status means after a failure of the cause of that id, in that step."""
     if cause_id is not None:
+        if status == "INITIALIZED":
+            return _NOT_USED
         # Only where something failed: what `status` tells of a good machine needs no causes.
         from tdxctl.causes import BootCause
 

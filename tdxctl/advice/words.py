@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+#: How the line with a host's verdict begins.
+HOST = "host"
 WHY, MEANS, TO_DO, MORE = "why", "means", "to do", "more"
 
 

@@ -16,6 +16,7 @@ GROUPS = {
         "memory",
         "hotplug",
         "module",
+        "kvm",
         "keyid",
         "pamt",
         "kexec",

@@ -35,9 +35,10 @@ def command(
       tdxctl init --platform spr-2s-512g
       tdxctl init --platform ./x.yaml --kernel v5-posted --once --format json
 
-    Prints every step, the kernel's log, what the PAMT costs and the final status. A second
-    init is a second tdx_init() call on the same boot. Exit 0 when the status is INITIALIZED,
-    1 when it is not.
+    Prints every step, the kernel's log, what the PAMT costs and the final status; on kernels from
+    6.16 on, which load kvm_intel for it, also what the host is left with. A second init is a
+    second tdx_init() call on the same boot. Exit 0 when the status is INITIALIZED, and the host
+    ready to run TDs, 1 when it is not.
     """
     if once:
         from tdxctl.commands.inputs.machines import machine_for_once
@@ -45,11 +46,11 @@ def command(
 
         machine = machine_for_once(subject)
         with shown("running the machine"):
-            report = machine.init_report(machine.tdx_init(callers), with_boot=True)
+            report = machine.init_report(machine.init_host(callers), with_boot=True)
     else:
         from tdxctl import lab
         from tdxctl.commands.inputs.machines import asked_of_lab
 
         report = lab.init(asked_of_lab(subject), callers=callers, reboot=reboot)
     write_init(report, output_format)
-    return 0 if report.result.status == "INITIALIZED" else 1
+    return 0 if report.is_ready else 1

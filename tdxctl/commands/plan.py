@@ -52,7 +52,8 @@ def command(
       tdxctl plan --platform spr-2s-512g --add-memory 64GiB@1 --hole 5GiB-6GiB
 
     Changes are shown beside the platform as it is. Nothing is stored. Exit 0 when every kernel
-    asked for would initialize it (changed, if it is changed), 1 when one would not.
+    asked for would initialize it (changed, if it is changed), and KVM would run TDs, 1 when one
+    would not.
     """
     from tdxctl.commands.inputs.arguments import memory_range, size_at_node
     from tdxctl.commands.inputs.platforms import description_of
@@ -73,7 +74,7 @@ def command(
         before = plan(unchanged, _told(kernels))
         after = None if changed == unchanged else plan(changed, _told(kernels))
     print_report(plans, output_format, before, after)
-    return 0 if all(plan.initializes for plan in (after or before).kernels) else 1
+    return 0 if all(plan.is_ready for plan in (after or before).kernels) else 1
 
 
 def _told(kernels: tuple[KernelId | str, ...]) -> Iterator[KernelId]:

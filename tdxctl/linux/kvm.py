@@ -60,7 +60,7 @@ class Kvm:
 
     loaded: whether it is. tdx: its parameter, None while it is not loaded. capacity: the number in
     the line `tdx` of misc.capacity, None where there is no such line. failure: why the last load
-    left TDX off, or failed.
+    left TDX off, or failed. refused: the last load did not come to bring TDX up.
     """
 
     def __init__(self, kernel: V6_8, setup: KvmSetup) -> None:
@@ -70,6 +70,7 @@ class Kvm:
         self.tdx: bool | None = None
         self.capacity: int | None = None
         self.failure: Failure | None = None
+        self.refused = False
         #: What the last load returned; None before the first.
         self._returned: int | None = None
         #: CPUs on which KVM holds VMX on.
@@ -86,6 +87,20 @@ class Kvm:
             return TdxOff()
         return NoCapacity() if self.capacity is None else ReadyToRunTds(self.capacity)
 
+    def load_for_tds(self) -> int:
+        """Load kvm_intel for TDs as the description has it; one without TDX is removed first.
+
+        What the load returned, 0 where it was there with TDX.
+        """
+        if self.loaded and self.tdx:
+            self._kernel.in_turn(lambda: 0)
+            return 0
+        if self.loaded:
+            self.unload()
+        if self._kernel.has(INITIALIZED_AT_BOOT):
+            self._kernel.bring_up()
+        return self.load()
+
     # vt_init(), vt_exit()
 
     def load(self, tdx: bool | None = None) -> int:
@@ -96,7 +111,7 @@ class Kvm:
         self._require_alive()
         if self.loaded:
             return -Errno.EEXIST
-        self.failure, self.capacity = None, None
+        self.failure, self.capacity, self.refused = None, None, False
         self.tdx = self._setup.tdx if tdx is None else tdx
         if not self._kernel.hardware.tdx_host:
             # CONFIG_KVM_INTEL_TDX needs it: there is no parameter that could be set.
@@ -109,16 +124,15 @@ class Kvm:
 
     def _load(self) -> int:
         if not self._kernel.cpus.features.vmx:
-            return self._failed(KernelErrno(Errno.EOPNOTSUPP, VmxOff()))
+            return self._not_asked(KernelErrno(Errno.EOPNOTSUPP, VmxOff()))
         if not self.tdx:
             # "nothing is looked at, nothing printed, no SEAMCALL"
-            self.failure = KernelErrno(Errno.ENODEV, KvmLoadedWithoutTdx()).failure(
-                None, Errno.ENODEV
-            )
+            self._not_asked(KernelErrno(Errno.ENODEV, KvmLoadedWithoutTdx()))
         elif (refusal := next(self._refusals(), None)) is not None:
             # "prints one line (only one, also when several fail)"
             self._kernel.pr(refusal.message, source=refusal.source, **refusal.fields)
-            self._off(refusal.cause)
+            self.tdx = False
+            self._not_asked(KernelErrno(Errno.ENODEV, refusal.cause))
         at_boot = self._kernel.has(INITIALIZED_AT_BOOT)
         if not at_boot:
             self._enable_virtualization()
@@ -189,11 +203,12 @@ class Kvm:
             fields: dict[str, int | str] = {"parameter": parameter}
             yield _Refusal(KvmLacks(parameter), kvm.KVM_PARAMETER_WRONG, None, fields)
 
-    def _off(self, cause: Cause) -> None:
-        # TDX is off and kvm_intel goes on: of a call that brings TDX up, the first check failed.
-        self.tdx = False
-        error = KernelErrno(Errno.ENODEV, cause)
+    def _not_asked(self, error: KernelErrno) -> int:
+        # Nobody brings TDX up, which counts as a call whose first check fails; where the boot did
+        # it, only KVM goes without.
         kernel = self._kernel
+        if kernel.has(INITIALIZED_AT_BOOT):
+            return self._failed(error)
 
         def refused() -> int:
             try:
@@ -202,11 +217,10 @@ class Kvm:
             except KernelErrno:
                 return kernel.failed(error)
 
-        if not kernel.has(INITIALIZED_AT_BOOT):
-            kernel.in_turn(refused)
-            self.failure = kernel.failure
-        else:
-            self.failure = error.failure(None, Errno.ENODEV)
+        self.refused = True
+        returned = kernel.in_turn(refused)
+        self.failure = kernel.failure
+        return returned
 
     # tdx_bringup()
 

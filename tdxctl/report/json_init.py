@@ -13,6 +13,7 @@ from tdxctl.entries import Level
 from tdxctl.errnos import errno_name
 from tdxctl.explain.failures import explain_failure
 from tdxctl.report.evidence import Module, module_of
+from tdxctl.report.hosts import Host, host_of
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.seam.status import status_name
 
@@ -126,6 +127,7 @@ class Init(Document, frozen=True, tag="tdxctl.init/1"):
     tdmrs: tuple[Tdmr, ...]
     pamt: Pamt
     module: Module
+    host: Host | None
     log: tuple[LogLine, ...]
 
 
@@ -145,6 +147,7 @@ def document(report: events.InitReport) -> Init:
         tdmrs=tuple(map(_tdmr, summary.tdmrs)),
         pamt=pamt_of(summary.pamt),
         module=module_of(summary.module, loaded=summary.module_loaded),
+        host=host_of(result.host),
         log=tuple(map(log_line, events.log_of(report.events))),
     )
 

@@ -9,6 +9,7 @@ from tdxctl.document import ByNode, Count, Document
 from tdxctl.errnos import errno_name
 from tdxctl.events import MachineSummary
 from tdxctl.report.evidence import Module, module_of
+from tdxctl.report.hosts import Host, host_of
 from tdxctl.report.json_init import Failure, by_node, failure_of
 
 
@@ -56,6 +57,7 @@ class Status(Document, frozen=True, tag="tdxctl.status/1"):
     keyids: KeyIds
     tdmrs: Tdmrs
     pamt: PamtBytes
+    host: Host | None
     failure: Failure | None
 
 
@@ -75,5 +77,6 @@ def to_dict(summary: MachineSummary, tdxctl: str) -> dict[str, object]:
         keyids=KeyIds(summary.global_keyid, summary.guest_keyids),
         tdmrs=Tdmrs(len(summary.tdmrs), summary.max_tdmrs),
         pamt=PamtBytes(summary.pamt.total, by_node(summary.pamt.by_node)),
+        host=host_of(summary.kvm.verdict if summary.kvm is not None else None),
         failure=failure_of(last.failure if last is not None else summary.boot_failure),
     ).to_dict()

@@ -3,25 +3,30 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from tdxctl.advice.words import Explained
 from tdxctl.document import Document
 from tdxctl.errnos import errno_name
 from tdxctl.events import Failure, OpResult
 from tdxctl.explain.failures import explain_failure
+from tdxctl.report.hosts import Host, host_of
 from tdxctl.report.json_init import LogLine, log_line
 from tdxctl.report.reasons import brief, labelled
 
 
 class Operation(Struct, frozen=True):
-    """An operation: its words, what it returned, the status after it, what was printed."""
+    """An operation: its words, what it returned, the status after it, what was printed.
+
+    host: of one that loads kvm_intel.
+    """
 
     operation: str
     returned: int
     errno: str | None
     status: str
     log: tuple[LogLine, ...]
+    host: Host | UnsetType = UNSET
 
 
 class Operations(Document, frozen=True, tag="tdxctl.operations/1"):
@@ -38,7 +43,8 @@ def document(machine: str, results: list[tuple[str, OpResult]]) -> Operations:
 
 def _operation(label: str, result: OpResult) -> Operation:
     errno, log = errno_name(result.returned), tuple(map(log_line, result.log))
-    return Operation(label, result.returned, errno, result.status, log)
+    host = host_of(result.host) or UNSET
+    return Operation(label, result.returned, errno, result.status, log, host)
 
 
 def problem_lines(failure: Failure) -> list[str]:

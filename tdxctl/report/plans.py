@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
-from tdxctl.advice.words import TO_DO
+from tdxctl.advice.hosts import UNTIL_THEN, explain_host
+from tdxctl.advice.words import HOST, TO_DO
 from tdxctl.document import ByNode, Count, Document, Hex
 from tdxctl.errnos import errno_name
 from tdxctl.explain.failures import explain_failure
 from tdxctl.plan import KernelPlan, PlatformPlan
 from tdxctl.report import evidence, plain
 from tdxctl.report.blocks import Block, Facts, Heading, Notes, Table
+from tdxctl.report.hosts import Host, host_of
 from tdxctl.report.json_init import Failure, Pamt, by_node, failure_of, pamt_of
 from tdxctl.report.json_status import Tdmrs
 from tdxctl.units import approximate_size, counted, printable
+from tdxctl.verdicts import HostVerdict
 
 _ARROW = " -> "
 
@@ -32,6 +35,9 @@ def _blocks(before: PlatformPlan, after: PlatformPlan | None) -> Iterator[Block]
     for kernels, reason, hint in reasons(before if after is None else after):
         pairs = ((TO_DO, hint),) if hint else ()
         yield Facts(pairs, f"{', '.join(kernels)}: {reason}", width=7)
+    hosts = list(_hosts(before if after is None else after))
+    if hosts:
+        yield Facts(tuple(hosts))
     yield from _pamts(before, after)
     yield Notes(
         (
@@ -62,9 +68,11 @@ def _size_of(plan: PlatformPlan) -> str:
 def _verdict(plan: KernelPlan) -> str:
     if plan.not_modelled is not None:
         return "not modelled"
-    if plan.initializes:
+    if plan.is_ready:
         return "yes"
-    return f"no, -{errno_name(plan.returned or 0)}"
+    if plan.failure is None:
+        return "no"
+    return f"no, -{plan.failure.errno}"
 
 
 #: Name of a column -> its cell for a kernel.
@@ -103,10 +111,23 @@ def reasons(plan: PlatformPlan) -> list[tuple[list[str], str, str]]:
     for kernel in plan.kernels:
         if kernel.not_modelled is not None:
             groups.setdefault((kernel.not_modelled, ""), []).append(kernel.kernel.id)
-        elif not kernel.initializes and kernel.failure is not None:
+        elif not kernel.is_ready and kernel.failure is not None:
             words = explain_failure(kernel.failure)
             groups.setdefault((words.why, words.to_do), []).append(kernel.kernel.id)
     return [(kernels, reason, hint) for (reason, hint), kernels in groups.items()]
+
+
+def _hosts(plan: PlatformPlan) -> Iterator[tuple[str, str]]:
+    # What becomes of KVM, kernels with the same verdict together.
+    groups: dict[HostVerdict, list[str]] = {}
+    for kernel in plan.kernels:
+        if kernel.host is not None:
+            groups.setdefault(kernel.host, []).append(kernel.kernel.id)
+    for verdict, kernels in groups.items():
+        words = explain_host(verdict)
+        yield HOST, f"{words.line} ({', '.join(kernels)})"
+        if words.to_do is not None:
+            yield UNTIL_THEN, words.to_do
 
 
 def _pamts(before: PlatformPlan, after: PlatformPlan | None) -> Iterator[Table]:
@@ -175,6 +196,7 @@ class OnKernel(Struct, frozen=True):
     status: str | None
     failure: Failure | None
     not_modelled: str | None
+    host: Host | None
     tdmrs: Tdmrs
     reserved: Tightest | None
     pamt: Pamt
@@ -225,6 +247,7 @@ def _kernel(plan: KernelPlan) -> OnKernel:
         status=plan.status,
         failure=failure_of(plan.failure),
         not_modelled=plan.not_modelled,
+        host=host_of(plan.host),
         tdmrs=Tdmrs(len(plan.tdmrs), plan.max_tdmrs),
         reserved=_tightest(plan),
         pamt=pamt_of(plan.pamt),

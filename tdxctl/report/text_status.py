@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from tdxctl.advice.states import explain_cause_state
+from tdxctl.advice.words import HOST
 from tdxctl.linux.releases import KERNELS
 from tdxctl.report import evidence
 from tdxctl.report.aligned import aligned
@@ -44,6 +45,8 @@ def status_pairs(status: dict[str, Any]) -> list[tuple[str, str]]:
     if status["pamt"]["bytes"]:
         pairs.append(("TDMRs", f"{status['tdmrs']['used']} of {status['tdmrs']['max']}"))
         pairs.append(("PAMT", _pamt(status["pamt"])))
+    if host := status.get("host"):
+        pairs.append((HOST, host["text"]))
     failure = status["failure"]
     if failure is not None:
         code = failure["status"] or failure["errno"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tdxctl.advice.hosts import UNTIL_THEN, explain_host
 from tdxctl.advice.statuses import describe_status
 from tdxctl.causes import ModuleNotLoaded
 from tdxctl.errnos import errno_name
@@ -12,6 +13,7 @@ from tdxctl.events import InitReport, MachineSummary, StepResult, TdmrRow, log_o
 from tdxctl.explain.failures import explain_failure, explain_state
 from tdxctl.report import evidence
 from tdxctl.report.blocks import Block, Facts, Heading, Log, Step, Steps, Table, Verdict
+from tdxctl.report.hosts import host_line
 from tdxctl.report.reasons import Pairs, in_full
 from tdxctl.seam.leaves import leaf_title
 from tdxctl.units import approximate_size, counted, format_size, printable
@@ -45,7 +47,7 @@ def init_view(report: InitReport) -> InitView:
         steps=Steps(steps) if steps else None,
         tables=_tables(report) if result.steps and report.summary.tdmrs else (),
         log=Log(log) if log else None,
-        verdict=Verdict(_verdict(report), good=result.returned == 0),
+        verdict=Verdict(_verdict(report), good=result.returned == 0 and report.is_ready),
         problem=Facts(problem) if problem else None,
     )
 
@@ -141,7 +143,8 @@ def _verdict(report: InitReport) -> str:
     if len(result.callers) > 1:
         answers = ", ".join(map(str, result.callers))
         text = f"{len(result.callers)} callers, in the order of the lock: {answers}\n{text}"
-    return f"{text}: {explain_state(result.status, result.failure)}"
+    host = "" if result.host is None else f"\n{host_line(result.host)}"
+    return f"{text}: {explain_state(result.status, result.failure)}{host}"
 
 
 def _problem(report: InitReport) -> Pairs:
@@ -162,4 +165,6 @@ def _problem(report: InitReport) -> Pairs:
             *evidence,
         )
     code = failure.errno if failure.status is None else hex(failure.status)
-    return failed + in_full(explain_failure(failure), evidence, code)
+    words = in_full(explain_failure(failure), evidence, code)
+    for_now = None if report.result.host is None else explain_host(report.result.host).to_do
+    return failed + words + (((UNTIL_THEN, for_now),) if for_now else ())

@@ -23,6 +23,8 @@ from tdxctl.operations import (
     GuestKeyid,
     Init,
     Kexec,
+    KvmLoad,
+    KvmUnload,
     MemoryOnline,
     ModuleLoad,
     ModuleShutdown,
@@ -266,6 +268,8 @@ class StepModel(Model):
     keyid: Annotated[
         str | None, one_of("alloc", "free"), Means(lambda action: (GuestKeyid(action),), str)
     ] = None
+    kvm_load: Annotated[bool | None, FLAG, Means(lambda tdx: (KvmLoad(tdx),))] = None
+    kvm_unload: Annotated[bool | None, FLAG, Means(lambda _: (KvmUnload(),))] = None
     kexec: Annotated[bool | None, FLAG, Means(lambda _: (Kexec(),))] = None
     expect: ExpectModel = Field(default_factory=ExpectModel)
     expect_on: dict[str, ExpectModel] = Field(default_factory=dict)

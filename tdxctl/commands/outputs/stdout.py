@@ -82,6 +82,10 @@ def write_operations(machine: str, results: list[tuple[str, OpResult]], output_f
         verdict = f"{result.returned} ({errno})" if errno else "ok"
         print_text(f"{machine}: {label}: {verdict}, status {result.status}")
         print_text("\n".join(f"  {line.text}" for line in result.log))
+        if result.host is not None:
+            from tdxctl.report.hosts import host_line
+
+            print_text(host_line(result.host))
         if result.failure is not None:
             from tdxctl.report.operations import problem_lines
 

@@ -42,7 +42,7 @@ def verdicts_section(plan: PlatformPlan) -> str:
         columns=tuple(name for name, _ in plans.COLUMNS),
         rows=tuple(tuple(cell(kernel) for _, cell in plans.COLUMNS) for kernel in plan.kernels),
         right=range(2, len(plans.COLUMNS)),
-        bad=[i for i, kernel in enumerate(plan.kernels) if not kernel.initializes],
+        bad=[i for i, kernel in enumerate(plan.kernels) if not kernel.is_ready],
     )
     said = [
         pair
