@@ -23,6 +23,7 @@ ubuntu-24.04       yes           5/64      3/16          13  1.0 GiB      65674 
 6.14               no, -ENOSPC   5/64     17/16           0        -        135        -
 ubuntu-25.04       no, -ENOSPC   5/64     17/16           0        -        141        -
 6.16               no, -ENOSPC   5/64     17/16           0        -        228        -
+6.17.4             no, -ENOSPC   5/64     17/16           0        -        228        -
 6.18               no, -ENOSPC   5/64     17/16           0        -        228        -
 7.1                no, -ENOSPC   5/64     17/16           0        -        231        -
 7.2                no, -ENOSPC   5/64     17/16           0        -        231        -
@@ -33,10 +34,14 @@ v5, v5-posted: TDMR 0 [0x0, 0x80000000) needs 17 reserved areas, the module has 
   to do: fewer holes in low memory: a BIOS that keeps its tables together, or a kernel that finds \
 holes by walking CMRs
 
-6.8, ubuntu-24.04-1004, 6.14, ubuntu-25.04, 6.16, 6.18, 7.1, 7.2, 7.2+dynamic-pamt: TDMR 0 \
-[0x0, 0x80000000) needs 17 reserved areas, the module has 16: memory holes 17, PAMTs 0
+6.8, ubuntu-24.04-1004, 6.14, ubuntu-25.04, 6.16, 6.17.4, 6.18, 7.1, 7.2, 7.2+dynamic-pamt: \
+TDMR 0 [0x0, 0x80000000) needs 17 reserved areas, the module has 16: memory holes 17, PAMTs 0
   to do: fewer holes in low memory: a BIOS that keeps its tables together, or a kernel that finds \
 holes by walking CMRs
+
+  host:        kvm_intel does not load: no virtual machine starts on this host (6.16, 6.17.4, 6.18)
+  until then:  load kvm_intel with tdx=0: other virtual machines start then
+  host:        TDX off, KVM works (7.1, 7.2, 7.2+dynamic-pamt)
 
 PAMT: 6.8+cmr-walk, ubuntu-24.04
              memory       PAMT      KiB  of memory
