@@ -73,6 +73,7 @@ def _findings(seen: Seen, log: BootLog, source: str) -> Findings:
         module = ModuleShown(
             seen.loaded, seen.version, seen.build_date, seen.build_num, seen.features
         )
+    not_enabled, later = messages.disabled_cpus(seen)
     return Findings(
         source=source,
         blocks=tuple(blocks),
@@ -82,11 +83,10 @@ def _findings(seen: Seen, log: BootLog, source: str) -> Findings:
         apics=tuple(LocalApic(apic_id, enabled) for apic_id, enabled in seen.apics.items()),
         cpu_nodes=tuple(seen.cpu_nodes.items()),
         present=present,
-        not_enabled=None if seen.counts_as_later else seen.hotplug,
-        not_enabled_later=seen.hotplug if seen.counts_as_later else None,
+        not_enabled=not_enabled,
+        not_enabled_later=later,
         brought_up=seen.brought_up,
-        # What is hot-pluggable counts as packages too.
-        packages=seen.packages if not seen.hotplug else None,
+        packages=messages.number_of_packages(seen),
         cpu=seen.cpu,
         seamrr=seen.seamrr,
         keyids=seen.keyids,
@@ -182,7 +182,14 @@ _MESSAGES = (
     _message(
         " up ", r"(?:Brought|Booted) up (?:\d+ nodes?, )?(\d{1,6}) CPUs?\b", messages.brought_up
     ),
-    _message("packages", r"Max\.? logical packages: +(\d{1,4})$", messages.packages),
+    _message("packages", r"Max\. logical packages: +(\d{1,4})$", messages.packages),
+    _message("packages", r"Max logical packages: +(\d{1,4})$", messages.packages_by_smt),
+    _message(
+        "ommand line: ",
+        r"[Cc]ommand line: .*(?:\bnosmt(?:=force)?(?: |$)|\bmitigations=\S*\bnosmt\b)",
+        messages.smt_off,
+    ),
+    _message("SMT: ", r"\bSMT: (?:Force )?disabled", messages.smt_off),
     _message(
         "CPU0: ",
         r"CPU0: .*\(fam(?:ily)?: (?:0x)?([0-9a-f]{1,3}), model: (?:0x)?([0-9a-f]{1,3})",

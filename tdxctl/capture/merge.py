@@ -142,7 +142,7 @@ def _disabled(merged: Merged) -> int | None:
         merged.origins["disabled_cpus"] = text
         return int(disabled)
     if later is not None:
-        text = f"{merged.source('not_enabled_later')}, as kernels from 6.9 on count"
+        text = f"{merged.source('not_enabled_later')}, as kernels since 6.3 count"
         merged.origins["disabled_cpus"] = text
         return int(later)
     return None

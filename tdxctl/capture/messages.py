@@ -44,6 +44,8 @@ class Seen:
     counts_as_later: bool = False
     brought_up: int | None = None
     packages: int | None = None
+    packages_by_smt: int | None = None
+    smt_off: bool = False
     cpu: tuple[int, int] | None = None
     kernel: str | None = None
     mktme_keyids: int | None = None
@@ -175,7 +177,53 @@ def brought_up(seen: Seen, match: re.Match[str]) -> None:
 
 
 def packages(seen: Seen, match: re.Match[str]) -> None:
+    # Since 6.9, with a full stop in it, it is counted by APIC ids.
     seen.packages = int(match[1])
+
+
+def packages_by_smt(seen: Seen, match: re.Match[str]) -> None:
+    # Before, it is all CPUs by those that were brought up of the first package.
+    seen.packages_by_smt = int(match[1])
+
+
+def smt_off(seen: Seen, match: re.Match[str]) -> None:
+    seen.smt_off = True
+
+
+def number_of_packages(seen: Seen) -> int | None:
+    """How many packages the log shows; None where what it prints does not tell.
+
+    Before 6.9 the kernel divides all CPUs by those that run in the first package: where SMT is
+    off that is as often too many as a core has threads, elsewhere CPUs that were not brought up
+    make it any number.
+    """
+    if seen.hotplug:
+        return None  # what is hot-pluggable counts as packages too
+    if seen.packages is not None or seen.packages_by_smt is None:
+        return seen.packages
+    up, all_cpus = seen.brought_up, seen.possible
+    if up is None or all_cpus is None or up >= all_cpus:
+        return None if seen.smt_off else seen.packages_by_smt
+    if seen.smt_off and (number := seen.packages_by_smt * up) % all_cpus == 0:
+        return number // all_cpus
+    return None
+
+
+def disabled_cpus(seen: Seen) -> tuple[int | None, int | None]:
+    """Slots that are not enabled, as the v5 era and as kernels since 6.3 count them.
+
+    The log's kernel counts in one of these ways [field-notes 1.1].
+    """
+    if seen.counts_as_later or _is_since_6_3(seen.kernel):
+        return None, seen.hotplug
+    return seen.hotplug, None
+
+
+def _is_since_6_3(kernel: str | None) -> bool:
+    if kernel is None:
+        return False
+    major, minor = re.split(r"[.-]", kernel)[:2]
+    return (int(major), int(minor)) >= (6, 3)
 
 
 def cpu(seen: Seen, match: re.Match[str]) -> None:

@@ -51,7 +51,7 @@ def test_a_whole_log_gives_the_whole_platform() -> None:
         "  madt:  # the log: its SRAT lines; packages: the log: 2, told apart by APIC ids\n"
         '    - {apic_id: "0,2", package: 0}\n'
         '    - {apic_id: "128,130", package: 1}\n'
-        "  disabled_cpus: auto  # the log, as the v5-era kernel counts\n"
+        "  disabled_cpus: auto  # the log, as kernels since 6.3 count\n"
         "memory:\n"
         "  ranges:  # the log: early memory node ranges (memblock)\n"
         "    - {start: 0x1000, end: 0xa0000, node: 0}\n"
@@ -120,7 +120,7 @@ def test_a_log_that_shows_no_tdx_gives_firmware_without_it(tmp_path: Path) -> No
 def test_slots_that_are_not_enabled_stop_v5_and_not_6_8(tmp_path: Path) -> None:
     text = BOOT_LOG.read_text().replace("4 CPUs, 0 hotplug", "10 CPUs, 6 hotplug")
     platform, text = _captured(("--dmesg", _file(tmp_path, "hotplug.log", text)))
-    assert "  disabled_cpus: 6  # the log, as the v5-era kernel counts\n" in text
+    assert "  disabled_cpus: 6  # the log, as kernels since 6.3 count\n" in text
     assert Machine.boot(platform, "v5").tdx_init().returned == -22
     assert Machine.boot(platform, "6.8").tdx_init().returned == 0
 

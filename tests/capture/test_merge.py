@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tdxctl.capture.bootlog import read_log
 from tdxctl.capture.dmesg import read_dmesg
 from tdxctl.capture.merge import Captured, merge
@@ -10,8 +12,8 @@ from tdxctl.capture.merge import Captured, merge
 FIRST = "[    0.000000] Linux version 6.8.0\n"
 
 
-def _captured(lines: str) -> Captured:
-    return merge([read_dmesg(read_log((FIRST + lines).encode(), "t"))], assume_tdx=False)
+def _captured(lines: str, first: str = FIRST) -> Captured:
+    return merge([read_dmesg(read_log((first + lines).encode(), "t"))], assume_tdx=False)
 
 
 def test_a_map_that_ends_at_4_gib_lacks_what_the_cmrs_have_above() -> None:
@@ -81,3 +83,48 @@ def test_packages_that_hotplug_slots_could_be_in_are_no_packages() -> None:
         (0x20, 1),
         (0x22, 1),
     ]
+
+
+NOSMT = (
+    "Command line: BOOT_IMAGE=/vmlinuz ro {option} quiet\n"
+    "smpboot: Allowing 16 CPUs, 0 hotplug CPUs\n"
+    "smp: Brought up 2 nodes, {up} CPUs\n"
+    "{words} logical packages: {printed}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("option", "up", "words", "printed", "packages"),
+    [
+        ("nosmt", 8, "smpboot: Max", 4, 2),
+        ("nosmt=force", 8, "smpboot: Max", 2, 1),
+        ("mitigations=auto,nosmt", 8, "smpboot: Max", 4, 2),
+        ("nohibernate", 16, "smpboot: Max", 2, 2),
+        # Of CPUs that were left out for another reason nothing is known: one stands there.
+        ("maxcpus=3", 3, "smpboot: Max", 6, 1),
+        # Since 6.9 APIC ids are counted, whatever runs.
+        ("nosmt", 8, "CPU topo: Max.", 2, 2),
+    ],
+)
+def test_packages_are_not_doubled_where_smt_is_off(
+    option: str, up: int, words: str, printed: int, packages: int
+) -> None:
+    captured = _captured(NOSMT.format(option=option, up=up, words=words, printed=printed))
+    assert len({slot.package for slot in captured.slots}) == packages
+
+
+def test_smt_is_off_where_the_kernel_says_so() -> None:
+    log = NOSMT.replace("Command line", "SMT: Force disabled\nWhatever")
+    captured = _captured(log.format(option="", up=8, words="smpboot: Max", printed=4))
+    assert len({slot.package for slot in captured.slots}) == 2
+
+
+@pytest.mark.parametrize(
+    ("kernel", "counts"),
+    [("5.19.0", "the v5-era kernel counts"), ("6.3.0", "kernels since 6.3 count")],
+)
+def test_disabled_cpus_of_a_log_are_counted_as_its_kernel_counts(kernel: str, counts: str) -> None:
+    first = f"[    0.000000] Linux version {kernel} (gcc)\n"
+    captured = _captured("smpboot: Allowing 16 CPUs, 4 hotplug CPUs\n", first)
+    assert captured.disabled_cpus == 4
+    assert captured.origins["disabled_cpus"] == f"the log, as {counts}"
