@@ -152,7 +152,7 @@ _BEFORE_ANY_SEAMCALL = (
         causes.VmxOff,
         "the CPU is not in VMX operation, and cannot enter it",
         "SEAMCALL works in VMX operation only. The kernel says nothing.",
-        "enable virtualization (VT-x) in the BIOS",
+        to_do.TURN_ON_VIRTUALIZATION,
     ),
     _words(
         causes.CpuOffline,

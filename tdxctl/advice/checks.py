@@ -17,10 +17,13 @@ from tdxctl.advice.known_causes import (
     FAILED_SEAMCALL,
     HIBERNATION,
     MISMATCH,
+    NO_SERVER,
     OLD_BIOS,
     PARAMETER,
     SGX,
+    SILENT_KVM,
     SKU,
+    VIRTUALIZATION,
     WRONG_KERNEL,
     KnownCause,
 )
@@ -60,10 +63,10 @@ CHECKS = (
     Check(
         "cpu",
         "the CPU is of a model with TDX",
-        "family and model of CPU 0",
+        "family, model and name of CPU 0; lines of KVM's for AMD",
         "host",
         NOT_SUPPORTED,
-        (SKU,),
+        (NO_SERVER,),
     ),
     Check(
         "tme",
@@ -77,7 +80,8 @@ CHECKS = (
     Check(
         "seamrr",
         "SEAMRR is enabled",
-        f"{boot.SEAMRR_ENABLED.shown} (v5); {machine.REPORT_SEAMRR.shown} of a system report",
+        f"{boot.SEAMRR_ENABLED.shown} (v5); {boot.SEAMRR_DISABLED.shown}; "
+        f"{machine.REPORT_SEAMRR.shown} of a system report",
         "tme",
         NOT_ENABLED,
         (BIOS, DIMMS, SKU),
@@ -101,6 +105,7 @@ CHECKS = (
     Check(
         "sgx",
         "SGX and the check of memory passed",
+        f"{machine.SGX_DISABLED.shown}; {machine.SGX_NO_EPC.shown}; {machine.SGX_EPC.shown}; "
         f"{machine.REPORT_MCHECK.shown} of a system report",
         "keyids",
         NOT_ENABLED,
@@ -134,7 +139,7 @@ CHECKS = (
         boot.X2APIC_OFF.shown,
         "hibernation",
         NOT_STARTED,
-        (KnownCause("x2APIC is off in the BIOS", "enable x2APIC in the BIOS, no nox2apic"),),
+        (KnownCause("x2APIC is off in the BIOS", f"{to_do.TURN_ON_X2APIC}, no nox2apic"),),
     ),
     Check(
         "cpu-features",
@@ -164,10 +169,32 @@ CHECKS = (
         (KnownCause("no memory was left for the list", to_do.REPORT_TO_THE_KERNEL),),
     ),
     Check(
+        "boot",
+        "the kernel runs on until KVM can be loaded",
+        machine.PANIC.shown,
+        "usable-memory",
+        NOT_STARTED,
+        (
+            KnownCause(
+                "the kernel stopped for something that is no matter of TDX",
+                "mend what the panic says; for a root file system that cannot be mounted, an "
+                "initrd with the driver of its disk",
+            ),
+        ),
+    ),
+    Check(
+        "vmx",
+        "virtualization is on",
+        f"{kvm.VMX_DISABLED.shown}; {bring_up.VMX_OFF.shown}",
+        "boot",
+        NOT_STARTED,
+        (VIRTUALIZATION,),
+    ),
+    Check(
         "command-line",
         "KVM was asked for TDX",
         "kvm_intel.tdx= in the kernel's command line",
-        "usable-memory",
+        "vmx",
         NOT_STARTED,
         (PARAMETER,),
     ),
@@ -175,7 +202,7 @@ CHECKS = (
         "kvm-conditions",
         "KVM's own conditions for TDX hold",
         f"KVM's lines: {kvm.KVM_REFUSED.shown}; {kvm.KVM_PARAMETER_WRONG.shown}; "
-        f"{kvm.TDP_MMU_OFF.shown}",
+        f"{kvm.TDP_MMU_OFF.shown}; {kvm.EPT_OFF.shown}; {kvm.NO_EPT_VIOLATION_VE.shown}",
         "command-line",
         NOT_STARTED,
         (
@@ -210,11 +237,7 @@ CHECKS = (
         NOT_STARTED,
         (
             SGX,
-            KnownCause(
-                "KVM gave up early: TDH.SYS.LP.INIT failed on one CPU, which prints nothing",
-                "look at /sys/module/kvm_intel/parameters/tdx; update BIOS and microcode",
-                4,
-            ),
+            SILENT_KVM,
             PARAMETER,
             KnownCause("kvm_intel is not loaded", "modprobe kvm_intel tdx=1"),
         ),
@@ -230,7 +253,8 @@ CHECKS = (
     Check(
         "module-loaded",
         "a TDX module is loaded",
-        bring_up.MODULE_NOT_LOADED.shown,
+        f"{bring_up.MODULE_NOT_LOADED.shown}; {bring_up.LOAD_FAILED.shown}; "
+        f"{bring_up.LOADER_FAILED.shown}",
         "seam-enabled",
         FAILED,
         (
@@ -245,7 +269,7 @@ CHECKS = (
     Check(
         "sys-init",
         "TDH.SYS.INIT: the module accepts the platform",
-        "SEAMCALL failures of leaf 33",
+        f"SEAMCALL failures of leaf 33; {bring_up.MODULE_OUTDATED.shown}",
         "module-loaded",
         FAILED,
         (OLD_BIOS, MISMATCH),
@@ -253,7 +277,7 @@ CHECKS = (
     Check(
         "lp-init",
         "TDH.SYS.LP.INIT: the module accepts every CPU",
-        "SEAMCALL failures of leaf 35",
+        f"SEAMCALL failures of leaf 35; {bring_up.KEYIDS_INCONSISTENT.shown}",
         "sys-init",
         FAILED,
         (OLD_BIOS,),
@@ -261,7 +285,8 @@ CHECKS = (
     Check(
         "system-info",
         "the module says what it is",
-        "SEAMCALL failures of leaves 32 and 34; the module's version",
+        f"SEAMCALL failures of leaves 32 and 34; {bring_up.SYSINFO_INVALID.shown}; the module's "
+        "version",
         "lp-init",
         FAILED,
         (MISMATCH,),
@@ -447,7 +472,8 @@ CAUSES_OF_ERRNO: dict[Errno, tuple[KnownCause, ...]] = {
     Errno.E2BIG: BY_ID["reserved-areas"].causes + BY_ID["tdmrs"].causes,
     Errno.ENODEV: BY_ID["module-loaded"].causes + BY_ID["seam-enabled"].causes[:1],
     Errno.EINVAL: (EARLIER_ATTEMPT, *BY_ID["module-features"].causes),
-    Errno.EIO: (FAILED_SEAMCALL,),
+    # Without the line of the SEAMCALL: what most of them come from.
+    Errno.EIO: (MISMATCH, OLD_BIOS, FAILED_SEAMCALL),
     Errno.EFAULT: (FAILED_SEAMCALL,),
 }
 

@@ -50,13 +50,44 @@ DIMMS = KnownCause(
     5,
 )
 SKU = KnownCause(
-    "the CPU has no TDX: not every model of a generation has it", to_do.USE_A_CPU_WITH_TDX, 4
+    "the CPU has no TDX: not every model of a generation has it",
+    to_do.USE_A_CPU_WITH_TDX,
+    4,
+    refuted_by="cpu",
+)
+NO_SERVER = KnownCause(
+    "the CPU has no TDX: only Xeons from Sapphire Rapids on have it, no client and no workstation",
+    to_do.NOTHING_HELPS_THIS_CPU,
+)
+OTHER_VENDOR = KnownCause(
+    "the CPU has no TDX: it is none of Intel's; AMD's servers have SEV-SNP instead",
+    f"{to_do.NOTHING_HELPS_THIS_CPU}; for SEV-SNP ask `snphost ok`",
+)
+NO_CALLER = KnownCause(
+    "nobody brings TDX up on this kernel: mainline's KVM does from 6.16 on",
+    to_do.BOOT_A_KERNEL_WITH_A_CALLER,
 )
 SGX = KnownCause(
     "SGX is off: without it the CPU does not verify the SEAM loader",
-    "enable SGX in the BIOS",
+    to_do.TURN_ON_SGX,
     4,
     refuted_by="sgx",
+)
+SGX_REGISTRATION = KnownCause(
+    "the UEFI variables of SGX's registration may be corrupt: 1861 is what MCHECK says then",
+    to_do.REGISTER_SGX_ANEW,
+)
+VIRTUALIZATION = KnownCause(
+    "virtualization (VT-x) is off in the BIOS", to_do.TURN_ON_VIRTUALIZATION
+)
+VMX_NOT_ON = KnownCause(
+    "VMX was not switched on on that CPU: KVM does that while it is loaded",
+    "load kvm_intel before TDX is used, and bring every CPU online first",
+)
+SILENT_KVM = KnownCause(
+    "KVM gave up early: TDH.SYS.LP.INIT failed on one CPU, which prints nothing",
+    "look at /sys/module/kvm_intel/parameters/tdx; update BIOS and microcode",
+    4,
 )
 OLD_BIOS = KnownCause(
     "BIOS or microcode are too old for the TDX module",
@@ -84,8 +115,12 @@ HIBERNATION = KnownCause(
     "the kernel was booted without nohibernate", to_do.BOOT_WITH_NOHIBERNATE, 6
 )
 FAILED_SEAMCALL = KnownCause(
-    "a SEAMCALL failed: the line above says which, and with what status",
+    "a SEAMCALL failed: a line before it, which is not here, says which and with what status",
     to_do.EXPLAIN_THE_SEAMCALL,
+)
+IN_ITS_OWN_WORDS = KnownCause(
+    "what the kernel's own words say, which are not known here",
+    "read the line, and the ones before it",
 )
 EARLIER_ATTEMPT = KnownCause(
     "an earlier attempt failed, and this kernel tries once", to_do.READ_THE_FIRST_ATTEMPT

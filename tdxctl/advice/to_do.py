@@ -5,6 +5,13 @@ from __future__ import annotations
 
 # Hardware and firmware
 USE_A_CPU_WITH_TDX = "use a CPU with TDX"
+NOTHING_HELPS_THIS_CPU = (
+    f"nothing in the firmware or on the command line helps: {USE_A_CPU_WITH_TDX}, or ignore it"
+)
+TURN_ON_VIRTUALIZATION = "enable virtualization (VT-x) in the BIOS"
+TURN_ON_SGX = "enable SGX in the BIOS"
+TURN_ON_X2APIC = "enable x2APIC in the BIOS"
+REGISTER_SGX_ANEW = "set SGX Factory Reset in the BIOS, once, and reboot"
 RAISE_THE_KEY_SPLIT = "raise the number of TDX KeyIDs in the BIOS (TME-MT/TDX key split)"
 UPDATE_THE_FIRMWARE = "update BIOS and microcode to a release meant for this TDX module"
 MATCH_FIRMWARE_AND_MODULE = f"{UPDATE_THE_FIRMWARE}, or use the module that came with the BIOS"

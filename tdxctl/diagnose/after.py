@@ -60,7 +60,8 @@ def td_runtime(evidence: Evidence) -> Outcome:
             return Outcome(WARN, found.detail, found.line, found.status, found.causes)
     if (seen := evidence.last(kvm_messages.KVM_WARNING)) is not None:
         causes = BY_ID["td-runtime"].causes
-        return Outcome(WARN, "KVM warned while a TD ran", seen.line, causes=causes)
+        place = f"{seen.fields['function']}(), arch/x86/kvm/vmx/tdx.c:{seen.fields['line']}"
+        return Outcome(WARN, f"KVM warned while a TD ran: {place}", seen.line, causes=causes)
     return Outcome(PASS, "no error at run time is shown")
 
 

@@ -3,13 +3,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from tdxctl.advice.checks import BY_ID
+from tdxctl.advice.known_causes import (
+    NO_CALLER,
+    NO_SERVER,
+    OTHER_VENDOR,
+    SGX_REGISTRATION,
+    SKU,
+    VMX_NOT_ON,
+)
+from tdxctl.capture.bootlog import LogLine
 from tdxctl.diagnose.evidence import Evidence, Seen
 from tdxctl.diagnose.outcome import Outcome
 from tdxctl.diagnose.progress import (
+    FAIL,
     NOT_SHOWN,
     PASS,
     SKIP,
     UNKNOWN,
+    WARN,
     Rule,
     attempted,
     done,
@@ -19,10 +33,16 @@ from tdxctl.diagnose.progress import (
     past_boot,
     stands,
 )
-from tdxctl.diagnose.releases import by_kvm, unless_never_made
+from tdxctl.diagnose.releases import by_kvm, has_no_caller, unless_never_made
 from tdxctl.messages import boot, bring_up, kvm, machine
 from tdxctl.messages.message import Message, Stage
-from tdxctl.seam.cpu_models import has_seam
+from tdxctl.seam.cpu_models import (
+    CPU_MODELS,
+    has_seam,
+    is_sold_with_seam,
+    model_name,
+    vendor_of,
+)
 from tdxctl.units import counted
 
 _MIN_KEYIDS = 2
@@ -42,16 +62,42 @@ def cpu(evidence: Evidence) -> Outcome:
     if (seen := evidence.first(boot.KEYIDS)) is not None:
         # "SKU without TDX" [field-notes 1]: seen with KeyIDs and no module.
         return passed(seen.line, "it has KeyIDs for TDX: a generation with TDX")
-    if evidence.cpu is None or evidence.cpu_line is None:
+    if (seen := evidence.first(kvm.KVM_OF_AMD)) is not None:
+        return _of_another_vendor("AMD", seen.line, "KVM runs on it as on an AMD CPU")
+    if evidence.cpu_line is None:
         return NOT_SHOWN
-    family, model = evidence.cpu
-    name = f"family {family:#x}, model {model:#x}"
-    known = has_seam(family, model)
-    if known:
-        return passed(evidence.cpu_line, f"{name}: a generation with TDX")
+    family, model = evidence.cpu or (None, None)
+    name = _name_of_cpu(evidence)
+    if (vendor := vendor_of(evidence.brand, family)) is not None:
+        return _of_another_vendor(vendor, evidence.cpu_line, name)
+    known = None if family is None or model is None else has_seam(family, model)
+    sold = is_sold_with_seam(evidence.brand)
+    if known is False or (known is None and sold is False):
+        detail = f"{name}: not of a generation with TDX"
+        return failed("cpu", evidence.cpu_line, detail)
     if known is None:
         return Outcome(UNKNOWN, f"{name}: not known here", evidence.cpu_line)
-    return failed("cpu", evidence.cpu_line, f"{name}: not of a generation with TDX")
+    if sold is False:
+        detail = f"{name}: a workstation's, which are sold without TDX"
+        return Outcome(UNKNOWN, detail, evidence.cpu_line)
+    if model == CPU_MODELS["sapphire-rapids"] and "TDX" not in evidence.brand:
+        detail = f"{name}: a generation of which not every model has TDX"
+        return Outcome(UNKNOWN, detail, evidence.cpu_line)
+    return passed(evidence.cpu_line, f"{name}: a generation with TDX")
+
+
+def _name_of_cpu(evidence: Evidence) -> str:
+    parts = [evidence.brand] if evidence.brand else []
+    if evidence.cpu is not None:
+        family, model = evidence.cpu
+        called = model_name(family, model)
+        number = f"family {family:#x}, model {model:#x}"
+        parts.append(f"{number}, {called}" if called else number)
+    return ", ".join(parts)
+
+
+def _of_another_vendor(vendor: str, line: LogLine, name: str) -> Outcome:
+    return Outcome(FAIL, f"{name}: {vendor}'s, without TDX", line, causes=(OTHER_VENDOR,))
 
 
 def tme(evidence: Evidence) -> Outcome:
@@ -73,6 +119,8 @@ def seamrr(evidence: Evidence) -> Outcome:
         if seen.number("enabled") == 1:
             return passed(seen.line, "SEAMRR is enabled")
         return failed("seamrr", seen.line, "SEAMRR is not enabled: MSR 0x1401, bit 11 is clear")
+    if (seen := stands(evidence, boot.SEAMRR_DISABLED)) is not None:
+        return failed("seamrr", seen.line, "SEAMRR is not enabled")
     if (seen := evidence.last(boot.SEAMRR_ENABLED)) is not None:
         return passed(seen.line, "SEAMRR is enabled")
     return NOT_SHOWN
@@ -98,20 +146,81 @@ def keyids(evidence: Evidence) -> Outcome:
             return failed("keyids", seen.line, f"{shown} for TDX, 2 are needed")
         return passed(seen.line, f"{number} KeyIDs (printed in hex), {number - 1} for guests")
     if (seen := stands(evidence, boot.NOT_SUPPORTED)) is not None:
-        return failed("keyids", seen.line, "the kernel found no TDX at boot")
+        return _not_supported(evidence, seen)
     if (seen := evidence.last(boot.ENABLED_BY_BIOS, boot.NO_S3)) is not None:
         return passed(seen.line, "TDX is enabled")
     return NOT_SHOWN
 
 
+def _not_supported(evidence: Evidence, seen: Seen) -> Outcome:
+    found = failed("keyids", seen.line, "the kernel found no TDX at boot")
+    text = boot.WITHOUT_TDX.text
+    if text not in seen.line.text or _may_have_tdx(evidence):
+        return found
+    # From 7.1 on the line says no more than that: it comes on a notebook too.
+    detail = "the kernel found no TDX at boot, and says so on every machine without: no fault there"
+    others = tuple(cause for cause in found.causes if cause is not SKU)
+    return replace(found, detail=detail, causes=(SKU, *others), state="not supported")
+
+
+def _may_have_tdx(evidence: Evidence) -> bool:
+    # Whether its CPU is of a generation with TDX.
+    return evidence.cpu is not None and bool(has_seam(*evidence.cpu))
+
+
 def sgx(evidence: Evidence) -> Outcome:
-    """Whether MCHECK passed, which needs SGX."""
-    if (seen := evidence.last(machine.REPORT_MCHECK)) is None:
+    """Whether SGX is on and MCHECK, which needs it, passed."""
+    if (seen := evidence.last(machine.REPORT_MCHECK)) is not None:
+        status = seen.number("mcheck")
+        if status == 0:
+            return passed(seen.line, "passed")
+        found = failed("sgx", seen.line, f"MCHECK failed with {status:#x}")
+        if status == _MCHECK_REGISTRATION:
+            return replace(found, causes=(SGX_REGISTRATION, *found.causes))
+        return found
+    if (seen := evidence.last(machine.SGX_EPC)) is not None:
+        return passed(seen.line, "SGX is on: the BIOS gave it memory")
+    if (seen := evidence.last(machine.SGX_DISABLED, machine.SGX_NO_EPC)) is None:
         return NOT_SHOWN
-    status = seen.number("mcheck")
-    if status == 0:
-        return passed(seen.line, "passed")
-    return failed("sgx", seen.line, f"MCHECK failed with {status:#x}")
+    if (line := done(evidence)) is not None:
+        return Outcome(WARN, "SGX was off, and the module is initialized all the same", line)
+    detail = "SGX is off in the BIOS: the kernel says so itself"
+    if evidence.earliest(lambda message: message.is_of_tdx_host) or _may_have_tdx(evidence):
+        return failed("sgx", seen.line, detail)
+    # Nothing shows that the machine has TDX at all.
+    return Outcome(WARN, detail, seen.line, causes=BY_ID["sgx"].causes)
+
+
+# In hex, as a system report prints it: the status of a registration that is corrupt.
+_MCHECK_REGISTRATION = 0x1861
+
+
+def panic(evidence: Evidence) -> Outcome:
+    """Whether the kernel lived until KVM could be loaded."""
+    tried = attempted(evidence, "the kernel got as far as an initialization")
+    if (seen := evidence.last(machine.PANIC)) is None:
+        return tried
+    words = f"the kernel panicked: {seen.fields['words']}"
+    if tried.verdict is PASS:
+        return Outcome(WARN, f"{words}, after an initialization was tried", seen.line)
+    return failed("boot", seen.line, f"{words}, before KVM could be loaded")
+
+
+def vmx(evidence: Evidence) -> Outcome:
+    """Whether virtualization is on: without it KVM does not load, and no SEAMCALL is made."""
+    if (seen := stands(evidence, bring_up.VMX_OFF)) is not None:
+        cpu = f"CPU {seen.fields['cpu']}" if "cpu" in seen.fields else "a CPU"
+        return Outcome(
+            FAIL,
+            f"{cpu} was not in VMX operation: the SEAMCALL was refused (#UD)",
+            seen.line,
+            causes=(VMX_NOT_ON, *BY_ID["vmx"].causes),
+            state="failed",
+        )
+    if (seen := stands(evidence, kvm.VMX_DISABLED)) is None:
+        return attempted(evidence, "KVM is loaded")
+    late = attempted(evidence, "KVM was loaded all the same")
+    return late if late.verdict is PASS else failed("vmx", seen.line, "VMX is off in the BIOS")
 
 
 def kernel_support(evidence: Evidence) -> Outcome:
@@ -159,12 +268,17 @@ def kvm_conditions(evidence: Evidence) -> Outcome:
     asks = by_kvm(evidence)
     if asks is False:
         return Outcome(SKIP, "this kernel initializes the module before KVM is asked")
-    refusals = (kvm.KVM_REFUSED, kvm.KVM_PARAMETER_WRONG, kvm.TDP_MMU_OFF)
+    if (seen := stands(evidence, kvm.NO_EPT_VIOLATION_VE)) is not None:
+        detail = "the CPU has no EPT violation #VE, or the hypervisor below does not show it"
+        found = failed("kvm-conditions", seen.line, detail)
+        return replace(found, causes=(NO_SERVER,), state="not supported")
+    refusals = (kvm.KVM_REFUSED, kvm.KVM_PARAMETER_WRONG, kvm.TDP_MMU_OFF, kvm.EPT_OFF)
     if (seen := evidence.last(*refusals)) is None:
         return attempted(evidence, "KVM went on") if asks else NOT_SHOWN
     if (ended := done(evidence)) is not None:
         return passed(ended, "they held at the time")
-    what = next(iter(seen.fields.values()), "the TDP MMU")
+    what = "EPT" if seen.message is kvm.EPT_OFF else "the TDP MMU"
+    what = str(next(iter(seen.fields.values()), what))
     return failed("kvm-conditions", seen.line, f"{what} is required, and is off")
 
 
@@ -186,7 +300,10 @@ def init_attempt(evidence: Evidence) -> Outcome:
     if silent is None or evidence.log.elided or _ends_too_early(evidence, silent):
         return outcome
     detail = "the BIOS enabled TDX, and then the kernel says nothing at all"
-    return failed("init-attempt", silent.line, detail)
+    found = failed("init-attempt", silent.line, detail)
+    if has_no_caller(evidence):
+        return replace(found, causes=(NO_CALLER, *found.causes))
+    return found
 
 
 # KVM is loaded by userspace, 7 to 19 s after boot on real hosts.

@@ -11,6 +11,7 @@ from tdxctl.diagnose.evidence import Evidence, gather
 from tdxctl.diagnose.outcome import CheckResult, Diagnosis, Outcome, Verdict
 from tdxctl.diagnose.prediction import judge, predict
 from tdxctl.diagnose.rules import RULES
+from tdxctl.diagnose.unclear import contradictions, unclear
 from tdxctl.messages.check_ids import CheckId
 
 _SUMMARIES = {
@@ -32,15 +33,19 @@ def diagnose(log: BootLog) -> Diagnosis:
         judged = judge(prediction) if check.id == "prediction" else None
         outcomes[check.id] = judged or _outcome(check, evidence, outcomes)
     results = tuple(CheckResult(check, outcomes[check.id]) for check in CHECKS)
-    state, deciding = _state(results)
+    state, deciding = ("unknown", None) if contradictions(evidence) else _state(results)
     summary = _SUMMARIES[state]
     if deciding is not None and deciding.check.id == "kvm":
         summary = f"the TDX module is initialized, and KVM cannot use it: {deciding.outcome.detail}"
     elif deciding is not None and state != RUNNING:
         summary += f": {deciding.outcome.detail}"
-    elif state == "unknown" and evidence.is_cut:
-        summary += ": it is cut"
-    return Diagnosis(state, summary, deciding, results, evidence.kernel, prediction, log.boots)
+    to_do = None
+    if state == "unknown":
+        why, to_do = unclear(evidence)
+        summary += f": {why}"
+    return Diagnosis(
+        state, summary, deciding, results, evidence.kernel, prediction, log.boots, to_do
+    )
 
 
 def _outcome(check: Check, evidence: Evidence, outcomes: dict[CheckId, Outcome]) -> Outcome:
@@ -76,7 +81,7 @@ def _state(results: tuple[CheckResult, ...]) -> tuple[str, CheckResult | None]:
     # The first check that failed and stands in the way of TDX decides; else whether it runs.
     for result in results:
         if result.outcome.verdict is Verdict.FAIL and result.check.state != RUNNING:
-            return result.check.state, result
+            return result.outcome.state or result.check.state, result
     initialized = next(result for result in results if result.check.id == "initialized")
     if initialized.outcome.verdict is Verdict.PASS:
         return RUNNING, initialized

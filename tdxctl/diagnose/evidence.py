@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from tdxctl.capture.bootlog import BootLog, LogLine
 from tdxctl.messages.bring_up import SEAMCALL_FAILED, SEAMCALL_OUTPUT
 from tdxctl.messages.message import Message, Release, Stage
-from tdxctl.messages.reading import Found, read
+from tdxctl.messages.reading import Found, has_prefix, read
 from tdxctl.seam.leaves import Leaf
 from tdxctl.units import U64_MASK
 
@@ -19,10 +19,18 @@ _KEPT = 64
 _COMMAND_LINE = re.compile(r"(?:^|\s|Kernel )[Cc]ommand line: (.*)$")
 _CPUS_UP = re.compile(r"(?:Brought|Booted) up ")
 _FIRST_WORDS = ("Linux version ", "kernel: ")
-_KERNEL = re.compile(r"(?:Linux version |^kernel: )(\d{1,3}\.\d{1,4}(?:\.\d{1,4})?)")
-_CPU0 = re.compile(
-    r"CPU0: .*\(fam(?:ily)?: (?:0x)?([0-9a-f]{1,3}), model: (?:0x)?([0-9a-f]{1,3})", re.ASCII
+_KERNEL = re.compile(
+    r"(?:Linux version |^kernel: )((\d{1,3}\.\d{1,4}(?:\.\d{1,4})?)[A-Za-z0-9._+~-]{0,80})"
 )
+_CPU0 = re.compile(
+    r"CPU0: (.{0,80}?) ?\(fam(?:ily)?: (?:0x)?([0-9a-f]{1,3}), model: (?:0x)?([0-9a-f]{1,3})",
+    re.ASCII,
+)
+# Of /proc/cpuinfo or lscpu, pasted beside a log.
+_MODEL_NAME = re.compile(r"^\s*[Mm]odel name\s*: *(\S.{1,80})$")
+# The board, of the boot and of backtraces.
+_BOARD = re.compile(r"(?:^|\s)(?:DMI|Hardware name): (\S.{0,160})$")
+_ON_TDX = re.compile(r"tdx|seam", re.IGNORECASE)
 # Leaves that a kernel tries and does without: debug interfaces of pre-production modules.
 _DEBUG_LEAVES = frozenset({254, 255})
 # Leaves of the bring-up; any other one is a TD's, and only an initialized module takes it.
@@ -38,6 +46,9 @@ _BRING_UP = frozenset(
         Leaf.TDH_SYS_CONFIG,
     }
 )
+
+# A leaf with a name that is not known here: of no check.
+_NO_LEAF = U64_MASK >> 1
 
 # Leaves of a runtime update and of the end: no TD makes them.
 _UPDATE = frozenset(
@@ -82,7 +93,8 @@ class FailedSeamcall:
     @property
     def is_of_a_td(self) -> bool:
         """Whether it is none of the bring-up's leaves."""
-        return self.leaf not in _BRING_UP | _UPDATE and not self.is_debug
+        known = self.leaf not in _BRING_UP | _UPDATE and self.leaf != _NO_LEAF
+        return known and not self.is_debug
 
     @property
     def is_of_an_update(self) -> bool:
@@ -95,9 +107,11 @@ class Evidence:
     """The lines of a log on TDX, by the ids of their messages, in the order of the log.
 
     release: the oldest that its words can be of. wordings_of: whose words it has that no release
-    prints. kernel: the running kernel's number. cpu: family and model of CPU 0. command_line: of
-    the kernel, as often as the log has it, each with its line. reaches_tdx: the log goes on beyond
-    where a kernel finds TDX. others: lines on other things. ends: the last timestamp, in seconds.
+    prints. kernel: the running kernel's number. uname: what `uname -r` says of it. cpu: family and
+    model of CPU 0. brand: its name. board: vendor, model and BIOS. command_line: of the kernel, as
+    often as the log has it, each with its line. strange: lines on TDX in words that are not known
+    here. reaches_tdx: the log goes on beyond where a kernel finds TDX. others: lines on other
+    things. ends: the last timestamp, in seconds.
     """
 
     log: BootLog
@@ -106,9 +120,13 @@ class Evidence:
     wordings_of: set[str] = field(default_factory=set)
     seamcalls: list[FailedSeamcall] = field(default_factory=list)
     kernel: str | None = None
+    uname: str | None = None
     kernel_line: LogLine | None = None
     cpu: tuple[int, int] | None = None
     cpu_line: LogLine | None = None
+    brand: str = ""
+    board: str = ""
+    strange: list[LogLine] = field(default_factory=list)
     command_lines: list[tuple[LogLine, str]] = field(default_factory=list)
     reaches_tdx: bool = False
     others: int = 0
@@ -176,15 +194,23 @@ def _join(evidence: Evidence, rest: LogLine) -> None:
 
 
 def _of_the_machine(evidence: Evidence, line: LogLine) -> None:
+    if has_prefix(line.text) and _ON_TDX.search(line.text):
+        if len(evidence.strange) < _KEPT:
+            evidence.strange.append(line)
+        return
     evidence.others += 1
     # Secondary CPUs come up after the boot CPU was looked at for TDX.
     evidence.reaches_tdx = evidence.reaches_tdx or bool(_CPUS_UP.search(line.text))
     if evidence.kernel is None and line.text.startswith(_FIRST_WORDS):
         if match := _KERNEL.search(line.text):
-            evidence.kernel, evidence.kernel_line = match[1], line
+            evidence.uname, evidence.kernel, evidence.kernel_line = match[1], match[2], line
     elif evidence.cpu is None and (match := _CPU0.search(line.text)):
-        evidence.cpu = (int(match[1], 16), int(match[2], 16))
-        evidence.cpu_line = line
+        evidence.cpu = (int(match[2], 16), int(match[3], 16))
+        evidence.brand, evidence.cpu_line = match[1], line
+    elif not evidence.brand and (match := _MODEL_NAME.search(line.text)):
+        evidence.brand, evidence.cpu_line = match[1].strip(), line
+    elif not evidence.board and (match := _BOARD.search(line.text)):
+        evidence.board = match[1].strip()
 
 
 def _note_release(evidence: Evidence, found: Found) -> None:
@@ -206,8 +232,12 @@ def _note(evidence: Evidence, seen: Seen) -> None:
 
 
 def _seamcall(seen: Seen) -> FailedSeamcall:
-    # A leaf in decimal may be of any width.
-    leaf, status = seen.number("leaf") & U64_MASK, seen.number("status")
+    # A leaf in decimal may be of any width; trees of 5.10 have its name.
+    status = seen.number("status")
+    if "name" in seen.fields:
+        leaf = int(Leaf.__members__.get(str(seen.fields["name"]), _NO_LEAF))
+    else:
+        leaf = seen.number("leaf") & U64_MASK
     cpu = seen.number("cpu") if "cpu" in seen.fields else None
     return FailedSeamcall(seen.line, leaf, status, cpu)
 

@@ -43,7 +43,8 @@ class Status:
 class Outcome:
     """What a check found: a sentence, the line it rests on, a status that the line holds.
 
-    causes: likely ones, most often seen first; empty where nothing is wrong.
+    causes: likely ones, most often seen first; empty where nothing is wrong. state: what TDX is in
+    where it is another than a failure of the check says.
     """
 
     verdict: Verdict
@@ -51,6 +52,7 @@ class Outcome:
     line: LogLine | None = None
     status: Status | None = None
     causes: tuple[KnownCause, ...] = ()
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ class Diagnosis:
     """What state TDX is in on the host of a log, and why.
 
     state: initialized, failed, not started, not enabled, not supported, unknown. deciding: the
-    check that says so. boots: how many the log holds; the last one is looked at.
+    check that says so. boots: how many the log holds; the last one is looked at. to_do: what would
+    tell, where nothing decides.
     """
 
     state: str
@@ -94,6 +97,7 @@ class Diagnosis:
     kernel: str | None
     prediction: Prediction | None
     boots: int = 1
+    to_do: str | None = None
 
     @property
     def healthy(self) -> bool:

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from tdxctl.advice.checks import BY_ID
+from tdxctl.advice.known_causes import NO_CALLER, SGX, SILENT_KVM
 from tdxctl.capture.bootlog import LogLine
 from tdxctl.diagnose.evidence import Evidence
 from tdxctl.diagnose.outcome import Outcome, Verdict
-from tdxctl.diagnose.releases import by_kvm
+from tdxctl.diagnose.releases import by_kvm, has_no_caller
 from tdxctl.messages.boot import KEYIDS
 from tdxctl.messages.message import Stage
 from tdxctl.units import printable
@@ -27,13 +29,23 @@ def command_line(evidence: Evidence) -> Outcome:
     if not evidence.command_lines:
         return Outcome(Verdict.UNKNOWN, "the log does not show the command line")
     if evidence.seamcalls or evidence.reached(Stage.ASKED):
-        return Outcome(Verdict.PASS, "TDX was asked for", _shown(evidence.command_lines[0][0]))
+        return _asked(evidence)
     if by_kvm(evidence) is False:
         line = _shown(evidence.command_lines[0][0])
         return Outcome(Verdict.PASS, "this kernel initializes TDX at boot", line)
     outcomes = [_judge(evidence, line, text) for line, text in evidence.command_lines]
     order = (Verdict.PASS, Verdict.FAIL, Verdict.WARN)
     return min(outcomes, key=lambda found: order.index(found.verdict) if found.line else 3)
+
+
+def _asked(evidence: Evidence) -> Outcome:
+    # What a misspelt parameter did not keep from happening: another one of modprobe's asked.
+    for line, text in evidence.command_lines:
+        judged = _judge(evidence, line, text)
+        if "is misspelt" in judged.detail:
+            detail = f"{judged.detail}; TDX was asked for all the same"
+            return replace(judged, verdict=Verdict.WARN, detail=detail)
+    return Outcome(Verdict.PASS, "TDX was asked for", _shown(evidence.command_lines[0][0]))
 
 
 def _judge(evidence: Evidence, line: LogLine, text: str) -> Outcome:
@@ -82,7 +94,11 @@ def _is_near(name: str) -> bool:
 def _wrong(evidence: Evidence, detail: str, line: LogLine, word: str | None) -> Outcome:
     # A failure where the BIOS enabled TDX; elsewhere it stands in nobody's way yet.
     verdict = Verdict.WARN if evidence.first(KEYIDS) is None else Verdict.FAIL
-    return Outcome(verdict, detail, _shown(line, word), causes=BY_ID["command-line"].causes)
+    causes = BY_ID["command-line"].causes
+    if has_no_caller(evidence):
+        causes = (NO_CALLER, *causes)
+    # Where it is mended, what keeps KVM silent may be there still.
+    return Outcome(verdict, detail, _shown(line, word), causes=(*causes, SGX, SILENT_KVM))
 
 
 def _shown(line: LogLine, word: str | None = None) -> LogLine:

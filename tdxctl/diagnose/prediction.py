@@ -9,9 +9,12 @@ from tdxctl.capture.merge import Captured, merge
 from tdxctl.causes import ReservedAreasExhausted
 from tdxctl.diagnose.evidence import Evidence
 from tdxctl.diagnose.outcome import Outcome, Prediction, Verdict
+from tdxctl.diagnose.releases import kernel_of
 from tdxctl.diagnose.steps import pamt_kib
 from tdxctl.errors import TdxctlError
 from tdxctl.explain.failures import explain_failure
+from tdxctl.linux.changes import CMR_WALK
+from tdxctl.linux.lookup import find_kernel
 from tdxctl.messages import bring_up
 from tdxctl.platform.description import (
     Platform,
@@ -114,14 +117,20 @@ def _basis(found: Findings) -> str | None:
 
 
 def _kernel(evidence: Evidence) -> str:
-    # The generation that printed the log. A kernel that prints CMRs walks them for holes.
+    # The generation that printed the log: by its words where they tell, else by its name. A kernel
+    # that prints CMRs walks them for holes.
     if evidence.first(bring_up.DYNAMIC_PAMT):
         return "7.2+dynamic-pamt"
     printed = evidence.last(bring_up.PAMT_ALLOCATED)
     in_pages = printed is not None and "pages" in printed.fields
     if in_pages or evidence.first(bring_up.MODULE_SHUT_DOWN):
         return "v5"
-    return "6.8+cmr-walk" if evidence.first(bring_up.CMR) and printed is not None else "6.8"
+    # Who asked for the initialization is no matter: somebody did.
+    known = kernel_of(evidence)
+    release = "6.8" if known is None else known.release.id
+    if release == "6.8" and evidence.first(bring_up.CMR) and printed is not None:
+        return "6.8+cmr-walk"
+    return release
 
 
 def _platform(captured: Captured, kernel: str) -> Platform:
@@ -142,6 +151,6 @@ def _platform(captured: Captured, kernel: str) -> Platform:
 
 def _cmrs(captured: Captured, kernel: str) -> list[dict[str, int]]:
     # A kernel that walks the CMRs walks the log's; for the others one holds all memory.
-    if kernel == "6.8+cmr-walk" and captured.cmrs is not None:
+    if CMR_WALK in find_kernel(kernel).changes and captured.cmrs is not None:
         return [{"base": start, "size": end - start} for start, end in captured.cmrs]
     return [{"base": 0, "size": captured.ranges[-1].end}]

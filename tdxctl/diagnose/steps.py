@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from tdxctl.advice.checks import CAUSES_OF_ERRNO
+from tdxctl.advice.known_causes import IN_ITS_OWN_WORDS
+from tdxctl.capture.bootlog import LogLine
 from tdxctl.capture.lines_on_tdx import shown_version
 from tdxctl.capture.release import describe_release
 from tdxctl.diagnose.evidence import Evidence, Seen
-from tdxctl.diagnose.outcome import Outcome
+from tdxctl.diagnose.outcome import Outcome, Verdict
 from tdxctl.diagnose.progress import (
     NOT_SHOWN,
     WARN,
@@ -33,6 +36,8 @@ def module_loaded(evidence: Evidence) -> Outcome:
     """Whether a module answered."""
     if (seen := stands(evidence, bring_up.MODULE_NOT_LOADED)) is not None:
         return failed("module-loaded", seen.line, "no module answered TDH.SYS.INIT")
+    if (seen := stands(evidence, bring_up.LOAD_FAILED, bring_up.LOADER_FAILED)) is not None:
+        return failed("module-loaded", seen.line, seen.message.meaning.rstrip("."))
     seen = evidence.reached(Stage.ENUMERATED)
     if (version := evidence.last(bring_up.VERSION)) is not None:
         shown = shown_version(version.fields)
@@ -62,10 +67,13 @@ _AFTER = {
 _LEAVES = dict(_ORDER)
 
 
-def step(check: CheckId, later: Stage, *messages: Message) -> Rule:
+def step(
+    check: CheckId, later: Stage, *messages: Message, stopped_by: Message | None = None
+) -> Rule:
     """The check of a step of some leaves.
 
-    It holds once a line of a later stage is there, or of one of messages.
+    It holds once a line of a later stage is there, or of one of messages. stopped_by: the line of
+    some kernels where they say in words that it failed.
     """
     leaves = _LEAVES[check]
 
@@ -74,6 +82,8 @@ def step(check: CheckId, later: Stage, *messages: Message) -> Rule:
             return passed(end, "done")
         if (call := evidence.failed(*leaves)) is not None:
             return call_failed(check, call)
+        if stopped_by is not None and (told := stands(evidence, stopped_by)) is not None:
+            return failed(check, told.line, stopped_by.meaning.rstrip("."))
         if (seen := evidence.first(*messages) or evidence.reached(later)) is not None:
             return passed(seen.line, "the initialization got past it")
         after = next((c for c in evidence.seamcalls if c.leaf in _AFTER[check]), None)
@@ -168,6 +178,17 @@ def _errno(seen: Seen) -> Errno | None:
     return Errno(number) if number in set(Errno) else None
 
 
+# Of a line in other words: that the initialization as a whole failed.
+_FAILED = re.compile(
+    r"fail(?:ed|ure)? (?:to|in|during) (?:enabl|init)\w*|init\w*(?: of \w+)*:? (?:has )?fail",
+    re.IGNORECASE,
+)
+
+
+def _says_that_it_failed(evidence: Evidence) -> LogLine | None:
+    return next((line for line in evidence.strange if _FAILED.search(line.text)), None)
+
+
 def initialized(evidence: Evidence) -> Outcome:
     """Whether the initialization was done, or how it ended."""
     ended = evidence.last(bring_up.INITIALIZATION_FAILED, bring_up.MODULE_SHUT_DOWN)
@@ -185,6 +206,12 @@ def initialized(evidence: Evidence) -> Outcome:
         outcome = failed("initialized", ended.line, f"the initialization failed{name}")
         causes = outcome.causes if errno is None else CAUSES_OF_ERRNO.get(errno, outcome.causes)
         return replace(outcome, causes=causes)
+    if (told := stands(evidence, bring_up.FAILED_FOR)) is not None:
+        detail = f"the kernel says: {told.fields['words']}"
+        return Outcome(Verdict.FAIL, detail, told.line, causes=(IN_ITS_OWN_WORDS,))
+    if end is None and (strange := _says_that_it_failed(evidence)) is not None:
+        detail = f"the kernel says: {strange.text}"
+        return Outcome(Verdict.FAIL, detail, strange, causes=(IN_ITS_OWN_WORDS,))
     if (seen := evidence.last(bring_up.MODULE_INITIALIZED)) is not None:
         return passed(seen.line, "initialized")
     if end is not None:

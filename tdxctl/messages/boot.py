@@ -106,17 +106,29 @@ MEMORY_LIST_FAILED = Message(
     "The list of memory for TDX could not be built.",
     "usable-memory",
 )
+#: What is printed of every machine without TDX, whoever asked.
+WITHOUT_TDX = Template("TDX not supported by the host platform", (7, 1))
 NOT_SUPPORTED = Message(
     "not-supported",
     _BOOT,
     ERR,
     (
         Template("no TDX private KeyIDs available", (6, 16)),
-        Template("TDX not supported by the host platform", (7, 1)),
+        WITHOUT_TDX,
         Template("Cannot enable TDX on TDX disabled platform", of="trees of 5.19 for TDX 1.0"),
     ),
     "No TDX was found at boot. Kernels of 2026 print it on every machine without TDX.",
     "keyids",
+    sources=(Source.TDX, Source.KVM_TDX, Source.KVM),
+    generic=True,
+)
+SEAMRR_DISABLED = Message(
+    "seamrr-disabled",
+    _BOOT,
+    ERR,
+    (Template("Cannot enable TDX with SEAMRR disabled", of="trees of 5.19 for TDX 1.0"),),
+    "The BIOS set no memory aside for the TDX module.",
+    "seamrr",
     sources=(Source.TDX, Source.KVM_TDX, Source.KVM),
     generic=True,
 )

@@ -38,6 +38,7 @@ SEAMCALL_FAILED = Message(
         Template("SEAMCALL (0x{leaf:016x}) failed: 0x{status:016x}", (6, 8)),
         Template("SEAMCALL failed: leaf {leaf:d}, error {status:#x}.", of=_V8),
         Template("SEAMCALL failed: CPU {cpu:d}: leaf {leaf:d}, error {status:#x}.", of=_V8),
+        Template("SEAMCALL[{name}] failed: {words} ({status:#x})", of=_OF_5_10),
     ),
     "A SEAMCALL returned an error.",
     sources=_SEAMCALLS,
@@ -87,8 +88,12 @@ VMX_OFF = Message(
     "vmx-off",
     Stage.ASKED,
     ERR,
-    (Template("SEAMCALL failed: CPU {cpu:d} is not in VMX operation.", of=_V8),),
+    (
+        Template("SEAMCALL failed: CPU {cpu:d} is not in VMX operation.", of=_V8),
+        Template("CPU is not in VMX operation.", of=_V8),
+    ),
     "A SEAMCALL was refused by the CPU (#UD): nobody switched VMX on before.",
+    "vmx",
 )
 MODULE_NOT_LOADED = Message(
     "not-loaded",
@@ -98,6 +103,8 @@ MODULE_NOT_LOADED = Message(
         Template("TDX module is not loaded.", V5, level=INFO),
         Template("module not loaded", (6, 8)),
         Template("module is not loaded.", of=_V8),
+        Template("SEAMCALL failed: TDX Module not loaded.", of=_V8),
+        Template("SEAMCALL failed: TDX module not loaded.", of=_V8),
     ),
     "No TDX module answered: the firmware loaded none.",
     "module-loaded",
@@ -318,9 +325,52 @@ INITIALIZATION_FAILED = Message(
         Template("TDX-Module initialization failed ({errno:-d})", (7, 1)),
         Template("TDX module initialization failed ({errno:-d})", of=_V8),
         Template("initialization failed ({errno:-d})", of=_V8),
+        Template("Failed to initialize TDX module {errno:-d}", of=_OF_5_10),
     ),
     "The initialization ended with that errno.",
     "initialized",
+    generic=True,
+)
+FAILED_FOR = Message(
+    "failed-for",
+    Stage.BOOT,
+    ERR,
+    (Template("initialization failed: {words:s}", of="any release"),),
+    "The initialization failed, for what the kernel says in words that are not known here.",
+    "initialized",
+    generic=True,
+)
+MODULE_OUTDATED = Message(
+    "module-outdated",
+    Stage.ASKED,
+    ERR,
+    (Template("TDX module is outdated. Use {version} or newer.", of="trees of 6.2 for TDX 1.5"),),
+    "The module refused the platform (TDX_INCORRECT_CPUID_VALUE), as older ones do.",
+    "sys-init",
+    generic=True,
+)
+KEYIDS_INCONSISTENT = Message(
+    "keyids-inconsistent",
+    Stage.ASKED,
+    ERR,
+    (Template("MKTME KeyID partioning inconsistent on CPU {cpu:d}", of=_OF_5_10),),
+    "MSR 0x87 differs between CPUs: the BIOS did not set all of them up.",
+    "lp-init",
+)
+SYSINFO_INVALID = Message(
+    "sysinfo-invalid",
+    Stage.ASKED,
+    ERR,
+    (Template("Invalid TDSYSINFO.  Disable TDX.", of=_OF_5_10),),
+    "The module has other limits than this kernel can work with.",
+    "system-info",
+)
+INITIALIZING = Message(
+    "initializing",
+    Stage.ASKED,
+    INFO,
+    (Template("Initializing TDX module.", of=_OF_5_10),),
+    "The initialization begins.",
     generic=True,
 )
 MODULE_SHUT_DOWN = Message(
@@ -345,6 +395,39 @@ MEMORY_BLOCKS = Message(
     INFO,
     (Template("Build all system memory blocks as TDX memory.", of=_OF_5_10),),
     "All memory of the boot is for TDX.",
+)
+MODULE_LOADING = Message(
+    "module-loading",
+    Stage.ASKED,
+    INFO,
+    (Template("Loading TDX module via P-SEAMLDR with {module} and {sigstruct}", of=_OF_5_10),),
+    "The kernel itself loads the TDX module.",
+)
+LOAD_FAILED = Message(
+    "load-failed",
+    Stage.ASKED,
+    ERR,
+    (
+        Template("Failed to load TDX module.", of=_OF_5_10),
+        Template("Failed to find the TDX module. {errno:-d}", of=_OF_5_10),
+    ),
+    "The kernel could not load the TDX module itself.",
+    "module-loaded",
+)
+LOADER_FAILED = Message(
+    "loader-failed",
+    Stage.BOOT,
+    ERR,
+    (
+        Template("Failed to load TDX P-SEAMLDR", of=_OF_5_10),
+        Template("failed to load TDX P-SEAMLDR", of=_OF_5_10),
+        Template("failed to get TDX P-SEAMLDR info", of=_OF_5_10),
+        Template("No NP-SEAMLDR found.", of=_OF_5_10),
+        Template("no NP-SEAMLDR found", of=_OF_5_10),
+    ),
+    "The SEAM loader, which loads the TDX module, was not found or did not start.",
+    "module-loaded",
+    sources=(Source.SEAM_LOADER, Source.TDX),
 )
 SEAM_LOADER = Message(
     "seam-loader",

@@ -19,6 +19,8 @@ CheckId = Literal[
     "cpu-features",
     "memory-notifier",
     "usable-memory",
+    "boot",
+    "vmx",
     "command-line",
     "kvm-conditions",
     "cpus-online",

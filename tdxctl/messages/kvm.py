@@ -38,6 +38,29 @@ KVM_PARAMETER_WRONG = Message(
     sources=(Source.KVM_TDX, Source.KVM),
     generic=True,
 )
+EPT_OFF = Message(
+    "ept-off",
+    Stage.BOOT,
+    ERR,
+    (Template("Cannot enable TDX with EPT disabled", of="trees of 5.19 for TDX 1.0"),),
+    "KVM does without TDX: it was loaded with ept=0, or the CPU has no EPT.",
+    "kvm-conditions",
+    sources=(Source.TDX, *_KVM_TDX),
+)
+KVM_WILL_ASK = Message(
+    "kvm-will-ask",
+    Stage.BOOT,
+    INFO,
+    (
+        Template("kvm: TDX is supported. x86 phys bits {bits:d}", of="trees of 5.19 for TDX 1.0"),
+        Template(
+            "kvm: TDX is supported. hkid start pos {bits:d} mask {mask:#x}",
+            of="trees of 5.19 for TDX 1.0",
+        ),
+    ),
+    "KVM found TDX enabled, and initializes the module when the first TD asks for it.",
+    sources=(Source.TDX, *_KVM_TDX),
+)
 TDP_MMU_OFF = Message(
     "tdp-mmu",
     Stage.ASKED,
@@ -133,9 +156,47 @@ VMX_DISABLED = Message(
         Template(
             "VMX not enabled (by BIOS) in MSR_IA32_FEAT_CTL on CPU {cpu:d}", of="6.4 and later"
         ),
+        Template("VMX not supported by CPU {cpu:d}", of="6.4 and later"),
+        Template("kvm: disabled by bios", of="before 6.4"),
+        Template("kvm: no hardware support", of="before 6.4"),
+        Template("x86/cpu: VMX (outside TXT) disabled by BIOS", of="5.6 and later"),
+        Template("x86/cpu: VMX (inside TXT) disabled by BIOS", of="5.6 and later"),
     ),
     "The BIOS turned virtualization off: KVM does not load, and does not get as far as TDX.",
+    "vmx",
     sources=(Source.VMX,),
+)
+KVM_OF_AMD = Message(
+    "kvm-of-amd",
+    Stage.BOOT,
+    INFO,
+    (
+        Template("SEV {state} (ASIDs {first:d} - {last:d})", of="any release"),
+        Template("TSC scaling supported", of="any release"),
+        Template("Nested Virtualization enabled", of="any release"),
+        Template("Nested Paging enabled", of="any release"),
+        Template("SVM disabled (by BIOS) in MSR_VM_CR on CPU {cpu:d}", of="6.4 and later"),
+        Template("LBR virtualization supported", of="any release"),
+        Template("Virtual VMLOAD VMSAVE supported", of="any release"),
+        Template("Virtual GIF supported", of="any release"),
+        Template("AVIC enabled", of="any release"),
+    ),
+    "KVM runs on an AMD CPU, which has SEV-SNP where Intel's have TDX.",
+    "cpu",
+    sources=(Source.AMD,),
+    generic=True,
+)
+KVM_OF_ANOTHER = Message(
+    "kvm-of-another",
+    Stage.BOOT,
+    ERR,
+    (
+        Template("CPU {cpu:d} isn't AMD or Hygon", of="6.4 and later"),
+        Template("not supported by CPU {cpu:d}, not AMD or Hygon", of="6.4 and later"),
+    ),
+    "AMD's part of KVM was tried on a CPU that does not say that it is AMD's.",
+    sources=(Source.AMD,),
+    generic=True,
 )
 VMX_SWITCHED_OFF = Message(
     "vmx-switched-off",
@@ -151,5 +212,6 @@ NO_EPT_VIOLATION_VE = Message(
     ERR,
     (Template("SEAM: CPU doesn't support EPT violation #VE", of="KVM of trees of 5.x"),),
     "KVM does without TDX: the CPU, or the hypervisor below, lacks what TDs need.",
+    "kvm-conditions",
     sources=(Source.VMX,),
 )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from tdxctl.messages.message import (
+    ERR,
     INFO,
     Message,
     Source,
@@ -39,6 +40,73 @@ MKTME_KEYIDS = Message(
     INFO,
     (Template("x86/mktme: {keyids:d} KeyIDs available", of=_ANY),),
     "How many KeyIDs there are for memory encryption without TDX.",
+    sources=_CPU,
+)
+TME_POLICY = Message(
+    "tme-policy",
+    Stage.BOOT,
+    INFO,
+    (Template("x86/tme: Unknown policy is active: {policy:#x}", of=_ANY),),
+    "Harmless: the kernel has no name for the encryption that is active, such as AES-XTS-256.",
+    "harmless",
+    sources=_CPU,
+)
+MKTME_ALGORITHMS = Message(
+    "mktme-algorithms",
+    Stage.BOOT,
+    INFO,
+    (Template("x86/mktme: No known encryption algorithm is supported: {algorithms:#x}", of=_ANY),),
+    "Harmless: the kernel names AES-XTS-128 only, and the CPU has another algorithm: bit 2 is "
+    "AES-XTS-256.",
+    "harmless",
+    sources=_CPU,
+)
+SGX_DISABLED = Message(
+    "sgx-disabled",
+    Stage.BOOT,
+    INFO,
+    (
+        Template("x86/cpu: SGX disabled or unsupported by BIOS.", of=_ANY),
+        Template("x86/cpu: SGX disabled by BIOS.", of=_ANY),
+    ),
+    "SGX is off in the BIOS, or not there. TDX needs it: the CPU verifies the SEAM loader with it.",
+    "sgx",
+    sources=_CPU,
+)
+SGX_NO_EPC = Message(
+    "sgx-no-epc",
+    Stage.BOOT,
+    INFO,
+    (Template("sgx: There are zero EPC sections.", of=_ANY),),
+    "SGX is off in the BIOS, or has no memory. TDX needs it: the CPU verifies the SEAM loader with "
+    "it.",
+    "sgx",
+    sources=_CPU,
+)
+SGX_EPC = Message(
+    "sgx-epc",
+    Stage.BOOT,
+    INFO,
+    (Template("sgx: EPC section {start:#x}-{end:#x}", of=_ANY),),
+    "SGX is on: the BIOS gave it that memory.",
+    "sgx",
+    sources=_CPU,
+)
+PANIC = Message(
+    "panic",
+    Stage.BOOT,
+    ERR,
+    (Template("Kernel panic - not syncing: {words:s}", of=_ANY),),
+    "The kernel stopped there. Before KVM is loaded that has nothing to do with TDX.",
+    "boot",
+    sources=_CPU,
+)
+HYPERVISOR = Message(
+    "hypervisor",
+    Stage.BOOT,
+    INFO,
+    (Template("Hypervisor detected: {words:s}", of=_ANY),),
+    "The kernel runs in a virtual machine, or beside a hypervisor.",
     sources=_CPU,
 )
 GUEST = Message(

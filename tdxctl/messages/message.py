@@ -50,6 +50,7 @@ class Source(Enum):
     HOTPLUG = "arch/x86/mm/init_64.c and drivers/acpi, as the series of 2022 changes them"
     SEAM_LOADER = "trees of 5.10 that load the module themselves"
     VMX = "KVM, of any kernel"
+    AMD = "arch/x86/kvm/svm, of any kernel"
     CPU = "arch/x86/kernel/cpu, of any kernel"
     GUEST = "a kernel inside a TD"
     REPORT = "system-report.sh of canonical/tdx"
@@ -71,6 +72,7 @@ PREFIXES: dict[Source, tuple[tuple[Release, str], ...]] = {
     Source.KVM: ((V5, "kvm_intel: "),),
     Source.KVM_TDX: ((V5, "kvm_intel: tdx: "),),
     Source.SEAM_LOADER: (((5, 10), "seam: "),),
+    Source.AMD: ((V5, "kvm_amd: "),),
     Source.VMX: ((V5, "kvm_intel: "), (V5, "kvm: ")),
     Source.GUEST: ((V5, "tdx: "),),
 }
@@ -80,7 +82,7 @@ class Template(NamedTuple):
     """A wording: a format string with named fields.
 
     A field's conversion is C's: `{n:d}` is %u, `{n:-d}` is %d, `{a:#x}` is 0x%llx, `{r:016x}` is
-    %016llx, and `{s}` is %s.
+    %016llx, and `{s}` is %s; `{words:s}` takes the rest of the line, whatever it is.
 
     since: the first release that prints it. None: no release that is modelled does, and of says
     where it was seen. level: where it is not the message's. newline: whether it ends with one;
@@ -92,6 +94,11 @@ class Template(NamedTuple):
     of: str = ""
     level: str | None = None
     newline: bool = True
+
+    @property
+    def takes_the_rest(self) -> bool:
+        """Whether it ends in words that are not known here."""
+        return self.text.endswith(":s}")
 
 
 class Printed(NamedTuple):

@@ -19,11 +19,13 @@ from tdxctl.messages.message import PREFIXES, TDX_HOST, Message, Release, Source
 
 # What people and tools put before a message that they quote.
 _START = r"^[\s>|`]*"
-# A text ends where the words after it begin; at the end of a line it is one word.
+# A text ends where the words after it begin; at the end of a line it is one word, but for what
+# takes the rest of the line whole.
 _TEXT, _LAST_WORD = r".{1,80}?", r"\S{1,80}"
 # By conversion, widths aside: what a field looks like, and its base, None for text.
 _KINDS: dict[str, tuple[str, int | None]] = {
     "": (_TEXT, None),
+    "s": (r"\S.{0,199}?(?=\s*$)", None),
     "d": (r"\d{1,20}(?!\d)", 10),
     "-d": (r"-?\d{1,20}(?!\d)", 10),
     "x": (r"(?:0x)?[0-9a-fA-F]{1,16}(?![0-9a-fA-F])", 16),
@@ -123,7 +125,10 @@ def read(text: str) -> tuple[Found, ...]:
 
 
 def candidates(text: str) -> tuple[Found, ...]:
-    """Every message that text could be, each in the wording that begins first and is longest."""
+    """Every message that text could be, each in the wording that begins first and is longest.
+
+    What takes any words is one only where nothing knows them.
+    """
     best: dict[str, Found] = {}
     for word, wordings in _wordings().items():
         if word in text:
@@ -131,7 +136,8 @@ def candidates(text: str) -> tuple[Found, ...]:
                 if (found := wording.found(text)) is not None:
                     other = best.setdefault(found.message.id, found)
                     best[found.message.id] = min(found, other, key=_place)
-    return tuple(best.values())
+    known = tuple(found for found in best.values() if not found.template.takes_the_rest)
+    return known or tuple(best.values())
 
 
 def has_prefix(text: str) -> bool:

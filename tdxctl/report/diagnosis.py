@@ -17,7 +17,6 @@ from tdxctl.units import printable
 
 _TELLING = (Verdict.WARN, Verdict.FAIL)
 _LABEL = 10
-_WHOLE_LOG = "get the whole log of a boot: dmesg, or journalctl -k -b, from `Linux version` on"
 
 
 def to_text(
@@ -48,8 +47,8 @@ def to_text(
     deciding = diagnosis.deciding
     if deciding is not None and deciding.outcome.verdict is Verdict.FAIL:
         lines += ["", *labelled(_reason(deciding), _LABEL)]
-    if deciding is None:
-        lines += ["", *labelled([(TO_DO, _WHOLE_LOG)], _LABEL)]
+    if diagnosis.to_do is not None:
+        lines += ["", *labelled([(TO_DO, diagnosis.to_do)], _LABEL)]
     if width is not None:
         lines = [part for line in lines for part in _wrapped(line, width)]
     return "\n".join(lines)

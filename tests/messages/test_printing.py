@@ -265,8 +265,8 @@ def _wordings(draw: st.DrawFn) -> tuple[Message, Template, dict[str, int | str]]
     template = draw(st.sampled_from(message.templates))
     fields: dict[str, int | str] = {}
     for _, name, conversion, _ in Formatter().parse(template.text):
-        if name is not None:
-            number = draw(_NUMBERS[conversion]) if conversion else None
+        if name is not None and conversion is not None:
+            number = draw(_NUMBERS[conversion]) if conversion in _NUMBERS else None
             fields[name] = draw(_WORDS) if number is None else number
     return message, template, fields
 

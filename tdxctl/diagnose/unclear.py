@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a log decides nothing: what of it contradicts itself or is missing, and what would tell."""
+
+from __future__ import annotations
+
+from tdxctl.diagnose.evidence import Evidence
+from tdxctl.messages import boot, bring_up, kvm, machine
+from tdxctl.messages.message import Message, Stage
+from tdxctl.seam.cpu_models import has_seam, vendor_of
+
+_WHOLE_LOG = "get the whole log of a boot: dmesg, or journalctl -k -b, from `Linux version` on"
+_ONE_BOOT = "take the log of one boot of one host: journalctl -k -b"
+_PARAMETER = "look at /sys/module/kvm_intel/parameters/tdx on the host: Y says that KVM can use it"
+_IN_ITS_WORDS = "read the line, and the ones before it; " + _PARAMETER
+# A boot that goes on for so long has loaded KVM, where it does.
+_LONG_ENOUGH = 30.0
+
+
+def contradictions(evidence: Evidence) -> tuple[str, ...]:
+    """What two lines say that cannot both be of one boot of one host."""
+    host = evidence.first(boot.KEYIDS, bring_up.VERSION)
+    found = []
+    if host is not None:
+        if _has_no_tdx(evidence):
+            name = evidence.brand or "of this model"
+            found.append(f"TDX on a CPU that has none ({name})")
+        if (guest := evidence.first(machine.GUEST)) is not None:
+            found.append(
+                f"lines of a host (line {host.line.number}) and of a kernel in a TD "
+                f"(line {guest.line.number})"
+            )
+    return tuple(found)
+
+
+def _has_no_tdx(evidence: Evidence) -> bool:
+    if evidence.first(kvm.KVM_OF_AMD) is not None:
+        return True
+    if evidence.cpu is None:
+        return False
+    family, model = evidence.cpu
+    return vendor_of(evidence.brand, family) is not None or has_seam(family, model) is False
+
+
+def unclear(evidence: Evidence) -> tuple[str, str]:
+    """Why nothing decides, a fragment, and what to do about it."""
+    if found := contradictions(evidence):
+        return f"it contradicts itself: {'; '.join(found)}", _ONE_BOOT
+    if evidence.strange:
+        line = evidence.strange[-1]
+        return f"it says in words that are not known here: {line.text}", _IN_ITS_WORDS
+    if evidence.log.elided:
+        return "it is cut, lines were left out", _WHOLE_LOG
+    under_way = evidence.reached(Stage.ASKED)
+    if under_way is not None:
+        return "it is cut, it ends while the initialization is under way", _WHOLE_LOG
+    if not evidence.earliest(_tells_of_tdx):
+        return "no line of it is on TDX", _WHOLE_LOG if evidence.is_cut else _PARAMETER
+    if evidence.is_cut and evidence.ends < _LONG_ENOUGH:
+        return "it is cut", _WHOLE_LOG
+    return "no line of it says", _PARAMETER
+
+
+def _tells_of_tdx(message: Message) -> bool:
+    return message.is_of_tdx_host
