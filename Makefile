@@ -5,6 +5,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 FUZZ_SECONDS ?= 60
+ROOM ?=
+SAMPLE ?= 100
 BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 PYTEST := -m pytest -n 2 --quiet
@@ -85,8 +87,8 @@ fuzz: setup  ## readers of files fed with damaged input; FUZZ_SECONDS each, athe
 	-$(BIN)/python $(PIP) --group fuzz
 	$(BIN)/python -m tools.fuzz --seconds $(FUZZ_SECONDS)
 
-mutants: setup  ## which small changes to the module's checks and the layout no test notices
-	$(BIN)/python -m tools.mutants
+mutants: setup  ## which small changes no test notices: a sample of each room, or ROOM=linux SAMPLE=20
+	$(BIN)/python -m tools.mutants --sample $(SAMPLE) $(ROOM)
 
 dist: setup  ## a wheel in dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \

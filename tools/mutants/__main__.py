@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Change the code in one place, run the tests of its room, do that for a sample of each room."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from tools.mutants import equivalent
+from tools.mutants.changes import Mutant, mutants, source_of
+from tools.mutants.rooms import ROOMS, ROOT, Room
+from tools.mutants.trial import Outcome, Trial, share
+
+_PATIENCE = 300.0  # seconds of a CPU for a file of tests, without a mutant
+
+
+def main() -> int:
+    """Run a sample of each room's mutants, or of one's; 1 where a floor was not reached."""
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
+    names = [room.name for room in ROOMS]
+    parser.add_argument("rooms", nargs="*", metavar="ROOM", help=", ".join(names))
+    parser.add_argument("--sample", type=int, default=100, help="mutants of a room (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="text in the mutant's file:line: what -> what")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=45, help="for all rooms (%(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=20, help="of a CPU, for a mutant (%(default)s)"
+    )
+    options = parser.parse_args()
+    if unknown := sorted(set(options.rooms) - set(names)):
+        parser.error(f"no room: {', '.join(unknown)}")
+    rooms = [room for room in ROOMS if room.name in (options.rooms or names)]
+    share()
+    end = time.monotonic() + options.minutes * 60
+    failed = False
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        copies = [_copy(Path(folder) / str(i)) for i in range(options.processes)]
+        seconds = without_any({test for room in rooms for test in room.test_files()}, copies)
+        for number, room in enumerate(rooms):
+            found = _mutants_of(room, options.only)
+            random.Random(options.seed).shuffle(found)
+            until = time.monotonic() + (end - time.monotonic()) / (len(rooms) - number)
+            tried = Tried(room, copies, seconds, options.seconds)
+            tried.run(found[: options.sample], until)
+            failed |= tried.report(min(options.sample, len(found)), len(found))
+    return 1 if failed else 0
+
+
+def _mutants_of(room: Room, only: str) -> list[Mutant]:
+    known = equivalent.names()
+    return [
+        mutant
+        for file in room.files()
+        for mutant in mutants(file)
+        if only in str(mutant) and mutant.name not in known
+    ]
+
+
+def _copy(folder: Path) -> Path:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in listed.stdout.split("\0"):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+def without_any(files: set[str], copies: list[Path]) -> dict[str, float]:
+    """How many seconds each test of the files takes without a mutant; the byte code is kept.
+
+    Raises SystemExit where one fails.
+    """
+    started = time.monotonic()
+    seconds: dict[str, float] = {}
+    waiting = sorted(files)
+    running: dict[Trial, str] = {}
+    free = list(copies)
+    while waiting or running:
+        while free and waiting:
+            file = waiting.pop(0)
+            running[Trial(free.pop(), [file], [], _PATIENCE)] = file
+        for trial, outcome in _ended(running):
+            free.append(trial.copy)
+            file = running.pop(trial)
+            if outcome.failed is not None or not outcome.complete:
+                raise SystemExit(f"{outcome.failed or file} fails without any mutant")
+            seconds |= outcome.seconds
+    for one, other in itertools.permutations(copies, 2):
+        shutil.copytree(one, other, ignore=_but_byte_code, dirs_exist_ok=True)
+    print(f"no mutant: {len(seconds)} tests, {time.monotonic() - started:.0f} s")
+    return seconds
+
+
+def _but_byte_code(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if not (Path(folder, name).is_dir() or name.endswith(".pyc"))]
+
+
+class Tried:
+    """The mutants of a room that were tried, and what came of each."""
+
+    def __init__(
+        self, room: Room, copies: list[Path], seconds: Mapping[str, float], limit: float
+    ) -> None:
+        self.room = room
+        self._copies = copies
+        self._tests = room.test_files()
+        self._seconds = {
+            test: taken for test, taken in seconds.items() if test.split("::")[0] in self._tests
+        }
+        self._limit = limit
+        self._kills: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._outcomes: list[tuple[Mutant, Outcome]] = []
+        self._elapsed = 0.0
+
+    def run(self, found: list[Mutant], until: float) -> None:
+        """Try each, as many at once as there are copies; none is begun after until."""
+        started = time.monotonic()
+        waiting = iter(found)
+        running: dict[Trial, Mutant] = {}
+        free = list(self._copies)
+        try:
+            while True:
+                while free and time.monotonic() < until and (mutant := next(waiting, None)):
+                    copy = free.pop()
+                    running[self._trial(mutant, copy)] = mutant
+                if not running:
+                    break
+                for trial, outcome in _ended(running):
+                    mutant = running.pop(trial)
+                    self._restore(mutant, trial.copy)
+                    free.append(trial.copy)
+                    self._outcomes.append((mutant, outcome))
+                    if outcome.failed:
+                        self._kills[mutant.file][outcome.failed] += 1
+        finally:
+            for trial in running:
+                trial.end()
+        self._elapsed = time.monotonic() - started
+
+    def report(self, wanted: int, all_of_them: int) -> bool:
+        """Print what came of them; whether the floor was not reached."""
+        tried = len(self._outcomes)
+        killed = sum(outcome.failed is not None for _, outcome in self._outcomes)
+        percent = 100 * killed / max(tried, 1)
+        cpu = sum(outcome.cpu for _, outcome in self._outcomes) / max(tried, 1)
+        missed = percent < self.room.floor
+        print(
+            f"{self.room.name}: {killed} of {tried} killed, {percent:.1f} % (floor "
+            f"{self.room.floor}); {all_of_them} mutants, {self._elapsed / max(tried, 1):.1f} s and "
+            f"{cpu:.1f} s of a CPU each{'; BELOW THE FLOOR' if missed else ''}"
+        )
+        if tried < wanted:
+            print(f"  {wanted - tried} were not tried: out of time")
+        for mutant, outcome in sorted(self._outcomes):
+            if outcome.failed is None:
+                print(f"  survived{'' if outcome.complete else ' what time allows'}: {mutant}")
+        sys.stdout.flush()
+        return missed
+
+    def _trial(self, mutant: Mutant, copy: Path) -> Trial:
+        file = copy / mutant.file
+        before = file.stat()
+        file.write_text(source_of(mutant))
+        # Byte code of the original is not taken: another time.
+        os.utime(file, (before.st_atime, before.st_mtime + 2))
+        return Trial(copy, self._tests, self._order(mutant), self._limit)
+
+    def _restore(self, mutant: Mutant, copy: Path) -> None:
+        shutil.copy2(ROOT / mutant.file, copy / mutant.file)
+
+    def _order(self, mutant: Mutant) -> list[str]:
+        # First what killed others of its file and takes little; then what takes little.
+        kills = self._kills[mutant.file]
+        stem = Path(mutant.file).stem
+
+        def worth(test: str) -> float:
+            named = 0.5 if f"test_{stem}.py" in test else 0.05
+            return (kills[test] + named) / max(self._seconds[test], 0.01)
+
+        return sorted(self._seconds, key=worth, reverse=True)
+
+
+def _ended(running: Iterable[Trial]) -> Iterator[tuple[Trial, Outcome]]:
+    time.sleep(0.02)
+    for trial in list(running):
+        if (outcome := trial.outcome()) is not None:
+            yield trial, outcome
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rooms: what is changed, which tests are to notice, and what share of it at least."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent.parent
+TESTS = ROOT / "tests"
+_TESTS = "test_*.py"
+
+
+class Room(NamedTuple):
+    """What share of the mutants is killed at least, in percent; what is changed, as patterns below
+    tdxctl/; which tests are run, as files and folders below tests/.
+    """
+
+    name: str
+    floor: int
+    changed: str
+    tests: str
+
+    def files(self) -> list[str]:
+        """Its source files, as they are called in the checkout."""
+        patterns = self.changed.split()
+        found = {path for pattern in patterns for path in (ROOT / "tdxctl").glob(pattern)}
+        return sorted(str(path.relative_to(ROOT)) for path in found)
+
+    def test_files(self) -> list[str]:
+        """Its tests, file by file."""
+        tests = [TESTS / test for test in self.tests.split()]
+        found = [path for test in tests for path in ([test] if test.suffix else test.glob(_TESTS))]
+        names = sorted(str(path.relative_to(ROOT)) for path in found)
+        return [name for name in names if name not in LEFT_OUT]
+
+
+#: What a changed file may fail without being wrong: bounds of time, other programs.
+LEFT_OUT = (
+    "tests/linux/test_scaling.py",
+    "tests/report/test_html_in_a_browser.py",
+    "tests/state/test_processes.py",
+)
+ROOMS = (
+    Room("layout", 95, "layout/*.py", "layout linux/test_vectors.py"),
+    Room("linux", 95, "linux/*.py", "linux"),
+    Room("seam", 95, "seam/*.py", "seam"),
+    Room("messages", 90, "messages/*.py", "messages"),
+    Room("advice", 90, "advice/*.py", "advice explain diagnose/test_diagnose.py"),
+    Room(
+        "events",
+        90,
+        "causes.py events.py entries.py verdicts.py",
+        "linux/test_state_machine.py linux/test_bring_up.py linux/test_vectors.py"
+        " explain/test_failures.py report/test_what_the_kernel_did.py"
+        " state/test_operations.py cli/test_failure_table.py",
+    ),
+    Room("platform", 90, "platform/*.py", "platform test_schema.py test_platforms.py"),
+    Room("capture", 90, "capture/*.py", "capture"),
+    Room("diagnose", 90, "diagnose/*.py", "diagnose"),
+    Room("explain", 90, "explain/*.py", "explain cli/test_explain.py"),
+    Room("scenario", 90, "scenario/*.py pytest_plugin.py", "scenario"),
+    Room(
+        "state",
+        90,
+        "operations.py lab.py store.py state.py database.py",
+        "state cli/test_after_init.py",
+    ),
+    Room(
+        "machine",
+        90,
+        "machine.py assembly.py plan.py memory.py script.py hardware/*.py",
+        "linux report/test_plans.py cli/test_plan.py cli/test_seamcall.py",
+    ),
+    Room(
+        "report",
+        90,
+        "report/**/*.py",
+        "report diagnose/test_diagnose.py scenario/test_formats.py test_documents.py"
+        " cli/test_init.py cli/test_html.py cli/test_map.py cli/test_plan.py cli/test_modules.py"
+        " cli/test_explain.py cli/test_seamcall.py",
+    ),
+    Room(
+        "commands",
+        90,
+        "commands/**/*.py cli.py __main__.py",
+        "cli test_schema.py test_documents.py",
+    ),
+    Room(
+        "base",
+        90,
+        "units.py errors.py errnos.py document.py progress.py",
+        "test_units.py test_documents.py platform report explain",
+    ),
+)

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A test run in a process of its own, forked from one that has imported what all runs import."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import pickle
+import resource
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+# Other people's modules that tests import: they are loaded once, before any fork.
+_SHARED = (
+    *("_pytest.assertion.rewrite", "click", "hypothesis", "jsonschema", "msgspec", "numpy"),
+    *("pydantic", "rich.console", "rich.table", "sqlite3", "unittest.mock", "xml.etree", "yaml"),
+)
+_OPTIONS = (
+    *("-q", "-x", "--tb=no", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"),
+    *("--hypothesis-seed=0", "-W", "ignore::pytest.PytestAssertRewriteWarning"),
+)
+# Times its seconds: how long a run may take by the clock, and one process of it on a CPU.
+_WAITING, _CPU = 10, 3
+
+
+class Outcome(NamedTuple):
+    """What came of a run: the test that failed (None: none did, "": it ended in another way or not
+    at all), how long each took, whether all of them ran, and seconds of a CPU.
+    """
+
+    failed: str | None
+    seconds: Mapping[str, float]
+    complete: bool
+    cpu: float
+
+
+def share() -> None:
+    """Import what all runs import, before the first of them."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # threads would not live through a fork
+    for name in _SHARED:
+        importlib.import_module(name)
+
+
+class Trial:
+    """A run of tests in a copy of the checkout, in that order, for so many seconds of a CPU.
+
+    Tests that have not begun by then are left out; what never ends is ended at some point.
+    order: empty where there is no mutant; then byte code is kept.
+    """
+
+    def __init__(self, copy: Path, tests: list[str], order: list[str], seconds: float) -> None:
+        self.copy = copy
+        self._deadline = time.monotonic() + _WAITING * seconds
+        self._result = copy.with_suffix(".outcome")
+        self._result.unlink(missing_ok=True)
+        shutil.rmtree(copy / ".hypothesis", ignore_errors=True)
+        sys.stdout.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                os.setsid()
+                _run(copy, self._result, tests, order, seconds)
+            finally:
+                os._exit(0)
+
+    def outcome(self) -> Outcome | None:
+        """What came of it; None while it runs."""
+        pid, _, usage = os.wait4(self.pid, os.WNOHANG)
+        if pid == 0:
+            if time.monotonic() > self._deadline:
+                self.end()
+                return Outcome("", {}, complete=False, cpu=0.0)
+            return None
+        self._end_children()
+        cpu = usage.ru_utime + usage.ru_stime
+        try:
+            failed, seconds, complete = pickle.loads(self._result.read_bytes())
+        except (OSError, EOFError, pickle.UnpicklingError):
+            return Outcome("", {}, complete=False, cpu=cpu)
+        return Outcome(failed, seconds, complete, cpu)
+
+    def end(self) -> None:
+        """End it now, and what it has started."""
+        self._end_children()
+        os.waitpid(self.pid, 0)
+
+    def _end_children(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+class _Watch:
+    # A plugin of pytest: orders the tests, stops in time, keeps what happened.
+
+    def __init__(self, order: list[str], seconds: float) -> None:
+        self._order = {name: place for place, name in enumerate(order)}
+        self._seconds = seconds
+        self.failed: str | None = None
+        self.seconds: dict[str, float] = {}
+        self.complete = True
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        if self._order:
+            items.sort(key=lambda item: self._order.get(item.nodeid, len(self._order)))
+
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        if sum(os.times()[:4]) > self._seconds:
+            self.complete = False
+            item.session.shouldstop = "out of time"
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        before = self.seconds.get(report.nodeid, 0.0)
+        self.seconds[report.nodeid] = before + report.duration
+        if report.failed:
+            self.failed = report.nodeid
+
+
+def _run(copy: Path, result: Path, tests: list[str], order: list[str], seconds: float) -> None:
+    most = math.ceil(_CPU * seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (most, most))
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(nothing, stream)
+    os.chdir(copy)
+    sys.path[0] = str(copy)
+    sys.dont_write_bytecode = bool(order)
+    if order:
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    os.environ["PYTHONPATH"] = str(copy)
+    os.environ["GOLDEN_FIRST"] = "1"
+    for name in [name for name in sys.modules if name.split(".")[0] in {"tests", "tools"}]:
+        del sys.modules[name]
+    watch = _Watch(order, seconds)
+    options = [*_OPTIONS, f"--basetemp={copy.with_suffix('.tmp')}", f"--rootdir={copy}"]
+    code = pytest.main([*options, *tests], plugins=[watch])
+    failed = watch.failed
+    if failed is None and code != pytest.ExitCode.OK and watch.complete:
+        failed = ""
+    result.write_bytes(pickle.dumps((failed, watch.seconds, watch.complete)))
