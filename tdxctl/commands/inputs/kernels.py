@@ -59,7 +59,12 @@ def each_once(kernels: tuple[KernelId | str, ...]) -> tuple[KernelId, ...]:
     """The kernels in the order asked for; where ALL is among them, all that there are."""
     if ALL in kernels:
         return KERNELS
-    return tuple(dict.fromkeys(kernel for kernel in kernels if isinstance(kernel, KernelId)))
+    found: dict[tuple[str, str | None], KernelId] = {}
+    for kernel in kernels:
+        if isinstance(kernel, KernelId):
+            # By another name it is the same kernel.
+            found.setdefault((kernel.id, kernel.digest), kernel)
+    return tuple(found.values())
 
 
 def _is_from_environment(param: click.Parameter | None, ctx: click.Context | None) -> bool:
