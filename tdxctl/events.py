@@ -462,15 +462,19 @@ class MachineSummary(Struct, frozen=True):
     """What reports say about the machine itself. Memory in bytes.
 
     calls is the number of tdx_init() calls since boot, last the result of the last init;
-    global_keyid is None while TDX is not enabled. entry is the kernel function that was called.
-    boot_failure: of the bring-up at boot, on a kernel that has one there. kvm: None on a kernel
-    whose KVM knows nothing of TDX.
+    kernel_release is what was asked for, kernel_behaves_as the release that it is, kernel_evidence
+    on what that rests. global_keyid is None while TDX is not enabled. entry is the kernel function
+    that was called. boot_failure: of the bring-up at boot, on a kernel that has one there. kvm: None
+    on a kernel whose KVM knows nothing of TDX.
     """
 
     machine: str
     description: str
     kernel: str
     kernel_title: str
+    kernel_release: str
+    kernel_behaves_as: str
+    kernel_evidence: str
     entry: str
     status: str
     calls: int

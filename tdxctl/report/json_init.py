@@ -112,11 +112,18 @@ class Caller(Struct, frozen=True):
     returned: int
 
 
+#: On what it rests that a kernel does what is said of it.
+Evidence = Annotated[str, one_of("executed", "read", "seen in logs", "assumed")]
+
+
 class Init(Document, frozen=True, tag="tdxctl.init/1"):
     """A tdx_init() call: its steps, what it built and printed, and the status after it."""
 
     machine: str
     kernel: str
+    kernel_release: str
+    behaves_as: str
+    evidence: Evidence
     call: Count
     returned: int
     errno: str | None
@@ -137,6 +144,9 @@ def document(report: events.InitReport) -> Init:
     return Init(
         machine=summary.machine,
         kernel=summary.kernel,
+        kernel_release=summary.kernel_release,
+        behaves_as=summary.kernel_behaves_as,
+        evidence=summary.kernel_evidence,
         call=report.call,
         returned=result.returned,
         errno=errno_name(result.returned),

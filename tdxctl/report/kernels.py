@@ -5,17 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from textwrap import fill
-from typing import Annotated
 
 from msgspec import Struct
 
-from tdxctl.document import Document, one_of
+from tdxctl.document import Document
 from tdxctl.linux.changes import Change
 from tdxctl.linux.releases import RELEASE_OF, KernelId, changes_between, of_release
+from tdxctl.report.json_init import Evidence
 from tdxctl.units import counted
-
-#: On what it rests.
-Word = Annotated[str, one_of("executed", "read", "seen in logs", "assumed")]
 
 _WIDTH = 100
 
@@ -62,7 +59,7 @@ class Changed(Struct, frozen=True):
     does: str
     since: str | None
     commits: tuple[Commit, ...]
-    evidence: Word
+    evidence: Evidence
 
 
 class Kernel(Struct, frozen=True):
@@ -74,7 +71,7 @@ class Kernel(Struct, frozen=True):
     on: str | None
     engine: str
     changes: tuple[Changed, ...]
-    evidence: Word
+    evidence: Evidence
     validated_by: str
 
 

@@ -16,7 +16,7 @@ from tdxctl.plan import KernelPlan, PlatformPlan
 from tdxctl.report import evidence, plain
 from tdxctl.report.blocks import Block, Facts, Heading, Notes, Table
 from tdxctl.report.hosts import Host, host_of
-from tdxctl.report.json_init import Failure, Pamt, by_node, failure_of, pamt_of
+from tdxctl.report.json_init import Evidence, Failure, Pamt, by_node, failure_of, pamt_of
 from tdxctl.report.json_status import Tdmrs
 from tdxctl.units import approximate_size, counted, printable
 from tdxctl.verdicts import HostVerdict
@@ -190,6 +190,9 @@ class OnKernel(Struct, frozen=True):
     """What one kernel would do; pamt_at_most and estimated_seconds are what it would cost."""
 
     kernel: str
+    kernel_release: str
+    behaves_as: str
+    evidence: Evidence
     initializes: bool
     returned: int | None
     errno: str | None
@@ -241,6 +244,9 @@ def _module(plan: PlatformPlan) -> evidence.Module:
 def _kernel(plan: KernelPlan) -> OnKernel:
     return OnKernel(
         kernel=plan.kernel.id,
+        kernel_release=plan.kernel.asked or plan.kernel.id,
+        behaves_as=plan.kernel.release.id,
+        evidence=plan.kernel.evidence.word,
         initializes=plan.initializes,
         returned=plan.returned,
         errno=None if plan.returned is None else errno_name(plan.returned),

@@ -11,6 +11,7 @@ from tdxctl.causes import ModuleNotLoaded
 from tdxctl.errnos import errno_name
 from tdxctl.events import InitReport, MachineSummary, StepResult, TdmrRow, log_of
 from tdxctl.explain.failures import explain_failure, explain_state
+from tdxctl.linux.changes import EXECUTED
 from tdxctl.report import evidence
 from tdxctl.report.blocks import Block, Facts, Heading, Log, Step, Steps, Table, Verdict
 from tdxctl.report.hosts import host_line
@@ -63,9 +64,13 @@ def _heading(report: InitReport) -> tuple[str, ...]:
         f"{printable(summary.machine)}{described}",
         f"{counted(summary.cpus_present, 'CPU')} in {counted(summary.packages, 'package')}, "
         f"{approximate_size(summary.memory)} in {counted(nodes, 'NUMA node')}, {module}",
-        f"Kernel: {summary.kernel_title}",
+        f"Kernel: {summary.kernel_title}{_unless_executed(summary.kernel_evidence)}",
         *evidence.lines(evidence.module_of(summary.module, loaded=summary.module_loaded)),
     )
+
+
+def _unless_executed(evidence: str) -> str:
+    return "" if evidence == EXECUTED.word else f" ({evidence})"
 
 
 def _step_lines(step: StepResult) -> list[Step]:
