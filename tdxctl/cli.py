@@ -45,11 +45,9 @@ class _LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known = args[0] in {*COMMANDS, *ALIASES}
         if not known and not args[0].startswith("-") and not ctx.resilient_parsing:
-            from difflib import get_close_matches
+            from tdxctl.commands.inputs.choices import meant
 
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
-            ctx.fail(f"No such command '{printable(args[0])}'.{hint}")
+            ctx.fail(f"No such command '{printable(args[0])}'.{meant(args[0], COMMANDS)}")
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None and not ctx.resilient_parsing:
             _refuse_repeated(click.Context(command, ctx, name, **command.context_settings), rest)

@@ -23,7 +23,7 @@ MAX_PHYSICAL_ADDRESS = 1 << 52
 U32_MASK = (1 << 32) - 1
 U64_MASK = (1 << 64) - 1
 
-#: A machine's name; the whole of it must match.
+#: A machine's or a platform's name: what is_name() asks for, as a JSON Schema has it.
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 _SUFFIXES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
@@ -203,6 +203,11 @@ def format_cpulist(cpus: Iterable[int]) -> str:
         else:
             runs.append([cpu, cpu])
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs) or "none"
+
+
+def is_name(text: str) -> bool:
+    """Whether a machine or a platform can be called that."""
+    return re.fullmatch(NAME_PATTERN, text, re.ASCII) is not None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import re
-
 import click
 
 from tdxctl.commands.inputs import completions
@@ -23,11 +21,11 @@ def command(name: str) -> int:
     Its description stays where it came from.
     """
     from tdxctl.store import no_such_machine, writing
-    from tdxctl.units import NAME_PATTERN
+    from tdxctl.units import is_name
 
     with writing() as rows:
         # A name that no machine can have is not asked for: it may be no text to SQLite.
-        if not re.fullmatch(NAME_PATTERN, name, re.ASCII) or not rows.forget(name):
+        if not is_name(name) or not rows.forget(name):
             raise no_such_machine(name, rows.machines())
     print_text(f"{name}: forgotten")
     return 0

@@ -6,17 +6,13 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands.inputs import completions
-from tdxctl.commands.inputs.kernels import KernelName
-from tdxctl.commands.inputs.options import Subject, subject_options
+from tdxctl.commands.inputs.options import Subject, named_kernel, subject_options
 from tdxctl.linux.releases import DEFAULT_KERNEL
 
-_kernels_option = click.option(
+_kernels_option = named_kernel(
     "--kernel",
     "kernels",
-    metavar="K",
-    type=KernelName(),
     multiple=True,
-    shell_complete=completions.kernels,
     help=f"A kernel to tell in full. Repeatable. Default: {DEFAULT_KERNEL}.",
 )
 

@@ -7,7 +7,7 @@ import click
 
 from tdxctl.commands.inputs import completions
 from tdxctl.commands.inputs.kernels import KernelName
-from tdxctl.commands.inputs.options import format_option
+from tdxctl.commands.inputs.options import format_option, named_kernel
 from tdxctl.commands.outputs.stdout import print_as
 from tdxctl.errors import UsageError
 from tdxctl.linux.releases import KERNELS, KernelId
@@ -21,13 +21,7 @@ from tdxctl.linux.releases import KERNELS, KernelId
     type=KernelName(),
     shell_complete=completions.kernels,
 )
-@click.option(
-    "--against",
-    metavar="K",
-    type=KernelName(),
-    shell_complete=completions.kernels,
-    help="The changes between KERNEL and this one.",
-)
+@named_kernel("--against", help="The changes between KERNEL and this one.")
 @format_option("text", "json")
 def command(kernel: KernelId | None, against: KernelId | None, output_format: str) -> int:
     """List the kernels that can be booted, or tell one in full.

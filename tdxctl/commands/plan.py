@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import click
 
-from tdxctl.commands.inputs import completions
 from tdxctl.commands.inputs.kernels import ALL, KernelName, each_once
 from tdxctl.commands.inputs.options import (
     assume_option,
     format_option,
+    named_kernel,
     one_platform_option,
     set_option,
 )
@@ -23,14 +23,12 @@ from tdxctl.linux.releases import KernelId
 @click.command("plan")
 @one_platform_option
 @assume_option
-@click.option(
+@named_kernel(
     "--kernel",
     "kernels",
-    metavar="K",
     type=KernelName(or_all=True),
     multiple=True,
     default=(ALL,),
-    shell_complete=completions.kernels,
     help="A kernel, or all. Repeatable. Default: all.",
 )
 @set_option

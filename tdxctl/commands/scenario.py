@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands.inputs import completions
 from tdxctl.commands.inputs.choices import OneOf
-from tdxctl.commands.inputs.kernels import KernelName
-from tdxctl.commands.inputs.options import one_platform_option, set_option
+from tdxctl.commands.inputs.options import named_kernel, one_platform_option, set_option
 from tdxctl.commands.outputs.stdout import print_text
 from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId
 
@@ -16,14 +14,7 @@ from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId
 @click.command("scenario")
 @click.argument("action", type=OneOf(["new"]))
 @one_platform_option
-@click.option(
-    "--kernel",
-    metavar="K",
-    type=KernelName(),
-    shell_complete=completions.kernels,
-    default=DEFAULT_KERNEL,
-    help=f"The kernel. Default: {DEFAULT_KERNEL}.",
-)
+@named_kernel("--kernel", default=DEFAULT_KERNEL, help=f"The kernel. Default: {DEFAULT_KERNEL}.")
 @set_option
 def command(action: str, platform: str, kernel: KernelId, settings: tuple[str, ...]) -> int:  # noqa: ARG001
     """Print a scenario whose expectations are what happens today.

@@ -6,7 +6,6 @@ The record is the caller's: `Platform` reads itself with this.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -24,7 +23,7 @@ from tdxctl.platform.reading import read
 from tdxctl.platform.settings import with_settings
 from tdxctl.platform.source import UNREADABLE, Source, got, in_order
 from tdxctl.platform.text import DescriptionText
-from tdxctl.units import NAME_PATTERN
+from tdxctl.units import is_name
 
 T = TypeVar("T", bound=Struct)
 
@@ -64,7 +63,7 @@ def _problems(
         if found.path not in document.merged:
             detail = document.got_at(found.path) if found.shows_value else None
             yield document.problem(found.path, found.summary, detail=detail, hint=found.hint)
-    if "name" not in document.data and not re.fullmatch(NAME_PATTERN, default_name, re.ASCII):
+    if "name" not in document.data and not is_name(default_name):
         yield document.problem(
             ("name",),
             "is required: the file's name cannot serve as a machine's name",

@@ -30,6 +30,7 @@ from tdxctl.units import (
     Cpulist,
     did_you_mean,
     format_size,
+    is_name,
     parse_cpulist,
     parse_runs,
     parse_size,
@@ -233,7 +234,7 @@ def parse_text(value: object) -> str:
 def parse_name(value: object) -> str:
     """A machine's name. Raises ValueError."""
     text = parse_text(value)
-    if not re.fullmatch(NAME_PATTERN, text, re.ASCII):
+    if not is_name(text):
         raise ValueError(
             "must be 1 to 64 letters, digits, dots, underscores or hyphens, "
             "the first a letter or digit"

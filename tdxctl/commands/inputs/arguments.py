@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import os
-import re
 
 from tdxctl.errors import UsageError
 from tdxctl.platform.limits import MAX_CPUS, MAX_NODE
 from tdxctl.units import (
     MAX_PHYSICAL_ADDRESS,
-    NAME_PATTERN,
+    is_name,
     parse_cpulist,
     parse_range,
     parse_size,
@@ -71,7 +70,7 @@ def machine_name(name: str | None) -> str | None:
     """The machine's name from --machine, else from TDXCTL_MACHINE. Raises UsageError."""
     variable = "" if name else os.environ.get("TDXCTL_MACHINE", "")
     name = name or variable or None
-    if name is not None and not re.fullmatch(NAME_PATTERN, name, re.ASCII):
+    if name is not None and not is_name(name):
         raise UsageError(
             f"not a machine's name: '{printable(name)}'{' (TDXCTL_MACHINE)' if variable else ''}",
             hint="1 to 64 letters, digits, dots, underscores or hyphens, the first a letter or "

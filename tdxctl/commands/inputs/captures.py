@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import PurePath
 
 from tdxctl.capture.sources import capture
 from tdxctl.errors import DescriptionError, FirmwareDataError, UsageError
 from tdxctl.platform.load import load_yaml
-from tdxctl.units import NAME_PATTERN, printable
+from tdxctl.units import is_name, printable
 
 
 def captured_description(
@@ -34,8 +33,8 @@ def captured_description(
         raise UsageError("standard input can be one source only")
     if name is None:
         stem = PurePath(output).stem
-        name = stem if re.fullmatch(NAME_PATTERN, stem, re.ASCII) else "captured"
-    elif not re.fullmatch(NAME_PATTERN, name, re.ASCII):
+        name = stem if is_name(stem) else "captured"
+    elif not is_name(name):
         raise UsageError(
             f"not a platform's name: '{printable(name)}'",
             hint="1 to 64 letters, digits, dots, underscores and hyphens",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -23,11 +24,15 @@ class OneOf(click.Choice[str]):
         ctx: click.Context | None,  # noqa: ARG002
     ) -> str:
         """Click's message and, where one is near, the word that was probably meant."""
-        from difflib import get_close_matches
-
         from tdxctl.units import printable
 
         known = ", ".join(map(repr, self.choices))
-        near = get_close_matches(str(value), self.choices, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        return f"'{printable(str(value))}' is not one of {known}.{hint}"
+        return f"'{printable(str(value))}' is not one of {known}.{meant(str(value), self.choices)}"
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """` Did you mean 'x'?` where one of the known words is near, else nothing."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, [*known], n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""

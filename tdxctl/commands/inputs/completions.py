@@ -9,7 +9,7 @@ import re
 import click
 
 from tdxctl.errors import TdxctlError
-from tdxctl.units import NAME_PATTERN
+from tdxctl.units import is_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def machines(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
         names = [row.name for row in known_machines(_WAIT)]
     except TdxctlError:
         return []
-    found = [name for name in names if re.fullmatch(NAME_PATTERN, name, re.ASCII)]
+    found = [name for name in names if is_name(name)]
     return _words(found, incomplete)
 
 

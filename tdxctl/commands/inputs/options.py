@@ -31,26 +31,33 @@ one_platform_option = click.option(
     shell_complete=completions.platforms,
     help="The platform, as of `init`.",
 )
+
+
+def named_kernel(*names: str, **settings: Any) -> Callable[[Command], Command]:
+    """An option that takes a kernel: click.option() with what all of them have."""
+    shared: dict[str, Any] = {
+        "metavar": "K",
+        "type": KernelName(),
+        "shell_complete": completions.kernels,
+    }
+    return click.option(*names, **(shared | settings))
+
+
 #: Before --kernel, whose names it is for.
-assume_option = click.option(
+assume_option = named_kernel(
     "--assume-kernel",
     metavar="RELEASE",
-    type=KernelName(),
     is_eager=True,
     expose_value=False,
     callback=assume,
-    shell_complete=completions.kernels,
     help="What a `uname -r` is taken for that is not known.",
 )
 
 
 def kernel_option(command: Command) -> Command:
     """--kernel, and what is assumed of one that is not known."""
-    option = click.option(
+    option = named_kernel(
         "--kernel",
-        metavar="K",
-        type=KernelName(),
-        shell_complete=completions.kernels,
         help="The kernel to boot: a release of `tdxctl kernels`, RELEASE+CHANGE, a `uname -r`, or "
         f"FILE.py:Class. Default: {DEFAULT_KERNEL}, or what the machine is running.",
     )
