@@ -23,7 +23,7 @@ SENTENCES = {
     "fault": "Script a fault on a running machine, or clear all of them.",
     "seamcall": "Make the SEAMCALLs of a script, and say what each answered.",
     "plan": "Say what each kernel would do on a platform, and the cost.",
-    "sweep": "Fail at every call of a bring-up in turn, and say what becomes of each.",
+    "sweep": "Fail each call of a bring-up in turn, and say what comes of it.",
     "map": "Draw a machine's memory: ranges, TDMRs, PAMTs, reserved areas.",
     "html": "Write a page about a machine, for a ticket.",
     "validate": "Check platform descriptions.",

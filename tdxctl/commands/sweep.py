@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands.inputs import completions
-from tdxctl.commands.inputs.kernels import KernelName
 from tdxctl.commands.inputs.options import (
     format_option,
     kernel_option,
+    named_kernel,
     one_platform_option,
     set_option,
 )
@@ -20,13 +19,7 @@ from tdxctl.linux.releases import KernelId
 @click.command("sweep")
 @one_platform_option
 @kernel_option
-@click.option(
-    "--against",
-    metavar="K",
-    type=KernelName(),
-    shell_complete=completions.kernels,
-    help="Another kernel: only what it makes another of.",
-)
+@named_kernel("--against", help="Another kernel: only what it makes another of.")
 @click.option("--leaf", metavar="LEAF", help="Only the points of this SEAMCALL: TDH.SYS.CONFIG.")
 @set_option
 @format_option("text", "json")
@@ -38,7 +31,7 @@ def command(
     settings: tuple[str, ...],
     output_format: str,
 ) -> int:
-    """Fail at every call of a bring-up in turn, and say what becomes of each.
+    """Fail each call of a bring-up in turn, and say what comes of it.
 
     \b
       tdxctl sweep --platform small
