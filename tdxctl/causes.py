@@ -352,6 +352,22 @@ class BadImage(Struct, frozen=True):
     what: str
 
 
+class ImageFormat(Struct, frozen=True):
+    """The update image is of a format that the kernel does not take: 0x100 is 1.0."""
+
+    id = "image-format"
+    version: int
+    wanted: int
+
+
+class UpdateCpuOffline(Struct, frozen=True):
+    """An update installs the module by every CPU of the machine, and these are offline."""
+
+    id = "update-cpu-offline"
+    offline: tuple[int, ...]
+    present: int
+
+
 class UpdateNotInitialized(Struct, frozen=True):
     """No update: the module is not initialized."""
 
@@ -476,6 +492,8 @@ Cause = (
     | NoMemory
     | KernelAllocation
     | BadImage
+    | ImageFormat
+    | UpdateCpuOffline
     | UpdateNotInitialized
     | UpdateNotPreserving
     | UpdateSeamretErratum

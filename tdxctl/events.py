@@ -464,7 +464,7 @@ class MachineSummary(Struct, frozen=True):
     calls is the number of tdx_init() calls since boot, last the result of the last init;
     kernel_release is what was asked for, kernel_behaves_as the release that it is, kernel_evidence
     on what that rests. global_keyid is None while TDX is not enabled. entry is the kernel function
-    that was called. boot_failure: of the bring-up at boot, on a kernel that has one there. kvm: None
+    that was called. boot_failure: of the bring-up at boot, where a kernel has one there. kvm: None
     on a kernel whose KVM knows nothing of TDX.
     """
 

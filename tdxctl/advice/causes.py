@@ -61,6 +61,15 @@ def _cpuid(rcx: int) -> str:
     return f"CPUID leaf {leaf:#x}" + (f", sub-leaf {subleaf:#x}" if subleaf != 0xFFFFFFFF else "")
 
 
+def _are(cpus: tuple[int, ...]) -> str:
+    return "is" if len(cpus) == 1 else "are"
+
+
+def _format(version: int) -> str:
+    # Of an update image: 0x200 is 2.0.
+    return f"{version >> 8}.{version & 0xFF}"
+
+
 def _memory(cause: causes.NotConvertible | causes.OutsideCmrs) -> str:
     return f"memory [{cause.start:#x}, {cause.end:#x})"
 
@@ -384,6 +393,25 @@ _OF_UPDATES = (
         lambda c: f"the update image is not one: {c.what} does not fit",
         "Every failure of an update reads `firmware-invalid` to the user.",
         to_do.TAKE_THE_IMAGE_AGAIN,
+    ),
+    _words(
+        causes.ImageFormat,
+        lambda c: (
+            f"the update image is of format {_format(c.version)}, and this kernel takes "
+            f"{_format(c.wanted)}"
+        ),
+        "Intel published images of format 1.0 until December 2025; kernels from 7.2 on take 2.0.",
+        "take the image of format 2.0 of the same release",
+    ),
+    _words(
+        causes.UpdateCpuOffline,
+        lambda c: (
+            f"of {c.present} CPUs {format_cpulist(c.offline)} {_are(c.offline)} offline: P-SEAMLDR "
+            "has put no module in place"
+        ),
+        "P-SEAMLDR's INSTALL is done when every CPU of the machine has called it, and the kernel "
+        "calls it on those that are online. The old module is shut down, the new one not there.",
+        "bring every CPU online before an update; now reboot",
     ),
     _words(
         causes.UpdateNotInitialized,

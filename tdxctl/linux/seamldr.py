@@ -12,6 +12,9 @@ from typing import Protocol
 from tdxctl.causes import (
     BadImage,
     Cause,
+    ImageFormat,
+    ModuleNotLoaded,
+    UpdateCpuOffline,
     UpdateNotInitialized,
     UpdateNotPreserving,
     UpdateSeamretErratum,
@@ -51,7 +54,6 @@ def image_pages(image: UpdateImage) -> tuple[int, int]:
     version, _, signature, sigstruct_pages, module_pages = _HEADER.unpack_from(header)
     wrong = {
         "its size": image.size < HEADER_SIZE,
-        "the version in its header": version != _VERSION,
         "the signature in its header": signature != _SIGNATURE,
         "its signature pages": sigstruct_pages > _MAX_SIGSTRUCT_PAGES,
         "its module pages": module_pages > _MAX_MODULE_PAGES,
@@ -59,6 +61,8 @@ def image_pages(image: UpdateImage) -> tuple[int, int]:
         "its size against its header": image.size
         != HEADER_SIZE + SZ_4K * (sigstruct_pages + module_pages),
     }
+    if image.size >= HEADER_SIZE and signature == _SIGNATURE and version != _VERSION:
+        raise KernelErrno(Errno.EINVAL, ImageFormat(version, _VERSION))
     first = next((what for what, is_wrong in wrong.items() if is_wrong), None)
     if first is not None:
         raise KernelErrno(Errno.EINVAL, BadImage(first))
@@ -129,9 +133,17 @@ class Seamldr:
                 tdx.journal.record(StepEvent(stage, "passed"))
         except KernelErrno as error:
             tdx.journal.record(StepEvent(stage, "failed"))
-            tdx.failure = error.failure(stage, error.errno)
+            tdx.failure = self._because(error).failure(stage, error.errno)
             return -error.errno
         return 0
+
+    def _because(self, error: KernelErrno) -> KernelErrno:
+        # "or a listed CPU was offline (no module until all have called INSTALL)"
+        cpus = self._tdx.cpus
+        offline = tuple(cpu for cpu in range(cpus.present) if not cpus.is_online(cpu))
+        if offline and isinstance(error.cause, ModuleNotLoaded):
+            return KernelErrno(error.errno, UpdateCpuOffline(offline, cpus.present))
+        return error
 
     def init_seamldr_params(self, image: UpdateImage) -> int:
         """SEAMLDR_PARAMS and the pages that it names, in memory; returns its address."""

@@ -78,7 +78,6 @@ IMAGE = HEADER + bytes(4 * 4096)
         (IMAGE, None),
         (b"", "its size"),
         (IMAGE[:2048], "its size"),
-        (b"\x01" + IMAGE[1:], "the version in its header"),
         (IMAGE[:4] + b"X" + IMAGE[5:], "the signature in its header"),
         (IMAGE[:12] + b"\x02" + IMAGE[13:], "its signature pages"),
         (IMAGE[:16] + b"\xf1\x01" + IMAGE[18:], "its module pages"),
@@ -133,6 +132,31 @@ def test_an_update_backwards_leaves_no_usable_module(tmp_path: Path) -> None:
     assert m("module", "update", "--force")[1].splitlines()[1] == (
         "  virt/tdx: SEAMCALL (0x0000000000000022) failed: 0xc000050600000000"
     )
+
+
+def test_an_update_with_a_cpu_offline_names_it(tmp_path: Path) -> None:
+    """7.2: INSTALL is done when every CPU has called it, so that SYS.INIT finds no module."""
+    m = Session(tmp_path, "7.2")
+    assert m("cpu", "offline", "3")[0] == 0
+    code, out = m("module", "update")
+    assert (code, out.splitlines()[0]) == (
+        1,
+        "m: module update: -19 (ENODEV), status NOT_INITIALIZED",
+    )
+    assert "  why:    of 4 CPUs 3 is offline: P-SEAMLDR has put no module in place" in out
+
+
+def test_an_image_of_the_format_of_before_is_named(tmp_path: Path) -> None:
+    """Intel published format 1.0 until December 2025; 7.2 wants 2.0."""
+    old = struct.pack("<HH8sII", 0x100, 0xBEEF, b"TDX-BLOB", 1, 3).ljust(4096, b"\0")
+    (tmp_path / "old.bin").write_bytes(old + bytes(4 * 4096))
+    m = Session(tmp_path, "7.2")
+    code, out = m("module", "update", "--image", str(tmp_path / "old.bin"))
+    assert (code, out.splitlines()[0]) == (
+        1,
+        "m: module update: -22 (EINVAL), status INITIALIZED",
+    )
+    assert "the update image is of format 1.0, and this kernel takes 2.0" in out
 
 
 @pytest.mark.parametrize(
