@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from tdxctl.capture.bootlog import decode
 from tdxctl.capture.files import read_file, shown
+from tdxctl.capture.text import decode
 from tdxctl.errors import FirmwareDataError, UsageError
 from tdxctl.units import printable
 

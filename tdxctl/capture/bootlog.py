@@ -4,100 +4,201 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
-from tdxctl.errors import FirmwareDataError
+from tdxctl.capture.records import Record, unpacked
+from tdxctl.capture.text import decode, plain_line, plain_lines
+from tdxctl.capture.wrapped import LogLine, joined
+from tdxctl.errors import FirmwareDataError, UsageError
 from tdxctl.messages.reading import has_prefix, read
+from tdxctl.units import counted, printable
 
 #: A log may have this many bytes; a week of debug output has a tenth of it.
 MAX_LOG_SIZE = 64 << 20
 
-# Colours and cursor movements of serial consoles.
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])|[\x00-\x08\x0b-\x1f\x7f]")
 # `[    1.234567]`, also with the task or CPU behind it: `[    1.234567][    T1]`, `[ 1.2@3]`.
 _TIMESTAMP = re.compile(
     r"\[ {0,8}(\d{1,9}\.\d{1,9})(?:@\d+| < *\d+\.\d+>)?\](?: ?\[ {0,6}[TC]\d{1,9}\])? ?"
 )
+_KERNELS_OWN = re.compile(r"(?:[\w.-]+ )?kernel(?:\[\d+\])?(?:: | (?:- ){3})")
+# A message that another ran into, as serial consoles have them.
+_STAMP_INSIDE = re.compile(r"(?<=[^\s<>])\s*(?=\[ {0,8}\d{1,9}\.\d{6}\])")
 # What stands before the message where there is no such timestamp, by the tool that put it there.
 _PREFIXES = (
-    re.compile(r"<\d{1,3}>"),  # the level, as in pstore and /dev/kmsg
+    re.compile(r"\d{1,7}[:-](?=[\[<A-Za-z])"),  # grep -n
+    re.compile(r"<\d{1,3}>(?:1 )?"),  # the level, as in pstore and syslog
     re.compile(r"(?:kern|user|daemon|syslog|auth) *: ?\w+ *: "),  # dmesg -x
     re.compile(r"\[\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\] "),  # dmesg -T
-    re.compile(r"\[(?:\.\.+|\w{3}\d\d \d\d:\d\d| *[+<] *\d+\.\d+>?)\] "),  # documents; dmesg -e, -d
-    re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,\d]*(?:Z|[+-]\d\d:?\d\d)? "),  # ISO times
+    # Documents; dmesg -H, -e and -d.
+    re.compile(r"\[(?:\.\.+|\w{3} {0,2}\d{1,2} \d\d:\d\d| *[+<] *\d+\.\d+>?)\] "),
+    re.compile(
+        r"\w{3} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z+-][A-Z\d]{1,5} "
+    ),  # short-full
+    re.compile(
+        r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d{2,3}[.,\d]*(?:Z|[+-]\d\d:?\d\d)?\]? "
+    ),  # ISO times
     re.compile(r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? "),  # syslog, journalctl
-    re.compile(r"(?:[\w.-]+ )?kernel(?:\[\d+\])?: "),  # a host's name is not kept
+    re.compile(r"\[?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\]? "),  # what takes down a console
+    re.compile(r"\d{9,10}\.\d{6} "),  # journalctl -o short-unix
+    re.compile(r"\[ {0,6}[TC]\d{1,9}\] "),  # the task or CPU, without a time
+    re.compile(r"In\(\d{1,4}\) "),  # ESXi
+    _KERNELS_OWN,  # a host's name is not kept
 )
 _NEW_BOOT = re.compile(r"^-- (?:Reboot|Boot [0-9a-f]{32}) --\s*$")
 _FIRST = "Linux version "
-_ELIDED = re.compile(r"^\s*(?:\.{3,}|\[\.\.\.\]|<snip>|\(snip\)|\[snip\]|…)\s*$", re.IGNORECASE)
-_COMPRESSED = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd"}
+_KERNEL = re.compile(r"Linux version (\d{1,3}\.\d{1,4}(?:\.\d{1,4})?\S{0,40})")
+_COMMAND_LINE = re.compile(r"[Cc]ommand line: ")
+# What kexec-tools and kdump put on the command line of the kernel that saves a crashed one.
+_CRASH_KERNEL = re.compile(r"\belfcorehdr=|\breset_devices\b.*\bcgroup_disable=memory\b")
+_BOOTS_NAMED = 8
+_ELIDED = re.compile(
+    r"\W*(?:\.{3,}|\u2026|snip(?:ped)?)\W*"
+    r"|[\[(<{*-].*\b(?:snip(?:ped)?|cut|omitted|elided|skipped|truncated"
+    r"|lines? (?:removed|deleted))\b.*[\])>}*-]",
+    re.IGNORECASE,
+)
+_LONGEST_ELISION = 80
 # What no text other than a kernel's log has, lines of the catalogue aside.
 _OF_A_KERNEL = re.compile(
     r"\[ {0,8}\d{1,9}\.\d{6}\]|Linux version \d|BIOS-e820: "
     r"|Command line: |Early memory node ranges|CPU topo: |smpboot: |SRAT: "
+    r"|\bCPU: \d+ (?:UID: \d+ )?PID: \d+"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class LogLine:
-    """A line of a log: its number in the file, from 1, and the message without prefixes.
+class _Piece:
+    # A message. begins: it has a prefix, so that it is no continuation of the line before.
+    # of_a_kernel: its prefix is a kernel's.
+    line: LogLine
+    begins: bool
+    of_a_kernel: bool
 
-    seconds: since boot, None where the line has no such timestamp.
-    """
 
-    number: int
-    text: str
-    seconds: float | None
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """One of the boots in a log: its first line, its kernel, whether a crash kernel's."""
+
+    line: int
+    kernel: str | None
+    is_crash_kernel: bool
 
 
 @dataclass(frozen=True, slots=True)
 class BootLog:
-    """The last boot of a log.
+    """A boot of a log: the last one that is no crash kernel's, or the one asked for.
 
-    boots: how many the log holds. elided: whoever sent it left lines out. begins: its first line
-    is there.
+    all_boots: those that the log holds. boot: which it is, from 1. elided: whoever sent it left
+    lines out. begins: its first line is there.
     """
 
     name: str
     lines: tuple[LogLine, ...]
-    boots: int
+    all_boots: tuple[Boot, ...]
+    boot: int
     elided: bool
     begins: bool
 
+    @property
+    def boots(self) -> int:
+        """How many boots the log holds."""
+        return len(self.all_boots)
 
-def read_log(data: bytes, name: str, *, of_a_kernel: bool = True) -> BootLog:
-    """The last boot in data.
+    @property
+    def is_crash_kernel(self) -> bool:
+        """Whether it is of the kernel that saves a crashed one's memory."""
+        return self.all_boots[self.boot - 1].is_crash_kernel
 
-    Raises FirmwareDataError where that is no text, or, with of_a_kernel, no kernel's log.
+
+def which_boot(log: BootLog) -> str | None:
+    """Which boots the log holds and which is taken; None where there is nothing to say."""
+    if log.boots == 1:
+        if not log.is_crash_kernel:
+            return None
+        return (
+            "is of a crash kernel (kdump: elfcorehdr= is on its command line): the memory and the "
+            "CPUs are those it was left, not the machine's"
+        )
+    shown = [
+        f"{number} ({'crash kernel, ' if boot.is_crash_kernel else ''}"
+        f"{f'Linux {boot.kernel}, ' if boot.kernel else ''}line {boot.line})"
+        for number, boot in enumerate(log.all_boots, start=1)
+    ]
+    if len(shown) > _BOOTS_NAMED:
+        shown[_BOOTS_NAMED // 2 : -_BOOTS_NAMED // 2] = ["..."]
+    text = f"holds {log.boots} boots: {', '.join(shown)}. Boot {log.boot} is taken"
+    return text + (
+        "; it is a crash kernel's" if log.is_crash_kernel else "; --boot N takes another"
+    )
+
+
+def read_log(
+    data: bytes, name: str, *, of_a_kernel: bool = True, boot: int | None = None
+) -> BootLog:
+    """The boot in data that tells of the machine, or the boot-th, from 1.
+
+    Raises FirmwareDataError where that is no text, or, with of_a_kernel, no kernel's log;
+    UsageError where it has no such boot.
     """
-    text = decode(data, name)
-    if of_a_kernel and not _is_of_a_kernel(_ESCAPES.sub("", text)):
+    return parse_log(decode(data, name), name, of_a_kernel=of_a_kernel, boot=boot)
+
+
+def parse_log(
+    text: str, name: str, *, of_a_kernel: bool = True, boot: int | None = None
+) -> BootLog:
+    """The same of a text."""
+    pieces = [piece for record in unpacked(plain_lines(text)) for piece in _pieces(record)]
+    if of_a_kernel and not any(_is_of_a_kernel(piece) for piece in pieces):
         raise FirmwareDataError(
             "is not a kernel's log",
             file=name,
             detail="no line of it is one that a kernel prints",
             hint="the output of dmesg, journalctl -k or a serial console",
         )
-    lines = [_line(number, raw) for number, raw in enumerate(text.split("\n"), start=1)]
-    boots = _boots(lines)
-    last = boots[-1]
+    boots = _boots(joined([(piece.line, piece.begins) for piece in pieces]))
+    shown = tuple(_shown(lines) for lines in boots)
+    if boot is None:
+        of_machine = [n for n, one in enumerate(shown, start=1) if not one.is_crash_kernel]
+        boot = of_machine[-1] if of_machine else len(shown)
+    elif not 1 <= boot <= len(shown):
+        raise UsageError(
+            f"no boot {boot} in '{printable(name)}'", hint=f"it holds {counted(len(shown), 'boot')}"
+        )
+    lines = boots[boot - 1]
     return BootLog(
         name,
-        tuple(last),
-        len(boots),
-        elided=any(_ELIDED.match(line.text) for line in last),
-        begins=any(line.text.startswith(_FIRST) for line in last),
+        tuple(lines),
+        shown,
+        boot,
+        elided=any(_is_elision(line.text) for line in lines),
+        begins=any(line.text.startswith(_FIRST) for line in lines),
     )
 
 
-def _is_of_a_kernel(text: str) -> bool:
-    if _OF_A_KERNEL.search(text) or has_prefix(text):
+def _is_elision(text: str) -> bool:
+    return len(text) <= _LONGEST_ELISION and bool(_ELIDED.fullmatch(text.strip()))
+
+
+def _shown(lines: list[LogLine]) -> Boot:
+    first = next((line for line in lines if line.text.startswith(_FIRST)), None)
+    kernel = None if first is None else _KERNEL.match(first.text)
+    return Boot(
+        line=lines[0].number if lines else 1,
+        kernel=None if kernel is None else kernel[1],
+        is_crash_kernel=any(
+            _COMMAND_LINE.search(line.text) and _CRASH_KERNEL.search(line.text) for line in lines
+        ),
+    )
+
+
+def _is_of_a_kernel(piece: _Piece) -> bool:
+    if piece.of_a_kernel or _OF_A_KERNEL.search(piece.line.text) or has_prefix(piece.line.text):
         return True
-    return any(read(line) for line in filter(None, text.split("\n")))
+    return bool(piece.line.text) and bool(read(piece.line.text))
 
 
-def _boots(lines: list[LogLine]) -> list[list[LogLine]]:
+def _boots(lines: Iterable[LogLine]) -> list[list[LogLine]]:
     # The lines of each boot, empty ones left out; at least one boot.
     boots: list[list[LogLine]] = [[]]
     has_first = has_command_line = False
@@ -118,35 +219,36 @@ def _boots(lines: list[LogLine]) -> list[list[LogLine]]:
     return [boot for boot in boots if boot] or [[]]
 
 
-def decode(data: bytes, name: str) -> str:
-    """data as text with newlines only. Raises FirmwareDataError for what is no text."""
-    for magic, tool in _COMPRESSED.items():
-        if data.startswith(magic):
-            raise FirmwareDataError(f"is compressed with {tool}", file=name, hint="unpack it first")
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = data.decode("utf-16", errors="replace")
-    else:
-        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 def message_of(line: str) -> str:
     """A line of a log without what tools and consoles put before the kernel's message."""
-    return _line(1, line).text
+    pieces = [piece for record in unpacked([(1, plain_line(line))]) for piece in _pieces(record)]
+    return pieces[-1].line.text if pieces else ""
 
 
-def _line(number: int, raw: str) -> LogLine:
-    text = _ESCAPES.sub("", raw).rstrip()
+def _pieces(record: Record) -> Iterator[_Piece]:
+    # The messages in a line, most often one.
+    if record.is_record and record.seconds is not None:
+        line = LogLine(record.number, record.text, record.seconds)
+        yield _Piece(line, begins=True, of_a_kernel=True)
+        return
+    for text in _STAMP_INSIDE.split(record.text) if record.text.count("[") > 1 else (record.text,):
+        piece = _piece(record.number, text)
+        yield replace(piece, begins=True, of_a_kernel=True) if record.is_record else piece
+
+
+def _piece(number: int, text: str) -> _Piece:
     # Whatever a console or a pager put before the kernel's timestamp goes with it.
     stamp = _TIMESTAMP.search(text, 0, 200)
     if stamp is not None:
         rest = text[stamp.end() :]
-        for prefix in _PREFIXES[-1:]:  # journalctl -o short-monotonic
-            if match := prefix.match(rest):
-                rest = rest[match.end() :]
-        return LogLine(number, rest, float(stamp[1]))
+        if match := _KERNELS_OWN.match(rest):  # journalctl -o short-monotonic
+            rest = rest[match.end() :]
+        of_a_kernel = len(stamp[1].partition(".")[2]) == 6
+        return _Piece(LogLine(number, rest, float(stamp[1])), begins=True, of_a_kernel=of_a_kernel)
     stripped = text
+    of_a_kernel = False
     for prefix in _PREFIXES:
         if match := prefix.match(stripped.lstrip()):
             stripped = stripped.lstrip()[match.end() :]
-    return LogLine(number, stripped if stripped != text else text, None)
+            of_a_kernel = of_a_kernel or prefix is _KERNELS_OWN
+    return _Piece(LogLine(number, stripped, None), stripped != text, of_a_kernel)

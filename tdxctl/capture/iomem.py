@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import re
 
-from tdxctl.capture.bootlog import decode
 from tdxctl.capture.findings import Findings
 from tdxctl.capture.memblock import as_memblock
+from tdxctl.capture.text import decode
 from tdxctl.errors import FirmwareDataError
 from tdxctl.units import MAX_PHYSICAL_ADDRESS
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from tdxctl.capture.bootlog import decode, read_log
+from tdxctl.capture.bootlog import read_log
 from tdxctl.capture.dmesg import read_dmesg
 from tdxctl.capture.findings import Findings
+from tdxctl.capture.text import decode
 from tdxctl.errors import FirmwareDataError
 
 _HEADING = re.compile(r"^#{1,6} +(.{1,80}?)\s*$", re.MULTILINE)

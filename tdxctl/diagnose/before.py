@@ -14,7 +14,7 @@ from tdxctl.advice.known_causes import (
     SKU,
     VMX_NOT_ON,
 )
-from tdxctl.capture.bootlog import LogLine
+from tdxctl.capture.wrapped import LogLine
 from tdxctl.diagnose.evidence import Evidence, Seen
 from tdxctl.diagnose.outcome import Outcome
 from tdxctl.diagnose.progress import (

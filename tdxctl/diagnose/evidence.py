@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from tdxctl.capture.bootlog import BootLog, LogLine
+from tdxctl.capture.bootlog import BootLog
+from tdxctl.capture.wrapped import LogLine
 from tdxctl.messages.bring_up import SEAMCALL_FAILED, SEAMCALL_OUTPUT
 from tdxctl.messages.message import Message, Release, Stage
 from tdxctl.messages.reading import Found, has_prefix, read
@@ -167,30 +168,27 @@ class Evidence:
 def gather(log: BootLog) -> Evidence:
     """The evidence in log."""
     evidence = Evidence(log)
-    wrapped = False
     for line in log.lines:
         evidence.ends = max(evidence.ends, line.seconds or 0.0)
         if match := _COMMAND_LINE.search(line.text):
-            wrapped = line.seconds is not None
             if len(evidence.command_lines) < _KEPT:
-                evidence.command_lines.append((line, match[1]))
+                evidence.command_lines += [(line, text) for text in _command_lines(line, match[1])]
             continue
         found = read(line.text)
         for one in found:
             _note_release(evidence, one)
             _note(evidence, Seen(line, one.message, one.fields))
-        if wrapped and line.seconds is None and not found:
-            _join(evidence, line)
-        elif not found:
+        if not found:
             _of_the_machine(evidence, line)
-        wrapped = False
     return evidence
 
 
-def _join(evidence: Evidence, rest: LogLine) -> None:
-    # A terminal wrapped the command line, between words or in one.
-    line, text = evidence.command_lines[-1]
-    evidence.command_lines += [(line, text + rest.text), (line, f"{text} {rest.text}")]
+def _command_lines(line: LogLine, text: str) -> list[str]:
+    # A terminal wrapped it in words, mail between them.
+    if not line.parts:
+        return [text]
+    match = _COMMAND_LINE.search("".join(line.parts))
+    return [text, match[1] if match else text]
 
 
 def _of_the_machine(evidence: Evidence, line: LogLine) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from tdxctl.advice.checks import Check
 from tdxctl.advice.known_causes import KnownCause
-from tdxctl.capture.bootlog import LogLine
+from tdxctl.capture.wrapped import LogLine
 
 
 class Verdict(StrEnum):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tdxctl.advice.checks import BY_ID
 from tdxctl.advice.known_causes import NO_CALLER, SGX, SILENT_KVM
-from tdxctl.capture.bootlog import LogLine
+from tdxctl.capture.wrapped import LogLine
 from tdxctl.diagnose.evidence import Evidence
 from tdxctl.diagnose.outcome import Outcome, Verdict
 from tdxctl.diagnose.releases import by_kvm, has_no_caller

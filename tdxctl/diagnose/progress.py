@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tdxctl.advice.checks import BY_ID
 from tdxctl.advice.statuses import explain_status
-from tdxctl.capture.bootlog import LogLine
+from tdxctl.capture.wrapped import LogLine
 from tdxctl.diagnose.evidence import Evidence, FailedSeamcall, Seen
 from tdxctl.diagnose.outcome import Outcome, Status, Verdict
 from tdxctl.messages.boot import NO_S3

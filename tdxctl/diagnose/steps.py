@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from tdxctl.advice.checks import CAUSES_OF_ERRNO
 from tdxctl.advice.known_causes import IN_ITS_OWN_WORDS
-from tdxctl.capture.bootlog import LogLine
 from tdxctl.capture.lines_on_tdx import shown_version
 from tdxctl.capture.release import describe_release
+from tdxctl.capture.wrapped import LogLine
 from tdxctl.diagnose.evidence import Evidence, Seen
 from tdxctl.diagnose.outcome import Outcome, Verdict
 from tdxctl.diagnose.progress import (
