@@ -228,6 +228,20 @@ def test_a_release_without_a_line_does_not_print_it() -> None:
         boot.KEYIDS.printed(V5, None, {"end": 64})
 
 
+@pytest.mark.parametrize(
+    ("message", "before", "since"),
+    [
+        (runtime.KEXEC_REFUSED, (6, 17), (6, 18)),
+        (kvm.KVM_CLEANUP_BUG, (6, 15), (6, 16)),
+    ],
+    ids=lambda value: getattr(value, "id", str(value)),
+)
+def test_a_line_came_with_its_release(message: Message, before: Release, since: Release) -> None:
+    with pytest.raises(LookupError):
+        message.printed(before, None, {})
+    assert message.printed(since, None, {}).text
+
+
 def test_a_level_is_the_wordings() -> None:
     """Expect v5 to tell calmly of a module that is not loaded, and 6.8 as an error."""
     assert bring_up.MODULE_NOT_LOADED.printed(V5, None, {}).level == "info"

@@ -121,6 +121,23 @@ def test_a_wording_that_no_kernel_here_prints_is_read(
 
 
 @pytest.mark.parametrize(
+    ("line", "release"),
+    [
+        ("virt/tdx: module initialized", (6, 8)),
+        ("virt/tdx: TDX-Module initialized", (7, 1)),
+        ("tdx: module initialized", None),
+        ("kvm_intel: tdx requires TDP MMU.  Please enable TDP MMU in KVM.", None),
+    ],
+)
+def test_the_newest_prefix_of_tdx_c_tells_the_oldest_release(
+    line: str, release: tuple[int, int] | None
+) -> None:
+    """Expect trees of no release to have any words behind the older prefix."""
+    [found] = read(line)
+    assert found.release == release
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "virt/tdx: SEAMCALL (0x0000000000000021) failed: 0xc000090000000000",
