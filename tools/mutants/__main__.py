@@ -44,7 +44,7 @@ def main() -> int:
     share()
     end = time.monotonic() + options.minutes * 60
     failed = False
-    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as folder:
         copies = [_copy(Path(folder) / str(i)) for i in range(options.processes)]
         seconds = without_any({test for room in rooms for test in room.test_files()}, copies)
         for number, room in enumerate(rooms):
@@ -81,7 +81,7 @@ def _copy(folder: Path) -> Path:
 def without_any(files: set[str], copies: list[Path]) -> dict[str, float]:
     """How many seconds each test of the files takes without a mutant; the byte code is kept.
 
-    Raises SystemExit where one fails.
+    One that fails is told and left out: it would notice any mutant.
     """
     started = time.monotonic()
     seconds: dict[str, float] = {}
@@ -95,9 +95,11 @@ def without_any(files: set[str], copies: list[Path]) -> dict[str, float]:
         for trial, outcome in _ended(running):
             free.append(trial.copy)
             file = running.pop(trial)
-            if outcome.failed is not None or not outcome.complete:
-                raise SystemExit(f"{outcome.failed or file} fails without any mutant")
-            seconds |= outcome.seconds
+            for test in outcome.failed:
+                print(f"left out, fails without any mutant: {test or file}")
+            seconds |= {
+                test: taken for test, taken in outcome.seconds.items() if test not in outcome.failed
+            }
     for one, other in itertools.permutations(copies, 2):
         shutil.copytree(one, other, ignore=_but_byte_code, dirs_exist_ok=True)
     print(f"no mutant: {len(seconds)} tests, {time.monotonic() - started:.0f} s")
@@ -143,8 +145,7 @@ class Tried:
                     self._restore(mutant, trial.copy)
                     free.append(trial.copy)
                     self._outcomes.append((mutant, outcome))
-                    if outcome.failed:
-                        self._kills[mutant.file][outcome.failed] += 1
+                    self._kills[mutant.file].update(outcome.failed)
         finally:
             for trial in running:
                 trial.end()
@@ -153,7 +154,7 @@ class Tried:
     def report(self, wanted: int, all_of_them: int) -> bool:
         """Print what came of them; whether the floor was not reached."""
         tried = len(self._outcomes)
-        killed = sum(outcome.failed is not None for _, outcome in self._outcomes)
+        killed = sum(bool(outcome.failed) for _, outcome in self._outcomes)
         percent = 100 * killed / max(tried, 1)
         cpu = sum(outcome.cpu for _, outcome in self._outcomes) / max(tried, 1)
         missed = percent < self.room.floor
@@ -165,7 +166,7 @@ class Tried:
         if tried < wanted:
             print(f"  {wanted - tried} were not tried: out of time")
         for mutant, outcome in sorted(self._outcomes):
-            if outcome.failed is None:
+            if not outcome.failed:
                 print(f"  survived{'' if outcome.complete else ' what time allows'}: {mutant}")
         sys.stdout.flush()
         return missed

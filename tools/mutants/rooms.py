@@ -59,6 +59,7 @@ ROOMS = (
     Room("capture", 90, "capture/*.py", "capture"),
     Room("diagnose", 90, "diagnose/*.py", "diagnose"),
     Room("explain", 90, "explain/*.py", "explain cli/test_explain.py"),
+    Room("sweep", 90, "sweep/*.py", "sweep"),
     Room("scenario", 90, "scenario/*.py pytest_plugin.py", "scenario"),
     Room(
         "state",
@@ -83,7 +84,7 @@ ROOMS = (
     Room(
         "commands",
         90,
-        "commands/**/*.py cli.py __main__.py",
+        "commands/**/*.py cli.py sentences.py __main__.py",
         "cli test_schema.py test_documents.py",
     ),
     Room(

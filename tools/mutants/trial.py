@@ -25,7 +25,7 @@ _SHARED = (
     *("pydantic", "rich.console", "rich.table", "sqlite3", "unittest.mock", "xml.etree", "yaml"),
 )
 _OPTIONS = (
-    *("-q", "-x", "--tb=no", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"),
+    *("-q", "--tb=no", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"),
     *("--hypothesis-seed=0", "-W", "ignore::pytest.PytestAssertRewriteWarning"),
 )
 # Times its seconds: how long a run may take by the clock, and one process of it on a CPU.
@@ -33,11 +33,11 @@ _WAITING, _CPU = 10, 3
 
 
 class Outcome(NamedTuple):
-    """What came of a run: the test that failed (None: none did, "": it ended in another way or not
-    at all), how long each took, whether all of them ran, and seconds of a CPU.
+    """What came of a run: the tests that failed ("" where it ended in another way or not at all),
+    how long each took, whether all of them ran, and seconds of a CPU.
     """
 
-    failed: str | None
+    failed: tuple[str, ...]
     seconds: Mapping[str, float]
     complete: bool
     cpu: float
@@ -54,7 +54,7 @@ class Trial:
     """A run of tests in a copy of the checkout, in that order, for so many seconds of a CPU.
 
     Tests that have not begun by then are left out; what never ends is ended at some point.
-    order: empty where there is no mutant; then byte code is kept.
+    order: empty where there is no mutant; then all of them run, and byte code is kept.
     """
 
     def __init__(self, copy: Path, tests: list[str], order: list[str], seconds: float) -> None:
@@ -78,14 +78,14 @@ class Trial:
         if pid == 0:
             if time.monotonic() > self._deadline:
                 self.end()
-                return Outcome("", {}, complete=False, cpu=0.0)
+                return Outcome(("",), {}, complete=False, cpu=0.0)
             return None
         self._end_children()
         cpu = usage.ru_utime + usage.ru_stime
         try:
             failed, seconds, complete = pickle.loads(self._result.read_bytes())
         except (OSError, EOFError, pickle.UnpicklingError):
-            return Outcome("", {}, complete=False, cpu=cpu)
+            return Outcome(("",), {}, complete=False, cpu=cpu)
         return Outcome(failed, seconds, complete, cpu)
 
     def end(self) -> None:
@@ -104,13 +104,14 @@ class _Watch:
     def __init__(self, order: list[str], seconds: float) -> None:
         self._order = {name: place for place, name in enumerate(order)}
         self._seconds = seconds
-        self.failed: str | None = None
+        self.failed: list[str] = []
         self.seconds: dict[str, float] = {}
         self.complete = True
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         if self._order:
-            items.sort(key=lambda item: self._order.get(item.nodeid, len(self._order)))
+            items[:] = [item for item in items if item.nodeid in self._order]
+            items.sort(key=lambda item: self._order[item.nodeid])
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
         if sum(os.times()[:4]) > self._seconds:
@@ -120,8 +121,8 @@ class _Watch:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         before = self.seconds.get(report.nodeid, 0.0)
         self.seconds[report.nodeid] = before + report.duration
-        if report.failed:
-            self.failed = report.nodeid
+        if report.failed and report.nodeid not in self.failed:
+            self.failed.append(report.nodeid)
 
 
 def _run(copy: Path, result: Path, tests: list[str], order: list[str], seconds: float) -> None:
@@ -141,8 +142,9 @@ def _run(copy: Path, result: Path, tests: list[str], order: list[str], seconds: 
         del sys.modules[name]
     watch = _Watch(order, seconds)
     options = [*_OPTIONS, f"--basetemp={copy.with_suffix('.tmp')}", f"--rootdir={copy}"]
+    if order:
+        options.append("-x")
     code = pytest.main([*options, *tests], plugins=[watch])
-    failed = watch.failed
-    if failed is None and code != pytest.ExitCode.OK and watch.complete:
-        failed = ""
-    result.write_bytes(pickle.dumps((failed, watch.seconds, watch.complete)))
+    if not watch.failed and code != pytest.ExitCode.OK and watch.complete:
+        watch.failed.append("")
+    result.write_bytes(pickle.dumps((tuple(watch.failed), watch.seconds, watch.complete)))
