@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from tdxctl.advice.checks import BY_ID
+from tdxctl.advice.known_causes import MISMATCH
 from tdxctl.diagnose.evidence import Evidence
 from tdxctl.diagnose.outcome import Outcome
 from tdxctl.diagnose.progress import (
+    FAIL,
     NOT_SHOWN,
     PASS,
     WARN,
@@ -22,6 +24,8 @@ from tdxctl.messages.boot import NO_S3
 
 def kvm(evidence: Evidence) -> Outcome:
     """What kvm_intel says."""
+    if (silent := _refused_in_silence(evidence)) is not None:
+        return silent
     said = [seen for message in _OF_KVM if (seen := evidence.last(message)) is not None]
     if not said:
         return NOT_SHOWN
@@ -36,6 +40,21 @@ def kvm(evidence: Evidence) -> Outcome:
         # Real hosts print it hours later, when a TD is made: the module is as it was.
         return Outcome(WARN, "KVM's TDP MMU is off", last.line, causes=BY_ID["kvm"].causes)
     return failed("kvm", last.line, "KVM goes on without TDX")
+
+
+def _refused_in_silence(evidence: Evidence) -> Outcome | None:
+    # "kvm_intel missing, log ends with `virt/tdx: module initialized`: tests 9 or 10 (EINVAL,
+    # silent); with the line of 11: that" [kvm 5]
+    seen, end = evidence.last(kvm_messages.NOT_INSERTED_EINVAL), done(evidence)
+    if seen is None or end is None or seen.line.number < end.number:
+        return None
+    if evidence.last(kvm_messages.KVM_TOO_MANY_CPUS) is not None:
+        return None
+    detail = (
+        "kvm_intel does not load, and the kernel says nothing: KVM cannot serve the module's "
+        "attributes, XFAM or topology"
+    )
+    return Outcome(FAIL, detail, seen.line, causes=(MISMATCH,))
 
 
 # What KVM says of TDX.

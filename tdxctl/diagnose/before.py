@@ -295,6 +295,8 @@ def init_attempt(evidence: Evidence) -> Outcome:
     outcome = attempted(evidence, "SEAMCALLs were made")
     if outcome.verdict is PASS:
         return outcome
+    if (refused := _load_refused(evidence)) is not None:
+        return passed(refused.line, "KVM asked, and its load failed")
     # "`BIOS enabled: private KeyID range [32, 64)` and then nothing at all" [field-notes 1]
     silent = evidence.last(boot.NO_S3, boot.KEYIDS, boot.ENABLED_BY_BIOS)
     if silent is None or evidence.log.elided or _ends_too_early(evidence, silent):
@@ -322,8 +324,23 @@ def _ends_too_early(evidence: Evidence, silent: Seen) -> bool:
     )
 
 
+def _load_refused(evidence: Evidence) -> Seen | None:
+    # "kvm_intel missing, log ends with `Disable ACPI S3...`, nothing after: SEAMRR off
+    # (EOPNOTSUPP), #UD (EACCES), or a repeated load; modprobe's text tells which errno." [kvm 5]
+    enabled = evidence.last(boot.NO_S3)
+    seen = evidence.last(kvm.NOT_INSERTED_EOPNOTSUPP, kvm.NOT_INSERTED_EACCES)
+    if enabled is None or seen is None or seen.line.number < enabled.line.number:
+        return None
+    went_on = evidence.reached(Stage.ASKED) is not None or first_call(evidence) is not None
+    return None if went_on or not by_kvm(evidence) else seen
+
+
 def seam_enabled(evidence: Evidence) -> Outcome:
     """Whether SEAMCALLs get through."""
+    if (refused := _load_refused(evidence)) is not None:
+        raised = "#GP" if refused.message is kvm.NOT_INSERTED_EOPNOTSUPP else "#UD"
+        detail = f"kvm_intel does not load: its first SEAMCALL raised {raised}, without a line"
+        return failed("seam-enabled", refused.line, detail)
     if (seen := stands(evidence, bring_up.NOT_ENABLED_BY_BIOS)) is not None:
         return failed("seam-enabled", seen.line, "the CPU refuses SEAMCALLs (#GP)")
     seen = evidence.first(bring_up.MODULE_NOT_LOADED) or evidence.reached(Stage.ENUMERATED)

@@ -16,6 +16,7 @@ from tdxctl.messages.message import (
 from tdxctl.messages.words import KVM_OF_2024
 
 _KVM, _KVM_TDX = (Source.KVM,), (Source.KVM, Source.KVM_TDX)
+_MODPROBE, _SYSTEMD = "modprobe", "systemd-modules-load"
 _DISTRIBUTIONS = "distribution kernels of 6.2 to 6.14"
 
 KVM_REFUSED = Message(
@@ -137,6 +138,42 @@ KVM_CLEANUP_BUG = Message(
     (Template("BUG_ON(cpuhp_cb_check(state)) in __cpuhp_remove_state_cpuslocked", (6, 16)),),
     "The same, and the end of the thread that unloads it; kernels from 6.17.4 on do not get there.",
     sources=_KVM,
+)
+NOT_INSERTED_EINVAL = Message(
+    "kvm-not-inserted-einval",
+    Stage.BOOT,
+    ERR,
+    (
+        Template("could not insert 'kvm_intel': Invalid argument", of=_MODPROBE),
+        Template("Failed to insert module 'kvm_intel': Invalid argument", of=_SYSTEMD),
+    ),
+    "kvm_intel does not load: after `module initialized`, KVM cannot serve such a module.",
+    "kvm",
+    sources=(Source.MODPROBE,),
+)
+NOT_INSERTED_EOPNOTSUPP = Message(
+    "kvm-not-inserted-eopnotsupp",
+    Stage.BOOT,
+    ERR,
+    (
+        Template("could not insert 'kvm_intel': Operation not supported", of=_MODPROBE),
+        Template("Failed to insert module 'kvm_intel': Operation not supported", of=_SYSTEMD),
+    ),
+    "kvm_intel does not load: VMX is off, or a SEAMCALL raised #GP, SEAMRR being off.",
+    "seam-enabled",
+    sources=(Source.MODPROBE,),
+)
+NOT_INSERTED_EACCES = Message(
+    "kvm-not-inserted-eacces",
+    Stage.BOOT,
+    ERR,
+    (
+        Template("could not insert 'kvm_intel': Permission denied", of=_MODPROBE),
+        Template("Failed to insert module 'kvm_intel': Permission denied", of=_SYSTEMD),
+    ),
+    "kvm_intel does not load: a SEAMCALL raised #UD.",
+    "seam-enabled",
+    sources=(Source.MODPROBE,),
 )
 SYMBOL_VERSION = Message(
     "symbol-version",

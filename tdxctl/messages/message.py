@@ -54,6 +54,7 @@ class Source(Enum):
     CPU = "arch/x86/kernel/cpu, of any kernel"
     GUEST = "a kernel inside a TD"
     REPORT = "system-report.sh of canonical/tdx"
+    MODPROBE = "modprobe, or systemd-modules-load"
 
 
 #: What only a kernel with TDX host support prints.

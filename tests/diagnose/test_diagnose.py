@@ -48,6 +48,22 @@ def _seamcall(leaf: int, status: int) -> str:
 # cause.
 FAILURES = [
     pytest.param(
+        BIOS + DONE + "modprobe: ERROR: could not insert 'kvm_intel': Invalid argument\n",
+        "failed",
+        "kvm",
+        "the kernel says nothing: KVM cannot serve the module's attributes",
+        "the TDX module is too old for this kernel",
+        id="kvm-refuses-in-silence",
+    ),
+    pytest.param(
+        BIOS + "modprobe: ERROR: could not insert 'kvm_intel': Operation not supported\n",
+        "not enabled",
+        "seam-enabled",
+        "its first SEAMCALL raised #GP, without a line",
+        "SGX is off",
+        id="seamrr-off-in-silence",
+    ),
+    pytest.param(
         "SEAM_RR bit: 0 (expected value: 1)\nNUM_TDX_PRIV_KEYS: 0\n",
         "not enabled",
         "seamrr",
