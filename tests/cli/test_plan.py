@@ -33,9 +33,9 @@ has 16: memory holes 17, PAMTs 0
   to do: fewer holes in low memory: a BIOS that keeps its tables together, or a kernel that finds \
 holes by walking CMRs
 
-  host:        kvm_intel does not load: no virtual machine starts on this host (6.16, 6.17.4, 6.18)
+  host:        kvm_intel does not load: no virtual machine starts on this host (6.18)
   until then:  load kvm_intel with tdx=0: other virtual machines start then
-  host:        TDX off, KVM works (7.1, 7.2, 7.2+dynamic-pamt)
+  host:        TDX off, KVM works (7.1, 7.2+dynamic-pamt)
 
 PAMT: 6.8+cmr-walk, ubuntu-24.04
              memory       PAMT      KiB  of memory
