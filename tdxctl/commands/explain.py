@@ -65,11 +65,12 @@ def _message(line: str) -> str | None:
     if " " not in line:
         return None
     from tdxctl.capture.bootlog import message_of
-    from tdxctl.explain.lookup import names_a_call
+    from tdxctl.explain.lookup import is_of_a_program, names_a_call
     from tdxctl.messages.reading import has_prefix
 
     message = message_of(line).strip()
     known = message != line.strip() or has_prefix(message) or names_a_call(message)
+    known = known or is_of_a_program(message)
     return message if known else None
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tdxctl.advice.checks import BY_ID, CHECKS, RUNNING, Check
+from tdxctl.advice.setups import Setup, in_words_of, setup_of
 from tdxctl.capture.bootlog import BootLog
 from tdxctl.diagnose.evidence import Evidence, gather
 from tdxctl.diagnose.outcome import CheckResult, Diagnosis, Outcome, Verdict
@@ -32,6 +33,9 @@ def diagnose(log: BootLog) -> Diagnosis:
     for check in CHECKS:
         judged = judge(prediction) if check.id == "prediction" else None
         outcomes[check.id] = judged or _outcome(check, evidence, outcomes)
+    setup = setup_of(evidence.board)
+    if setup is not None:
+        outcomes = {check: _of_setup(setup, outcome) for check, outcome in outcomes.items()}
     results = tuple(CheckResult(check, outcomes[check.id]) for check in CHECKS)
     state, deciding = ("unknown", None) if contradictions(evidence) else _state(results)
     summary = _SUMMARIES[state]
@@ -61,6 +65,14 @@ def _outcome(check: Check, evidence: Evidence, outcomes: dict[CheckId, Outcome])
     if not stand and outcome.status is not None:
         stand = (outcome.status.as_cause,)
     return replace(outcome, causes=stand)
+
+
+def _of_setup(setup: Setup, outcome: Outcome) -> Outcome:
+    # The way out in the words of the user's own BIOS.
+    causes = tuple(
+        replace(cause, to_do=in_words_of(setup, cause.to_do)) for cause in outcome.causes
+    )
+    return replace(outcome, causes=causes)
 
 
 def _passes(outcomes: dict[CheckId, Outcome], check: CheckId) -> bool:

@@ -7,12 +7,15 @@ import re
 
 from msgspec.structs import replace
 
+from tdxctl.advice.bios import SET_UP_THE_BIOS
 from tdxctl.advice.checks import CHECKS, Check, find_check
 from tdxctl.advice.errnos import ERRNOS
+from tdxctl.advice.setups import option_named
 from tdxctl.advice.words import MEANS, TO_DO
 from tdxctl.errnos import Errno
 from tdxctl.explain.answer import Answer
 from tdxctl.explain.leaves import leaf_named, leaf_numbered
+from tdxctl.explain.other_lines import find_line
 from tdxctl.explain.statuses import (
     explain_number,
     is_status,
@@ -20,6 +23,7 @@ from tdxctl.explain.statuses import (
     status_named,
     unknown_status,
 )
+from tdxctl.explain.terms import MSR_WORDS, Term, find_term
 from tdxctl.messages.bring_up import INITIALIZATION_FAILED
 from tdxctl.messages.reading import Found, read
 from tdxctl.seam import codes
@@ -32,9 +36,21 @@ from tdxctl.seam.metadata import (
     field_named,
     field_with,
 )
+from tdxctl.seam.msrs import MSRS
 from tdxctl.seam.status import Status
 from tdxctl.units import U32_MASK, U64_MASK
 
+# How people write a leaf's number.
+_LEAF_NUMBER = re.compile(r"leaf[ :#]*(0[xX][0-9a-fA-F]+|\d+)", re.IGNORECASE)
+_MSR_WORD = re.compile(r"^(?:MSR_|MSR\b)[ :#]*", re.IGNORECASE)
+# What may stand before a word of the field.
+_PREFIX = re.compile(
+    r"^(?:(?:virt/)?tdx: |kvm_intel: |x86/|the |an? |Intel(?:'s|\(R\))? |X86_FEATURE_|X86_BUG_|MSR_"
+    r"|IA32_|TDX )",
+    re.IGNORECASE,
+)
+# quote3_error_t's, and those that the quote generation service sends.
+_OF_ATTESTATION = frozenset({*range(0xE001, 0xE200), *range(0x11001, 0x11100)})
 # Larger numbers are statuses or field ids, smaller ones leaves.
 _LARGEST_LEAF = 0xFFFF
 # What a line of any program says of a SEAMCALL: a leaf's name, and a status.
@@ -43,17 +59,31 @@ _STATUS_NUMBER = re.compile(r"\b(?:0[xX][0-9a-fA-F]{9,16}|[0-9a-fA-F]{16})\b")
 
 
 def look_up(asked: str, leaf: LeafCode | None = None) -> Answer:
-    """The meaning of a number in hex or decimal, a name, a check's id, or a line of a log.
+    """The meaning of a number in hex or decimal, a name, a word, a check's id, or a line of a log.
 
-    leaf: the one that returned it, where that is known.
+    leaf: the one that returned it, where that is known. A word that is a check's id or an operand
+    too has what it means as its first line.
     """
     text = asked.strip().rstrip(".,;:")
+    answer = _known(asked, text, leaf)
+    if answer.kind in ("check", "operand", "metadata-field"):
+        term = find_term(text)
+        return answer if term is None else replace(answer, lines=(_term_line(term), *answer.lines))
+    if answer.known:
+        return answer
+    return _in_words(asked, text) or _in_words(asked, _without_prefix(text)) or answer
+
+
+def _known(asked: str, text: str, leaf: LeafCode | None) -> Answer:
+    # Of what has a table of its own.
     if (check := find_check(text.lower())) is not None:
         return _check(asked, check)
     if " " in text and (found := read(text)):
         return _log_line(asked, found[0], leaf)
     if " " in text and (answer := _any_line(asked, text, leaf)) is not None:
         return answer
+    if (match := _LEAF_NUMBER.fullmatch(text)) is not None:
+        text = match[1]
     number = _number(text)
     if number is not None:
         return _of_number(asked, number, leaf)
@@ -70,6 +100,56 @@ def look_up(asked: str, leaf: LeafCode | None = None) -> Answer:
     return _operand(asked, operand) if operand is not None else _unknown(asked, name)
 
 
+def _in_words(asked: str, text: str) -> Answer | None:
+    # A word of the field, an MSR, an option of a BIOS, a line of another program.
+    if (term := find_term(text)) is not None:
+        lines = [(MEANS, term.means)]
+        if term.to_do is not None:
+            lines.append((TO_DO, term.to_do))
+        return Answer(asked, "term", term.name, tuple(lines))
+    if (msr := _msr(text)) is not None:
+        return _of_msr(asked, msr)
+    if (option := option_named(text)) is not None:
+        setting, name = option
+        lines = [(MEANS, setting.means), (TO_DO, SET_UP_THE_BIOS)]
+        return Answer(asked, "bios-option", name, tuple(lines))
+    if (line := find_line(text)) is not None:
+        return Answer(asked, "line", line.id, ((MEANS, line.means), (TO_DO, line.to_do)))
+    if (number := _number(text)) is not None and number in _OF_ATTESTATION:
+        means = (
+            "No status of the TDX module: a number of attestation's, of the quote generation "
+            "service (QGS) or of DCAP's libraries."
+        )
+        doing = "look at the log of qgsd, and at the registration of the platform (PCCS, MPA)"
+        return Answer(asked, "attestation", hex(number), ((MEANS, means), (TO_DO, doing)))
+    return None
+
+
+def _without_prefix(text: str) -> str:
+    return _PREFIX.sub("", text, count=1)
+
+
+def _term_line(term: Term) -> tuple[str, str]:
+    return "term", term.means
+
+
+def _msr(text: str) -> int | None:
+    bare = _MSR_WORD.sub("", text).strip()
+    if (number := MSRS.get(bare.upper(), MSRS.get(f"IA32_{bare.upper()}"))) is not None:
+        return number
+    if bare == text.strip() and not bare.lower().startswith("0x"):
+        return None
+    number = _number(bare)
+    return number if number in MSR_WORDS or number in MSRS.values() else None
+
+
+def _of_msr(asked: str, number: int) -> Answer:
+    names = (name for name, of_name in MSRS.items() if of_name == number)
+    name = next(names, f"MSR {number:#x}")
+    words = MSR_WORDS.get(number, "TDH.SYS.INIT and TDH.SYS.LP.INIT look at it.")
+    return Answer(asked, "msr", name, (("msr", f"{number:#x}"), (MEANS, words)))
+
+
 def find_leaf(text: str) -> LeafCode | None:
     """A leaf by its name, or a SEAMCALL's by its number: what `look_up` takes as one."""
     number = _number(text)
@@ -84,6 +164,11 @@ def find_leaf(text: str) -> LeafCode | None:
 def names_a_call(text: str) -> bool:
     """Whether a line of a log has the name of a leaf and a number that can be its status."""
     return bool(_LEAF_NAME.search(text) and _STATUS_NUMBER.search(text))
+
+
+def is_of_a_program(text: str) -> bool:
+    """Whether it is a line of a program that users of TDX meet beside the kernel's."""
+    return find_line(text) is not None
 
 
 def _whole(leaf: Leaf) -> LeafCode:
@@ -114,7 +199,7 @@ def _of_number(asked: str, number: int, leaf: LeafCode | None) -> Answer:
     if number == Status.TDX_SUCCESS:
         return _nought(asked)
     if (answer := leaf_numbered(asked, number)) is not None:
-        return answer
+        return answer if asked.isdecimal() else _as_msr_too(answer, number)
     if number <= _LARGEST_LEAF:
         # A kernel's message has an errno with its sign, a person may leave it out.
         near = (f"-{number} ({Errno(number).name})",) if number in set(Errno) else ()
@@ -130,6 +215,14 @@ def _of_number(asked: str, number: int, leaf: LeafCode | None) -> Answer:
     if is_status(number):
         return explain_number(asked, number, leaf)
     return _field(asked, *field) if field is not None else unknown_status(asked, number)
+
+
+def _as_msr_too(answer: Answer, number: int) -> Answer:
+    # Some MSRs of TDX have numbers of leaves.
+    if number not in MSR_WORDS:
+        return answer
+    msr = _of_msr(answer.asked, number)
+    return replace(answer, lines=(*answer.lines, ("as an MSR", f"{msr.name}: {MSR_WORDS[number]}")))
 
 
 def _nought(asked: str) -> Answer:

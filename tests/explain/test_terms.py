@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The words of the field, MSRs, options of BIOSes, lines of other programs."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from tdxctl.advice.bios import Setting
+from tdxctl.advice.setups import SETUPS
+from tdxctl.explain.lookup import look_up
+from tdxctl.explain.terms import TERMS
+from tests import real
+
+TERMS_FILE = real.FOLDER / "explain-terms.tsv"
+
+
+def _text(asked: str) -> str:
+    answer = look_up(asked)
+    assert answer.known, asked
+    return " ".join(text for _, text in answer.lines)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["TDMR", "tdmr", "TDMRs", "Tdmrs.", "the TDMR", "a TDMR", "TD memory regions", "TDX TDMR"],
+)
+def test_a_word_is_found_in_any_case_and_number(asked: str) -> None:
+    assert "a range in whole GiB that the kernel gives the module" in _text(asked)
+
+
+def test_every_word_is_found_by_each_of_its_names() -> None:
+    for term in TERMS:
+        for name in (term.name, *term.others):
+            assert term.means in _text(name)
+            assert term.means in _text(name.upper())
+        assert term.means.endswith(".")
+
+
+@pytest.mark.parametrize("check", ["seamrr", "pamt", "tme", "sgx", "x2apic"])
+def test_a_word_that_is_a_check_has_both(check: str) -> None:
+    answer = look_up(check.upper())
+    assert (answer.kind, answer.name) == ("check", check)
+    assert [label for label, _ in answer.lines][:2] == ["term", "checks that"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "name", "words"),
+    [
+        ("MSR 0x87", "IA32_MKTME_KEYID_PARTITIONING", "private ones of TDX"),
+        ("0x1401", "IA32_SEAMRR_PHYS_MASK", "bit 11 that it is enabled"),
+        ("msr 0xa0", "MSR 0xa0", "SGX_AND_MCHECK_STATUS"),
+        ("IA32_TSX_CTRL", "IA32_TSX_CTRL", "0x122"),
+        ("tsx_ctrl", "IA32_TSX_CTRL", "0x122"),
+    ],
+)
+def test_an_msr_is_told_by_number_and_name(asked: str, name: str, words: str) -> None:
+    answer = look_up(asked)
+    assert (answer.kind, answer.name) == ("msr", name)
+    assert words in _text(asked)
+
+
+def test_a_number_that_is_a_leafs_too_is_told_as_both() -> None:
+    answer = look_up("0x87")
+    assert (answer.kind, answer.lines[-1][0]) == ("leaf", "as an MSR")
+    assert answer.lines[-1][1].startswith("IA32_MKTME_KEYID_PARTITIONING: How KeyIDs are parted")
+
+
+def test_a_decimal_number_is_no_msr() -> None:
+    """Expect 5121, which is 0x1401, to be nothing."""
+    assert not look_up("5121").known
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "CpuPaLimit",
+        "BIOS.ProcSettings.CpuPaLimit",
+        "Limit CPU PA to 46 Bits",
+        "limit cpu pa to 46 bits",
+        "LimitCPUPAto46bits",
+        "biosVfCpuPaLimit",
+    ],
+)
+def test_an_option_is_known_by_every_vendors_name(asked: str) -> None:
+    answer = look_up(asked)
+    assert answer.kind == "bios-option"
+    assert "takes the bits for KeyIDs away" in _text(asked)
+
+
+def test_every_option_of_every_setup_is_known() -> None:
+    """Expect a meaning for each name, be it an option's or a word's of the field."""
+    for setup in SETUPS:
+        for option in setup.options.values():
+            assert all(look_up(name).known for name in (option.name, *option.attributes))
+    assert all(setting.means.endswith(".") for setting in Setting)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("qemu-system-x86_64: KVM_TDX_INIT_MEM_REGION failed Input/output error", "firmware"),
+        ("qemu-kvm: KVM_TDX_CAPABILITIES failed: Inappropriate ioctl for device", "QEMU"),
+        ("KVM: unknown exit, hardware reason e0000091", "TD"),
+        ("kexec_load failed: Operation not supported", "tdx_pw_mce"),
+        ("-bash: echo: write error: Operation not permitted", "online"),
+        ("x86/cpu: SGX disabled or unsupported by BIOS.", "SGX is off"),
+        ("sgx: EPC section 0x1-0x2", "SGX is on"),
+        ("x86/mktme: No known encryption algorithm is supported: 0x4", "AES-XTS-256"),
+        ("[    9.0] Kernel panic - not syncing: VFS: Unable to mount root fs", "nothing to do"),
+        ("0x1100f", "attestation"),
+        ("0xE019", "attestation"),
+        ("leaf 33", "Initializes the module globally"),
+    ],
+)
+def test_a_line_of_any_log_is_told(asked: str, words: str) -> None:
+    assert words in _text(asked)
+
+
+@pytest.mark.parametrize("asked", ["frobnicate", "the", "s", "x86/", "write", "0x2", "bits"])
+def test_what_nobody_means_is_no_word(asked: str) -> None:
+    assert look_up(asked).kind in ("unknown", "leaf")
+
+
+@pytest.mark.skipif(not TERMS_FILE.exists(), reason="the terms are where TDXCTL_REALDATA says")
+def test_what_people_ask_about_is_answered() -> None:
+    missed = [term for term, must_say in _asked(TERMS_FILE) if not _says(term, must_say)]
+    assert missed == []
+
+
+def _asked(path: Path) -> list[tuple[str, str]]:
+    with path.open() as file:
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return [(row["term"], row["must_say"]) for row in rows]
+
+
+def _says(term: str, must_say: str) -> bool:
+    answer = look_up(term)
+    said = " ".join([answer.name, *(text for _, text in answer.lines)])
+    return answer.known and bool(re.search(must_say, said, re.IGNORECASE))
