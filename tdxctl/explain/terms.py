@@ -229,7 +229,7 @@ TERMS: tuple[Term, ...] = (
         "#GP",
         "General protection (general protection exception): SEAMCALL raises it where SEAMRR is not "
         "enabled. Linux calls it TDX_SEAMCALL_GP.",
-        ("TDX_SEAMCALL_GP", "general protection fault"),
+        ("general protection fault",),
         to_do.UPDATE_THE_FIRMWARE,
     ),
     _T(
@@ -237,14 +237,14 @@ TERMS: tuple[Term, ...] = (
         "Undefined opcode (#UD): SEAMCALL raises it where the CPU is not in VMX operation, or "
         "has no "
         "SEAM at all. Linux calls it TDX_SEAMCALL_UD.",
-        ("TDX_SEAMCALL_UD", "undefined opcode"),
+        ("undefined opcode",),
         to_do.LOAD_KVM,
     ),
     _T(
         "VMfailInvalid",
         "How SEAMCALL fails where no TDX module is loaded. Linux calls it "
         "TDX_SEAMCALL_VMFAILINVALID, and prints `module not loaded`.",
-        ("TDX_SEAMCALL_VMFAILINVALID",),
+        (),
         to_do.LOAD_A_MODULE,
     ),
     _T(
