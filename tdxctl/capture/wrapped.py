@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lines that mail or a terminal wrapped, made one again.
 
-"A line that may be a continuation is joined only if the joined line is one that a kernel prints":
+A line that may be a continuation is joined only if the joined line is one that a kernel prints:
 the catalogue or the lines on memory and CPUs have it, and the first part alone is none or is cut.
 """
 

@@ -70,7 +70,7 @@ def _final_stays(run: Run) -> str | None:
 
 
 def _flushed_before_freed(run: Run) -> str | None:
-    # "every page that the module may have written is flushed before it is freed"
+    # Every page that the module may have written to is flushed before it is freed.
     written = False
     for event in run.events:
         if isinstance(event, Seamcall) and event.leaf in {
