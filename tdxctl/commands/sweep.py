@@ -35,7 +35,7 @@ def command(
 
     \b
       tdxctl sweep --platform small
-      tdxctl sweep --platform small --kernel v5-posted --against v5
+      tdxctl sweep --platform small --kernel 6.16 --against 6.18 --leaf TDH.SYS.CONFIG
 
     Each SEAMCALL with each status that its leaf can return, each allocation, and what the boot
     looks at: the errno, the status, and what a second call gets. What holds at all of them
