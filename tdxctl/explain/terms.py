@@ -241,13 +241,6 @@ TERMS: tuple[Term, ...] = (
         to_do.LOAD_KVM,
     ),
     _T(
-        "VMfailInvalid",
-        "How SEAMCALL fails where no TDX module is loaded. Linux calls it "
-        "TDX_SEAMCALL_VMFAILINVALID, and prints `module not loaded`.",
-        (),
-        to_do.LOAD_A_MODULE,
-    ),
-    _T(
         "#VE", "Virtualization exception: what a TD gets where it did something the host has to do."
     ),
     _T(
