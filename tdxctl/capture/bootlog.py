@@ -38,7 +38,7 @@ _PREFIXES = (
     re.compile(
         r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d{2,3}[.,\d]*(?:Z|[+-]\d\d:?\d\d)?\]? "
     ),  # ISO times
-    re.compile(r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? "),  # syslog, journalctl
+    re.compile(r"[^\W\d_]\S{0,15} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? "),  # syslog, of any locale
     re.compile(r"\[?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\]? "),  # what takes down a console
     re.compile(r"\d{9,10}\.\d{6} "),  # journalctl -o short-unix
     re.compile(r"\[ {0,6}[TC]\d{1,9}\] "),  # the task or CPU, without a time

@@ -310,3 +310,8 @@ def test_a_warning_of_kvms_names_the_function() -> None:
     assert _outcome(found, "td-runtime").detail == (
         "KVM warned while a TD ran: tdx_mem_page_aug(), arch/x86/kvm/vmx/tdx.c:1494"
     )
+
+
+def test_a_month_of_any_language_stands_before_a_line() -> None:
+    found = _diagnose("ستمبر 10 09:09:55 host kernel: virt/tdx: module not loaded\n")
+    assert (found.state, found.deciding and found.deciding.check.id) == ("failed", "module-loaded")
