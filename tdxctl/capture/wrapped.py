@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lines that mail or a terminal wrapped, made one again.
 
-A line that may be a continuation is joined only if the joined line is one that a kernel prints:
-the catalogue or the lines on memory and CPUs have it, and the first part alone is none or is cut.
+A line is joined with the one before only if a kernel prints the whole: the catalogue or the lines
+on memory and CPUs have it, and the first part alone is none or is cut.
 """
 
 from __future__ import annotations

@@ -301,6 +301,9 @@ def init_attempt(evidence: Evidence) -> Outcome:
     silent = evidence.last(boot.NO_S3, boot.KEYIDS, boot.ENABLED_BY_BIOS)
     if silent is None or evidence.log.elided or _ends_too_early(evidence, silent):
         return outcome
+    # What it says then may be what became of it: a line that is cut, or not known here.
+    if any(line.number > silent.line.number for line in evidence.strange):
+        return outcome
     detail = "the BIOS enabled TDX, and then the kernel says nothing at all"
     found = failed("init-attempt", silent.line, detail)
     if has_no_caller(evidence):

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from tdxctl.advice.checks import BY_ID, CHECKS, RUNNING, Check
 from tdxctl.advice.setups import Setup, in_words_of, setup_of
-from tdxctl.capture.bootlog import BootLog
+from tdxctl.capture.bootlog import BootLog, which_boot
 from tdxctl.diagnose.evidence import Evidence, gather
 from tdxctl.diagnose.outcome import CheckResult, Diagnosis, Outcome, Verdict
 from tdxctl.diagnose.prediction import judge, predict
 from tdxctl.diagnose.rules import RULES
 from tdxctl.diagnose.unclear import contradictions, unclear
 from tdxctl.messages.check_ids import CheckId
+from tdxctl.units import counted
 
 _SUMMARIES = {
     "initialized": "the TDX module is initialized",
@@ -23,6 +25,8 @@ _SUMMARIES = {
     "not supported": "this host with this kernel has no TDX",
     "unknown": "the log does not show what became of TDX",
 }
+# What is shown by lines that are there, whoever's boot it is.
+_SHOWN = (RUNNING, "failed")
 
 
 def diagnose(log: BootLog) -> Diagnosis:
@@ -37,7 +41,9 @@ def diagnose(log: BootLog) -> Diagnosis:
     if setup is not None:
         outcomes = {check: _of_setup(setup, outcome) for check, outcome in outcomes.items()}
     results = tuple(CheckResult(check, outcomes[check.id]) for check in CHECKS)
-    state, deciding = ("unknown", None) if contradictions(evidence) else _state(results)
+    state, deciding = _state(results)
+    if contradictions(evidence) or (log.is_crash_kernel and state not in _SHOWN):
+        state, deciding = "unknown", None
     summary = _SUMMARIES[state]
     if deciding is not None and deciding.check.id == "kvm":
         summary = f"the TDX module is initialized, and KVM cannot use it: {deciding.outcome.detail}"
@@ -47,9 +53,19 @@ def diagnose(log: BootLog) -> Diagnosis:
     if state == "unknown":
         why, to_do = unclear(evidence)
         summary += f": {why}"
-    return Diagnosis(
-        state, summary, deciding, results, evidence.kernel, prediction, log.boots, to_do
-    )
+    notes = tuple(_notes(log, deciding))
+    return Diagnosis(state, summary, deciding, results, evidence.kernel, prediction, to_do, notes)
+
+
+def _notes(log: BootLog, deciding: CheckResult | None) -> Iterator[str]:
+    if (which := which_boot(log)) is not None:
+        yield f"the log {which}"
+    line = None if deciding is None else deciding.outcome.line
+    if line is not None and line.parts:
+        yield (
+            f"line {line.number}, on which this rests, was wrapped: it is put together from "
+            f"{counted(len(line.parts), 'line')} of the file"
+        )
 
 
 def _outcome(check: Check, evidence: Evidence, outcomes: dict[CheckId, Outcome]) -> Outcome:

@@ -86,8 +86,8 @@ class Diagnosis:
     """What state TDX is in on the host of a log, and why.
 
     state: initialized, failed, not started, not enabled, not supported, unknown. deciding: the
-    check that says so. boots: how many the log holds; the last one is looked at. to_do: what would
-    tell, where nothing decides.
+    check that says so. to_do: what would tell, where nothing decides. notes: which of several boots
+    it is, and what is doubtful about what decides.
     """
 
     state: str
@@ -96,8 +96,8 @@ class Diagnosis:
     results: tuple[CheckResult, ...]
     kernel: str | None
     prediction: Prediction | None
-    boots: int = 1
     to_do: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def healthy(self) -> bool:

@@ -40,8 +40,10 @@ def command_line(evidence: Evidence) -> Outcome:
 
 def _asked(evidence: Evidence) -> Outcome:
     # What a misspelt parameter did not keep from happening: another one of modprobe's asked.
-    for line, text in evidence.command_lines:
-        judged = _judge(evidence, line, text)
+    outcomes = [_judge(evidence, line, text) for line, text in evidence.command_lines]
+    # One of the readings of a line that was wrapped is right.
+    right = any(judged.verdict is Verdict.PASS for judged in outcomes)
+    for judged in () if right else outcomes:
         if "is misspelt" in judged.detail:
             detail = f"{judged.detail}; TDX was asked for all the same"
             return replace(judged, verdict=Verdict.WARN, detail=detail)

@@ -10,6 +10,7 @@ from tdxctl.seam.cpu_models import has_seam, vendor_of
 
 _WHOLE_LOG = "get the whole log of a boot: dmesg, or journalctl -k -b, from `Linux version` on"
 _ONE_BOOT = "take the log of one boot of one host: journalctl -k -b"
+_MACHINES_BOOT = "get the log of the boot before it: journalctl -k -b -1, or the console's"
 _PARAMETER = "look at /sys/module/kvm_intel/parameters/tdx on the host: Y says that KVM can use it"
 _IN_ITS_WORDS = "read the line, and the ones before it; " + _PARAMETER
 # A boot that goes on for so long has loaded KVM, where it does.
@@ -45,6 +46,8 @@ def unclear(evidence: Evidence) -> tuple[str, str]:
     """Why nothing decides, a fragment, and what to do about it."""
     if found := contradictions(evidence):
         return f"it contradicts itself: {'; '.join(found)}", _ONE_BOOT
+    if evidence.log.is_crash_kernel:
+        return "it is a crash kernel's, which does without TDX", _MACHINES_BOOT
     if evidence.strange:
         line = evidence.strange[-1]
         return f"it says in words that are not known here: {line.text}", _IN_ITS_WORDS

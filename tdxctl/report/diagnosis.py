@@ -28,8 +28,7 @@ def to_text(
     looks at. width: of a terminal, whose lines are wrapped under their texts.
     """
     lines = [f"TDX is {diagnosis.state.upper()}: {printable(diagnosis.summary)}"]
-    if diagnosis.boots > 1:
-        lines.append(f"The log holds {diagnosis.boots} boots: this is the last.")
+    lines += [f"note: {printable(note)}" for note in diagnosis.notes]
     shown = [
         result
         for result in diagnosis.results
@@ -155,6 +154,7 @@ class Diagnosed(Document, frozen=True, tag="tdxctl.diagnosis/1"):
     kernel: str | None
     checks: tuple[Check, ...]
     prediction: Prediction | None
+    notes: tuple[str, ...]
 
 
 def to_json(diagnosis: Diagnosis) -> str:
@@ -178,6 +178,7 @@ def to_json(diagnosis: Diagnosis) -> str:
             agrees=prediction.agrees,
             differences=tuple(prediction.differences),
         ),
+        notes=diagnosis.notes,
     ).render()
 
 
