@@ -35,7 +35,7 @@ TWO_PACKAGES = "cpus.madt=[{apic_id: 0-1, package: 0}, {apic_id: 128-129, packag
 
 
 def test_the_last_cpu_of_a_package_stays_while_a_td_runs(tmp_path: Path) -> None:
-    """2026-06: CPUs 2 and 3 are package 1; with a guest KeyID in use one of them must stay."""
+    """7.2: CPUs 2 and 3 are package 1; with a guest KeyID in use one of them must stay."""
     m = Session(tmp_path, DYNAMIC, TWO_PACKAGES)
     assert m("keyid", "alloc") == (0, "m: keyid alloc: ok, status INITIALIZED\n")
     assert m("cpu", "offline", "2") == (0, "m: cpu 2 offline: ok, status INITIALIZED\n")
@@ -299,7 +299,7 @@ def test_a_page_that_no_node_has_and_a_pair_that_the_module_refuses(tmp_path: Pa
 
 
 def test_the_status_says_why_the_boot_failed(tmp_path: Path) -> None:
-    """2026-06 makes its one attempt at boot: nobody needs to call init to be told."""
+    """7.2 makes its one attempt at boot: nobody needs to call init to be told."""
     m = Session(tmp_path, DYNAMIC)
     m.run("boot", "--machine", "m", "--set", "module.max_tdmrs=1")
     code, out = m("status", "--check")

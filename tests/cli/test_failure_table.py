@@ -349,7 +349,7 @@ def test_a_row_of_the_failure_table(row: str, kernel: str) -> None:
     ("kernel", "errno"), [("v5", "EFAULT"), ("6.8", "EINVAL"), ("6.18", "EINVAL")]
 )
 def test_a_later_call_after_a_failure_is_final(kernel: str, errno: str) -> None:
-    """v5 -EFAULT, 6.8 and 6.17 -EINVAL, without a SEAMCALL or a line."""
+    """v5 -EFAULT, 6.8 and 6.18 -EINVAL, without a SEAMCALL or a line."""
     from tdxctl import Machine, Platform
     from tdxctl.errnos import errno_name
     from tdxctl.platform.shipped import path_of

@@ -24,6 +24,7 @@ from tdxctl import Machine, __version__, lab, store
 from tdxctl.events import OpResult
 from tdxctl.lab import Asked
 from tdxctl.linux.lookup import find_kernel
+from tdxctl.linux.releases import KERNELS
 from tdxctl.operations import (
     CpuOffline,
     CpuOnline,
@@ -69,7 +70,7 @@ PLATFORMS: dict[str, dict[str, Any]] = {
     "key fails": {"faults": [{"leaf": 31, "call": 2, "status": "TDX_KEY_GENERATION_FAILED"}]},
     "not loaded once": {"faults": [{"leaf": 33, "status": "VMFAILINVALID"}]},
 }
-ALL_KERNELS = ["v5", "v5-posted", "6.8", "6.8+cmr-walk", "6.16", "6.18", "7.2", "7.2+dynamic-pamt"]
+ALL_KERNELS = [kernel.id for kernel in KERNELS]
 FAULTS: list[dict[str, object]] = [
     {"leaf": 35, "cpu": 1, "call": 1, "times": 1, "status": "0x8000020300000000"},
     {"leaf": 36, "call": 300, "times": 1, "status": "0x8000020000000001"},
