@@ -23,6 +23,7 @@ from tdxctl.advice.known_causes import (
     SGX,
     SILENT_KVM,
     SKU,
+    TOO_MANY_CPUS,
     VIRTUALIZATION,
     WRONG_KERNEL,
     KnownCause,
@@ -55,7 +56,7 @@ CHECKS = (
     Check(
         "host",
         "the log is a host's",
-        "a line that a TD's own kernel prints",
+        f"a line that a TD's own kernel prints; {machine.HYPERVISOR.shown}",
         None,
         NOT_SUPPORTED,
         (KnownCause("the log is of a kernel inside a TD", "take the log of the host"),),
@@ -420,10 +421,7 @@ CHECKS = (
                 "enable_apicv=0, enable_virt_at_load=0",
             ),
             MISMATCH,
-            KnownCause(
-                "the machine has more CPUs than a TD may have (MAX_VCPUS_PER_TD)",
-                to_do.FEWER_CPUS,
-            ),
+            TOO_MANY_CPUS,
         ),
     ),
     Check(

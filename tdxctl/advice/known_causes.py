@@ -63,6 +63,10 @@ OTHER_VENDOR = KnownCause(
     "the CPU has no TDX: it is none of Intel's; AMD's servers have SEV-SNP instead",
     f"{to_do.NOTHING_HELPS_THIS_CPU}; for SEV-SNP ask `snphost ok`",
 )
+VIRTUAL_MACHINE = KnownCause(
+    "the log is of a virtual machine: TDX is the host's, and no hypervisor shows it to a guest",
+    "take the log of the host",
+)
 NO_CALLER = KnownCause(
     "nobody brings TDX up on this kernel: mainline's KVM does from 6.16 on",
     to_do.BOOT_A_KERNEL_WITH_A_CALLER,
@@ -79,6 +83,15 @@ SGX_REGISTRATION = KnownCause(
 )
 VIRTUALIZATION = KnownCause(
     "virtualization (VT-x) is off in the BIOS", to_do.TURN_ON_VIRTUALIZATION
+)
+TOO_MANY_CPUS = KnownCause(
+    "the machine has more CPUs than a TD may have (MAX_VCPUS_PER_TD)", to_do.FEWER_CPUS
+)
+OWN_LOADER = KnownCause(
+    "the files that this kernel loads itself are not where it looks, or do not suit this CPU: "
+    "intel-seam/np-seamldr.acm, libtdx.so and its sigstruct",
+    "put them into the initrd, as its build's guide says, or boot a kernel that leaves it to the "
+    "firmware",
 )
 VMX_NOT_ON = KnownCause(
     "VMX was not switched on on that CPU: KVM does that while it is loaded",

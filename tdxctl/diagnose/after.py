@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tdxctl.advice.checks import BY_ID
-from tdxctl.advice.known_causes import MISMATCH
+from tdxctl.advice.known_causes import MISMATCH, TOO_MANY_CPUS
 from tdxctl.diagnose.evidence import Evidence
 from tdxctl.diagnose.outcome import Outcome
 from tdxctl.diagnose.progress import (
@@ -39,7 +41,13 @@ def kvm(evidence: Evidence) -> Outcome:
     if last.message is kvm_messages.TDP_MMU_OFF:
         # Real hosts print it hours later, when a TD is made: the module is as it was.
         return Outcome(WARN, "KVM's TDP MMU is off", last.line, causes=BY_ID["kvm"].causes)
-    return failed("kvm", last.line, "KVM goes on without TDX")
+    found = failed("kvm", last.line, "KVM goes on without TDX")
+    # Where KVM names its reason, the others are none.
+    if last.message is kvm_messages.KVM_TOO_MANY_CPUS:
+        return replace(found, causes=(TOO_MANY_CPUS,))
+    if last.message in (kvm_messages.KVM_REFUSED, kvm_messages.KVM_PARAMETER_WRONG):
+        return replace(found, causes=BY_ID["kvm-conditions"].causes)
+    return found
 
 
 def _refused_in_silence(evidence: Evidence) -> Outcome | None:

@@ -12,6 +12,7 @@ from tdxctl.advice.known_causes import (
     OTHER_VENDOR,
     SGX_REGISTRATION,
     SKU,
+    VIRTUAL_MACHINE,
     VMX_NOT_ON,
 )
 from tdxctl.capture.wrapped import LogLine
@@ -33,7 +34,7 @@ from tdxctl.diagnose.progress import (
     past_boot,
     stands,
 )
-from tdxctl.diagnose.releases import by_kvm, has_no_caller, unless_never_made
+from tdxctl.diagnose.releases import by_kvm, has_no_caller, is_too_old, unless_never_made
 from tdxctl.messages import boot, bring_up, kvm, machine
 from tdxctl.messages.message import Message, Stage
 from tdxctl.seam.cpu_models import (
@@ -52,7 +53,16 @@ def host(evidence: Evidence) -> Outcome:
     """Whether the log is a host's at all."""
     if (seen := evidence.first(machine.GUEST, machine.GUEST_FEATURES)) is not None:
         return failed("host", seen.line, "it is the log of a kernel inside a TD")
+    hypervisor = evidence.first(machine.HYPERVISOR)
+    if hypervisor is not None and not evidence.earliest(_shows_tdx):
+        detail = f"it is the log of a virtual machine ({hypervisor.fields['words']})"
+        return Outcome(FAIL, detail, hypervisor.line, causes=(VIRTUAL_MACHINE,))
     return Outcome(PASS, "no line of a guest's kernel")
+
+
+def _shows_tdx(message: Message) -> bool:
+    # What only a host prints that has TDX: the line of every machine without is none.
+    return message.is_of_tdx_host and message is not boot.NOT_SUPPORTED
 
 
 def cpu(evidence: Evidence) -> Outcome:
@@ -236,12 +246,11 @@ def kernel_support(evidence: Evidence) -> Outcome:
             "the firmware has TDX, and the running kernel has not found it",
         )
     if not evidence.is_cut and evidence.kernel_line is not None:
-        return failed(
-            "kernel-support",
-            evidence.kernel_line,
-            "a whole boot without a line on TDX: the kernel has no host support, or the firmware "
-            "has no TDX",
-        )
+        why = "the kernel has no host support, or the firmware has no TDX"
+        if is_too_old(evidence):
+            why = f"Linux {evidence.kernel} has no TDX host code: mainline has it from 6.8 on"
+        detail = f"a whole boot without a line on TDX: {why}"
+        return failed("kernel-support", evidence.kernel_line, detail)
     return NOT_SHOWN
 
 

@@ -6,16 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tdxctl.advice.checks import BY_ID
+from tdxctl.advice.known_causes import VMX_NOT_ON, KnownCause
 from tdxctl.advice.statuses import explain_status
 from tdxctl.capture.wrapped import LogLine
 from tdxctl.diagnose.evidence import Evidence, FailedSeamcall, Seen
-from tdxctl.diagnose.outcome import Outcome, Status, Verdict
+from tdxctl.diagnose.outcome import Outcome, Verdict
+from tdxctl.diagnose.outcome import Status as Told
 from tdxctl.messages.boot import NO_S3
 from tdxctl.messages.bring_up import MODULE_NOT_LOADED, NOT_ENABLED_BY_BIOS
 from tdxctl.messages.check_ids import CheckId
 from tdxctl.messages.message import Message, Stage
 from tdxctl.seam.leaves import leaf_title
-from tdxctl.seam.status import status_details, status_name
+from tdxctl.seam.status import Status, base_status, status_details, status_name
 
 Rule = Callable[[Evidence], Outcome]
 
@@ -27,10 +29,10 @@ SKIP, UNKNOWN = Verdict.SKIP, Verdict.UNKNOWN
 NOT_SHOWN = Outcome(UNKNOWN, "the log does not show it")
 
 
-def decode(call: FailedSeamcall) -> Status:
+def decode(call: FailedSeamcall) -> Told:
     """The status of a SEAMCALL that failed, in words."""
     words = explain_status(call.status)
-    return Status(
+    return Told(
         leaf=call.leaf,
         leaf_name=leaf_title(call.leaf),
         value=call.status,
@@ -109,7 +111,37 @@ def call_failed(check: CheckId, call: FailedSeamcall) -> Outcome:
         from tdxctl.explain.lookup import look_up
 
         detail += f", field {look_up(hex(call.field_id)).name}"
+    return Outcome(FAIL, detail, call.line, status, _causes(check, call) or (status.as_cause,))
+
+
+# What a SEAMCALL that did not get through tells, whichever it was.
+_NOT_THROUGH: dict[Status, tuple[KnownCause, ...]] = {
+    Status.VMFAILINVALID: BY_ID["module-loaded"].causes,
+    Status.GP: BY_ID["seam-enabled"].causes,
+    Status.UD: (VMX_NOT_ON,),
+}
+# Their own words say all: neither BIOS, module nor kernel is too old for one of them.
+_SAYS_ALL = frozenset(
+    {
+        Status.TDX_RND_NO_ENTROPY,
+        Status.TDX_SYS_BUSY,
+        Status.TDX_SYS_SHUTDOWN,
+        Status.TDX_SYS_INIT_NOT_PENDING,
+        Status.TDX_SYS_LP_INIT_NOT_DONE,
+        Status.TDX_SYS_LP_INIT_NOT_PENDING,
+        Status.TDX_SYS_LP_INIT_DONE,
+        Status.TDX_LIMIT_CPUID_MAXVAL_SET,
+        Status.TDX_NUM_ACTIVATED_HKIDS_NOT_SUPPORTED,
+    }
+)
+
+
+def _causes(check: CheckId, call: FailedSeamcall) -> tuple[KnownCause, ...]:
     # A cause that ends in other statuses is refuted by this one.
-    known = [cause for cause in BY_ID[check].causes if cause.can_end_in(call.status)]
-    causes = tuple(known) or (status.as_cause,)
-    return Outcome(FAIL, detail, call.line, status, causes)
+    base = base_status(call.status)
+    if check == "td-runtime" or base is None:
+        return tuple(cause for cause in BY_ID[check].causes if cause.can_end_in(call.status))
+    if base in _SAYS_ALL:
+        return ()
+    causes = _NOT_THROUGH.get(base, BY_ID[check].causes)
+    return tuple(cause for cause in causes if cause.can_end_in(call.status))

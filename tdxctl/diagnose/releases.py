@@ -112,3 +112,8 @@ def has_no_caller(evidence: Evidence) -> bool:
     """Whether, as its `Linux version` goes, nobody asks for the initialization on that kernel."""
     kernel = _by_name(evidence)
     return kernel is not None and NO_CALLER in kernel.changes
+
+
+def is_too_old(evidence: Evidence) -> bool:
+    """Whether the log's kernel is older than all in the table: a release without the code."""
+    return evidence.uname is not None and kernel_of(evidence) is None

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from tdxctl.advice.checks import CAUSES_OF_ERRNO
-from tdxctl.advice.known_causes import IN_ITS_OWN_WORDS
+from tdxctl.advice.known_causes import IN_ITS_OWN_WORDS, OWN_LOADER, SKU
 from tdxctl.capture.lines_on_tdx import shown_version
 from tdxctl.capture.release import describe_release
 from tdxctl.capture.wrapped import LogLine
@@ -37,7 +37,8 @@ def module_loaded(evidence: Evidence) -> Outcome:
     if (seen := stands(evidence, bring_up.MODULE_NOT_LOADED)) is not None:
         return failed("module-loaded", seen.line, "no module answered TDH.SYS.INIT")
     if (seen := stands(evidence, bring_up.LOAD_FAILED, bring_up.LOADER_FAILED)) is not None:
-        return failed("module-loaded", seen.line, seen.message.meaning.rstrip("."))
+        found = failed("module-loaded", seen.line, seen.message.meaning.rstrip("."))
+        return replace(found, causes=(OWN_LOADER, SKU))
     seen = evidence.reached(Stage.ENUMERATED)
     if (version := evidence.last(bring_up.VERSION)) is not None:
         shown = shown_version(version.fields)

@@ -315,3 +315,68 @@ def test_a_warning_of_kvms_names_the_function() -> None:
 def test_a_month_of_any_language_stands_before_a_line() -> None:
     found = _diagnose("ستمبر 10 09:09:55 host kernel: virt/tdx: module not loaded\n")
     assert (found.state, found.deciding and found.deciding.check.id) == ("failed", "module-loaded")
+
+
+@pytest.mark.parametrize("words", ["KVM", "VMware", "Microsoft Hyper-V"])
+def test_a_virtual_machine_is_told_that_it_is_one(words: str) -> None:
+    vm = f"[    0.0] Hypervisor detected: {words}\n"
+    sapphire_rapids = _cpu("Intel Xeon Processor (SapphireRapids)", 6, 0x8F)
+    found = _diagnose(vm + WITHOUT_TDX + sapphire_rapids)
+    assert (found.state, found.deciding and found.deciding.check.id) == ("not supported", "host")
+    assert _outcome(found, "host").detail == f"it is the log of a virtual machine ({words})"
+    # A host that has TDX shows it, whatever runs below.
+    assert _diagnose(vm + BIOS + DONE).healthy
+
+
+def test_a_kernel_from_before_the_code_is_told_so() -> None:
+    found = _diagnose(
+        "[    0.000000] Linux version 5.15.0-91-generic (a@b)\n"
+        + _cpu("Intel(R) Xeon(R) Platinum 8558", 6, 0xCF)
+        + "[    0.400000] smp: Brought up 2 nodes, 4 CPUs\n"
+    )
+    assert (found.state, found.deciding and found.deciding.check.id) == (
+        *("not supported", "kernel-support"),
+    )
+    assert "Linux 5.15.0 has no TDX host code: mainline has it from 6.8 on" in found.summary
+
+
+def _causes_of(line: str, check: str) -> list[str]:
+    return [cause.cause for cause in _outcome(_diagnose(BIOS + line), check).causes]
+
+
+@pytest.mark.parametrize(
+    ("leaf", "status", "check", "first"),
+    [
+        # It did not reach a module: nothing is too old.
+        (0x23, 0x8000FF00FFFF0000, "lp-init", "the firmware carries no TDX module"),
+        (0x21, 0x8000FF000000000D, "sys-init", "SGX is off"),
+        (0x21, 0x8000FF0000000006, "sys-init", "VMX was not switched on"),
+        # The status says all.
+        (0x21, 0x8000020300000000, "sys-init", "RDRAND had no entropy"),
+        (0x23, 0xC000050600000000, "lp-init", "The module was shut down"),
+        # And of the platform: firmware older than the module.
+        (0x21, 0xC000090000000000, "sys-init", "BIOS or microcode are too old"),
+    ],
+)
+def test_a_status_rules_causes_out(leaf: int, status: int, check: str, first: str) -> None:
+    line = f"[    8.2] virt/tdx: SEAMCALL (0x{leaf:016x}) failed: 0x{status:016x}\n"
+    causes = _causes_of(line, check)
+    assert causes[0].startswith(first)
+    assert ("too old" in " ".join(causes)) == first.startswith("BIOS or microcode")
+
+
+def test_what_kvm_names_itself_is_the_one_cause() -> None:
+    too_many = (
+        "kvm_intel: Disable TDX: MAX_VCPU_PER_TD (576) smaller than number of logical CPUs (640)."
+    )
+    assert _causes_of(f"{DONE}{too_many}\n", "kvm") == [
+        "the machine has more CPUs than a TD may have (MAX_VCPUS_PER_TD)"
+    ]
+    assert _causes_of(f"{DONE}kvm_intel: EPT is required for TDX\n", "kvm")[0].startswith(
+        "a parameter of kvm or kvm_intel turned off"
+    )
+
+
+def test_a_kernel_that_loads_the_module_itself_is_not_sent_to_the_firmware() -> None:
+    found = _diagnose("seam: failed to load TDX P-SEAMLDR\n")
+    assert "intel-seam/np-seamldr.acm" in _outcome(found, "module-loaded").causes[0].cause
