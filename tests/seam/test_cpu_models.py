@@ -69,7 +69,18 @@ def test_a_client_or_a_workstation_is_known_by_its_name(brand: str, sold: bool |
     [
         ("AMD Ryzen 5 PRO 3500U w/ Radeon Vega Mobile Gfx", 0x17, "AMD"),
         ("Hygon C86 7185 32-core Processor", 0x18, "Hygon"),
+        # AMD has gone from 10h to 1Ah, but 12h, 13h and 18h are others' too.
+        ("", 0x10, "AMD"),
+        ("", 0x11, "AMD"),
+        ("", 0x12, None),
+        ("", 0x13, None),
+        ("", 0x14, "AMD"),
+        ("", 0x15, "AMD"),
+        ("", 0x16, "AMD"),
+        ("", 0x17, "AMD"),
         ("", 0x19, "AMD"),
+        ("", 0x1A, "AMD"),
+        ("", 0x1B, None),
         ("", 0x18, "Hygon"),
         ("Intel(R) Xeon(R) Platinum 8480+", 6, None),
         # AMD's K8 and Intel's Pentium 4 share the number.
