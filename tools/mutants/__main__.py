@@ -35,7 +35,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=45, help="for all rooms (%(default)s)")
     parser.add_argument(
-        "--seconds", type=float, default=20, help="of a CPU, for a mutant (%(default)s)"
+        "--seconds", type=float, default=15, help="of a CPU, for a mutant (%(default)s)"
     )
     options = parser.parse_args()
     if unknown := sorted(set(options.rooms) - set(names)):
@@ -79,7 +79,7 @@ def _copy(folder: Path) -> Path:
 
 
 def without_any(files: set[str], copies: list[Path]) -> dict[str, float]:
-    """How many seconds each test of the files takes without a mutant; the byte code is kept.
+    """The seconds of a CPU that each test of the files takes without a mutant; byte code is kept.
 
     One that fails is told and left out: it would notice any mutant.
     """
@@ -102,7 +102,7 @@ def without_any(files: set[str], copies: list[Path]) -> dict[str, float]:
             }
     for one, other in itertools.permutations(copies, 2):
         shutil.copytree(one, other, ignore=_but_byte_code, dirs_exist_ok=True)
-    print(f"no mutant: {len(seconds)} tests, {time.monotonic() - started:.0f} s")
+    print(f"no mutant: {len(seconds)} tests, {time.monotonic() - started:.0f} s", flush=True)
     return seconds
 
 

@@ -29,12 +29,12 @@ _OPTIONS = (
     *("--hypothesis-seed=0", "-W", "ignore::pytest.PytestAssertRewriteWarning"),
 )
 # Times its seconds: how long a run may take by the clock, and one process of it on a CPU.
-_WAITING, _CPU = 10, 3
+_WAITING, _OF_ONE = 10, 3
 
 
 class Outcome(NamedTuple):
     """What came of a run: the tests that failed ("" where it ended in another way or not at all),
-    how long each took, whether all of them ran, and seconds of a CPU.
+    how many seconds of a CPU each took, whether all of them ran, and the seconds of the whole.
     """
 
     failed: tuple[str, ...]
@@ -98,6 +98,11 @@ class Trial:
             os.killpg(self.pid, signal.SIGKILL)
 
 
+def _cpu() -> float:
+    # Of this process and of those that it started and that have ended.
+    return sum(os.times()[:4])
+
+
 class _Watch:
     # A plugin of pytest: orders the tests, stops in time, keeps what happened.
 
@@ -114,19 +119,23 @@ class _Watch:
             items.sort(key=lambda item: self._order[item.nodeid])
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
-        if sum(os.times()[:4]) > self._seconds:
+        if _cpu() > self._seconds:
             self.complete = False
             item.session.shouldstop = "out of time"
 
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.seconds[nodeid] = -_cpu()
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self.seconds[nodeid] += _cpu()
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        before = self.seconds.get(report.nodeid, 0.0)
-        self.seconds[report.nodeid] = before + report.duration
         if report.failed and report.nodeid not in self.failed:
             self.failed.append(report.nodeid)
 
 
 def _run(copy: Path, result: Path, tests: list[str], order: list[str], seconds: float) -> None:
-    most = math.ceil(_CPU * seconds)
+    most = math.ceil(_OF_ONE * seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (most, most))
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
