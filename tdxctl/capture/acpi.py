@@ -93,13 +93,18 @@ def read_tables(path: str) -> list[AcpiTable]:
             unread = unread or error
             continue
         # A folder may hold a README.
-        if _is_binary_table(data) or _ACPIDUMP_ANYWHERE.search(data):
+        if has_tables(data):
             tables += tables_of(data, file)
     if unread is not None and not tables:
         raise unread
     if not tables:
         raise FirmwareDataError("holds no ACPI table", file=path, hint=_HINT)
     return tables
+
+
+def has_tables(data: bytes) -> bool:
+    """Whether data is a table, or a text with dumps of some."""
+    return _is_binary_table(data) or bool(_ACPIDUMP_ANYWHERE.search(data))
 
 
 def _is_binary_table(data: bytes) -> bool:

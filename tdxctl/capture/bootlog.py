@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from tdxctl.capture.foreign import named
 from tdxctl.capture.records import Record, unpacked
 from tdxctl.capture.text import decode, plain_line, plain_lines
 from tdxctl.capture.wrapped import LogLine, joined
@@ -38,7 +39,8 @@ _PREFIXES = (
     re.compile(
         r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d{2,3}[.,\d]*(?:Z|[+-]\d\d:?\d\d)?\]? "
     ),  # ISO times
-    re.compile(r"[^\W\d_]\S{0,15} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? "),  # syslog, of any locale
+    # syslog, journalctl; months in any language.
+    re.compile(r"[^\s\d:\[\]]{2,12} {1,2}\d{1,2} \d\d:\d\d:\d\d(?:\.\d+)? "),
     re.compile(r"\[?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\]? "),  # what takes down a console
     re.compile(r"\d{9,10}\.\d{6} "),  # journalctl -o short-unix
     re.compile(r"\[ {0,6}[TC]\d{1,9}\] "),  # the task or CPU, without a time
@@ -150,11 +152,14 @@ def parse_log(
     """The same of a text."""
     pieces = [piece for record in unpacked(plain_lines(text)) for piece in _pieces(record)]
     if of_a_kernel and not any(_is_of_a_kernel(piece) for piece in pieces):
+        foreign = named(text)
         raise FirmwareDataError(
             "is not a kernel's log",
             file=name,
-            detail="no line of it is one that a kernel prints",
-            hint="the output of dmesg, journalctl -k or a serial console",
+            detail=f"it {foreign.what}" if foreign else "no line of it is one that a kernel prints",
+            hint=foreign.instead
+            if foreign
+            else "the output of dmesg, journalctl -k or a serial console",
         )
     boots = _boots(joined([(piece.line, piece.begins) for piece in pieces]))
     shown = tuple(_shown(lines) for lines in boots)

@@ -15,6 +15,11 @@ _LINE = re.compile(r"^ *([0-9a-f]{8,16})-([0-9a-f]{8,16}) : (.*)$")
 _MAX_LINES = 65536
 
 
+def is_iomem(text: str) -> bool:
+    """Whether a text is one: its first line that is not empty is an entry."""
+    return _LINE.match(text.lstrip("\n").split("\n", 1)[0]) is not None
+
+
 def read_iomem(data: bytes, name: str) -> Findings:
     """The RAM in a /proc/iomem. Raises FirmwareDataError, also for one read without root."""
     usable: list[tuple[int, int]] = []

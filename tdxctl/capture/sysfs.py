@@ -30,14 +30,7 @@ def read_sysfs(folder: str) -> list[Findings]:
         raise UsageError(
             f"cannot read '{printable(folder)}': not a folder", hint="/sys, or a copy of it"
         )
-    root = next(
-        (
-            path
-            for path in (folder, os.path.join(folder, "sys"))
-            if os.path.isdir(os.path.join(path, "devices", "system", "cpu"))
-        ),
-        None,
-    )
+    root = _root(folder)
     if root is None:
         raise FirmwareDataError(
             "is not a /sys",
@@ -58,6 +51,22 @@ def read_sysfs(folder: str) -> list[Findings]:
     if root != folder and os.path.isfile(iomem) and (data := _bytes(iomem)) is not None:
         found.append(read_iomem(data, iomem))
     return [*found, Findings(source="/sys", warnings=tuple(warnings))]
+
+
+def is_sysfs(folder: str) -> bool:
+    """Whether a folder is a /sys or holds one."""
+    return _root(folder) is not None
+
+
+def _root(folder: str) -> str | None:
+    return next(
+        (
+            path
+            for path in (folder, os.path.join(folder, "sys"))
+            if os.path.isdir(os.path.join(path, "devices", "system", "cpu"))
+        ),
+        None,
+    )
 
 
 def _cpus(root: str) -> Findings:

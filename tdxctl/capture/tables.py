@@ -24,7 +24,11 @@ def table_findings(path: str) -> list[Findings]:
     with them, and warnings say so. Raises UsageError where path cannot be read, FirmwareDataError
     where neither can.
     """
-    tables = read_tables(path)
+    return findings_of(read_tables(path), path)
+
+
+def findings_of(tables: list[AcpiTable], path: str) -> list[Findings]:
+    """The same of tables. Raises FirmwareDataError."""
     needed = [table for table in tables if table.signature in _READERS]
     if not needed:
         names = ", ".join(dict.fromkeys(table.signature for table in tables))

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tdxctl.advice.checks import BY_ID, CHECKS, RUNNING, Check
 from tdxctl.advice.setups import Setup, in_words_of, setup_of
 from tdxctl.capture.bootlog import BootLog, which_boot
+from tdxctl.capture.host_texts import HostText
 from tdxctl.diagnose.evidence import Evidence, gather
 from tdxctl.diagnose.outcome import CheckResult, Diagnosis, Outcome, Verdict
 from tdxctl.diagnose.prediction import judge, predict
@@ -29,9 +30,9 @@ _SUMMARIES = {
 _SHOWN = (RUNNING, "failed")
 
 
-def diagnose(log: BootLog) -> Diagnosis:
-    """What state TDX is in on the host of log, and why."""
-    evidence = gather(log)
+def diagnose(log: BootLog, texts: Sequence[HostText] = ()) -> Diagnosis:
+    """What state TDX is in on the host of log, and why; texts: what is shown beside the log."""
+    evidence = gather(log, texts)
     prediction = predict(evidence)
     outcomes: dict[CheckId, Outcome] = {}
     for check in CHECKS:
@@ -53,13 +54,17 @@ def diagnose(log: BootLog) -> Diagnosis:
     if state == "unknown":
         why, to_do = unclear(evidence)
         summary += f": {why}"
-    notes = tuple(_notes(log, deciding))
+    notes = tuple(_notes(log, texts, deciding))
     return Diagnosis(state, summary, deciding, results, evidence.kernel, prediction, to_do, notes)
 
 
-def _notes(log: BootLog, deciding: CheckResult | None) -> Iterator[str]:
+def _notes(log: BootLog, texts: Sequence[HostText], deciding: CheckResult | None) -> Iterator[str]:
     if (which := which_boot(log)) is not None:
         yield f"the log {which}"
+    for text in texts:
+        if text.kvm_tdx is not None:
+            can = "KVM can use TDX" if text.kvm_tdx else "KVM cannot use TDX, as it is loaded"
+            yield f"kvm_intel's parameter tdx is {'Y' if text.kvm_tdx else 'N'}: {can}"
     line = None if deciding is None else deciding.outcome.line
     if line is not None and line.parts:
         yield (

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from tdxctl.capture.bootlog import BootLog
+from tdxctl.capture.host_texts import HostText
 from tdxctl.capture.wrapped import LogLine
 from tdxctl.messages.bring_up import SEAMCALL_FAILED, SEAMCALL_OUTPUT
 from tdxctl.messages.message import Message, Release, Stage
@@ -165,8 +166,8 @@ class Evidence:
         return self.log.elided or not self.log.begins or not self.reaches_tdx
 
 
-def gather(log: BootLog) -> Evidence:
-    """The evidence in log."""
+def gather(log: BootLog, texts: Iterable[HostText] = ()) -> Evidence:
+    """The evidence in log, and in what is shown beside it where the log does not show it."""
     evidence = Evidence(log)
     for line in log.lines:
         evidence.ends = max(evidence.ends, line.seconds or 0.0)
@@ -180,7 +181,18 @@ def gather(log: BootLog) -> Evidence:
             _note(evidence, Seen(line, one.message, one.fields))
         if not found:
             _of_the_machine(evidence, line)
+    for text in texts:
+        _beside_the_log(evidence, text)
     return evidence
+
+
+def _beside_the_log(evidence: Evidence, text: HostText) -> None:
+    if evidence.cpu_line is None and text.cpu_line is not None:
+        evidence.cpu, evidence.brand = text.findings.cpu, text.brand
+        evidence.cpu_line = text.cpu_line
+    for fact in text.facts:
+        if fact.message.id not in evidence.lines:
+            _note(evidence, Seen(fact.line, fact.message, fact.fields))
 
 
 def _command_lines(line: LogLine, text: str) -> list[str]:

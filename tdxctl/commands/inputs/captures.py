@@ -18,6 +18,7 @@ def captured_description(
     said: dict[str, str | None],
     *,
     assume_tdx: bool,
+    boot: int | None = None,
 ) -> tuple[str, list[str]]:
     """The description's text, and notes to whoever captures. Raises UsageError.
 
@@ -26,8 +27,8 @@ def captured_description(
     if not sources:
         raise UsageError(
             "nothing to capture from",
-            hint="--dmesg FILE, --acpi FILE, --iomem FILE, --sysfs DIR, --system-report FILE or "
-            "--live",
+            hint="FILE of any kind, --dmesg FILE, --acpi FILE, --iomem FILE, --sysfs DIR, "
+            "--system-report FILE or --live",
         )
     if [path for _, path in sources].count("-") > 1:
         raise UsageError("standard input can be one source only")
@@ -39,7 +40,7 @@ def captured_description(
             f"not a platform's name: '{printable(name)}'",
             hint="1 to 64 letters, digits, dots, underscores and hyphens",
         )
-    text, warnings = capture(sources, name=name, assume_tdx=assume_tdx, **said)
+    text, warnings = capture(sources, name=name, assume_tdx=assume_tdx, boot=boot, **said)
     try:
         load_yaml(text)
     except DescriptionError as error:

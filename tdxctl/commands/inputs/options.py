@@ -87,6 +87,16 @@ set_option = click.option(
 )
 
 
+def boot_option(command: Command) -> Command:
+    """Adds --boot, of a log that holds several."""
+    return click.option(
+        "--boot",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Which boot of a log with several. Default: the last that is no crash kernel's.",
+    )(command)
+
+
 def format_option(*formats: str) -> Callable[[Command], Command]:
     """--format, one of formats, the first by default."""
     return click.option(
