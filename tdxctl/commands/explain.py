@@ -33,8 +33,8 @@ def command(what: tuple[str, ...], leaf: str | None, output_format: str) -> int:
       tdxctl explain 0xc000010000000001 --leaf TDH.MNG.INIT
       tdxctl explain -28 TDH.SYS.RD reserved-areas "virt/tdx: module not loaded"
 
-    WHAT is a number in hex or decimal, a name, the id of a check, or a quoted line of a kernel's
-    log; - reads standard input. Exit 1 when one of them is unknown.
+    WHAT is a number in hex or decimal, a name, a word of the field, an option of a BIOS, the id of
+    a check, or a quoted line of a log; - reads standard input. Exit 1 when one of them is unknown.
     """
     from tdxctl.explain.lookup import look_up
     from tdxctl.report import answers

@@ -27,8 +27,8 @@ TERMS: tuple[Term, ...] = (
     # The parts
     _T(
         "TDX",
-        "Intel's Trust Domain Extensions: virtual machines, each a trust domain (TD), whose memory "
-        "and CPU state the host cannot read.",
+        "Intel's Trust Domain Extensions: virtual machines, each a trust domain (TD), whose "
+        "memory and CPU state the host cannot read.",
         ("Intel TDX", "trust domain extensions"),
     ),
     _T(
@@ -38,8 +38,7 @@ TERMS: tuple[Term, ...] = (
     ),
     _T(
         "SEAM",
-        "Secure Arbitration Mode (secure arbitration mode): the mode of the CPU in which the TDX "
-        "module runs.",
+        "Secure Arbitration Mode, the mode of the CPU in which the TDX module runs.",
         ("secure arbitration mode", "SEAM mode"),
     ),
     _T(
@@ -50,8 +49,9 @@ TERMS: tuple[Term, ...] = (
     ),
     _T(
         "SEAMLDR",
-        "The loaders of the TDX module: NP-SEAMLDR, an authenticated code module that the firmware "
-        "or the kernel starts, puts P-SEAMLDR in place, which stays and installs the module.",
+        "The loaders of the TDX module: NP-SEAMLDR, an authenticated code module that the "
+        "firmware or the kernel starts, puts P-SEAMLDR in place, which stays and installs the "
+        "module.",
         ("SEAM loader", "NP-SEAMLDR", "np-seamldr.acm", "seamldr.so"),
     ),
     _T(
@@ -62,8 +62,8 @@ TERMS: tuple[Term, ...] = (
     ),
     _T(
         "SEAMCALL",
-        "The instruction by which the host calls the TDX module or P-SEAMLDR: the leaf in RAX, and "
-        "the status comes back there. It needs VMX operation.",
+        "The instruction by which the host calls the TDX module or P-SEAMLDR: the leaf in RAX, "
+        "and the status comes back there. It needs VMX operation.",
         ("SEAMCALL instruction",),
     ),
     _T(
@@ -82,8 +82,7 @@ TERMS: tuple[Term, ...] = (
     _T(
         "TDX-SEAM.so",
         "The file of the TDX module: EFI/TDX on the EFI system partition, from where the SEAM "
-        "loader "
-        "of the BIOS takes it; TDX-SEAM.so.sigstruct beside it is its signature.",
+        "loader of the BIOS takes it; TDX-SEAM.so.sigstruct beside it is its signature.",
         ("TDX-SEAM.so.sigstruct", "TDX-SEAMLDR.bin", "EFI/TDX"),
     ),
     _T(
@@ -94,15 +93,14 @@ TERMS: tuple[Term, ...] = (
     # Memory
     _T(
         "TDMR",
-        "TD memory region (memory region of a TD): a range in whole GiB that the kernel gives the "
-        "module as memory for TDs, less its reserved areas.",
+        "A memory region for TDs: a range in whole GiB that the kernel gives the module as memory "
+        "for TDs, less its reserved areas.",
         ("TD memory region",),
     ),
     _T(
         "CMR",
-        "Convertible memory region (convertible memory): memory that the firmware declares, and "
-        "the "
-        "CPU checked, as usable for TDX.",
+        "A convertible memory region: memory that the firmware declares, and the CPU checked, as "
+        "usable for TDX.",
         ("convertible memory region", "convertible memory"),
     ),
     _T(
@@ -119,8 +117,8 @@ TERMS: tuple[Term, ...] = (
     ),
     _T(
         "reserved area",
-        "A part of a TDMR that is no memory for TDs: a hole in memory, or a PAMT. A TDMR has 16 at "
-        "most.",
+        "A part of a TDMR that is no memory for TDs: a hole in memory, or a PAMT. A TDMR has 16 "
+        "at most.",
     ),
     _T(
         "MAX_RESERVED_PER_TDMR",
@@ -129,8 +127,7 @@ TERMS: tuple[Term, ...] = (
     _T(
         "memblock",
         "Linux's memory allocator of the early boot: from its list of memory the ranges for TDX "
-        "are "
-        "built. The log shows it as `Early memory node ranges`.",
+        "are built. The log shows it as `Early memory node ranges`.",
     ),
     _T(
         "SEPT",
@@ -158,16 +155,14 @@ TERMS: tuple[Term, ...] = (
     ),
     _T(
         "global KeyID",
-        "The private KeyID with which the module encrypts its own metadata, the PAMTs; Linux takes "
-        "the first one.",
+        "The private KeyID with which the module encrypts its own metadata, the PAMTs; Linux "
+        "takes the first one.",
         ("TDX global KeyID",),
     ),
     _T("HKID", "Host key id: the private KeyID whose key protects one TD.", ("host key id",)),
     _T(
         "TME",
-        "Total memory encryption (total memory encryption): all memory with one key. TME-MT and "
-        "TDX "
-        "need it.",
+        "Total memory encryption: all memory with one key. TME-MT and TDX need it.",
         ("total memory encryption",),
     ),
     _T(
@@ -179,15 +174,15 @@ TERMS: tuple[Term, ...] = (
     # CPU and firmware
     _T(
         "MCHECK",
-        "The check that the CPU makes of the platform at boot, with its microcode: without it SEAM "
-        "stays locked. It needs SGX.",
+        "The check that the CPU makes of the platform at boot, with its microcode: without it "
+        "SEAM stays locked. It needs SGX.",
         ("SGX_AND_MCHECK_STATUS",),
         "SGX on in the BIOS; update BIOS and microcode; for status 1861 SGX Factory Reset",
     ),
     _T(
         "SMRR",
-        "System management range registers: where SMM's memory is. The module checks that they are "
-        "locked, and that no CMR overlaps them.",
+        "System management range registers: where SMM's memory is. The module checks that they "
+        "are locked, and that no CMR overlaps them.",
     ),
     _T(
         "SGX",
@@ -216,8 +211,7 @@ TERMS: tuple[Term, ...] = (
     _T(
         "VMXON",
         "The instruction that switches VMX operation on: each CPU needs it before SEAMCALL. KVM "
-        "makes "
-        "it, and from 7.1 on the kernel.",
+        "makes it, and from 7.1 on the kernel.",
         ("VMX operation",),
     ),
     _T(
@@ -227,16 +221,15 @@ TERMS: tuple[Term, ...] = (
     ),
     _T(
         "#GP",
-        "General protection (general protection exception): SEAMCALL raises it where SEAMRR is not "
-        "enabled. Linux calls it TDX_SEAMCALL_GP.",
+        "A general protection exception: SEAMCALL raises it where SEAMRR is not enabled. Linux "
+        "calls it TDX_SEAMCALL_GP.",
         ("general protection fault",),
         to_do.UPDATE_THE_FIRMWARE,
     ),
     _T(
         "#UD",
-        "Undefined opcode (#UD): SEAMCALL raises it where the CPU is not in VMX operation, or "
-        "has no "
-        "SEAM at all. Linux calls it TDX_SEAMCALL_UD.",
+        "Undefined opcode (#UD): SEAMCALL raises it where VMX is not switched on, or where the "
+        "CPU has no SEAM at all. Linux calls it TDX_SEAMCALL_UD.",
         ("undefined opcode",),
         to_do.LOAD_KVM,
     ),
@@ -246,8 +239,7 @@ TERMS: tuple[Term, ...] = (
     _T(
         "NO_RBP_MOD",
         "Feature bit 18 of the module: it leaves RBP as it was over TDH.VP.ENTER. Linux insists "
-        "on it "
-        "from 6.14 on, and distributions before.",
+        "on it from 6.14 on, and distributions before.",
         ("frame pointer clobber", "RBP clobber"),
         to_do.MATCH_MODULE_AND_KERNEL,
     ),
@@ -276,15 +268,13 @@ TERMS: tuple[Term, ...] = (
     _T(
         "kvm_intel.tdx=1",
         "The parameter of KVM's module that makes it use TDX: kvm_intel.tdx=1 on the kernel's "
-        "command "
-        "line, or `options kvm_intel tdx=1` in /etc/modprobe.d.",
+        "command line, or `options kvm_intel tdx=1` in /etc/modprobe.d.",
         ("kvm_intel.tdx", "kvm_intel.tdx=Y", "kvm_intel.tdx=on", "kvm_intel tdx=1"),
     ),
     _T(
         "tdx_host=on",
         "The parameter of kernels that came before 6.8 (trees of 5.10 to 6.2): later ones do not "
-        "know "
-        "it, and ask for kvm_intel.tdx=1.",
+        "know it, and ask for kvm_intel.tdx=1.",
         ("tdx_host", "enable_tdx_host"),
     ),
     _T(
@@ -320,7 +310,7 @@ TERMS: tuple[Term, ...] = (
 #: MSRs that TDX is set up with, by number: what they say of it. Their names are the SDM's.
 MSR_WORDS: dict[int, str] = {
     0x87: "How KeyIDs are parted: bits 31:0 those of TME-MT, bits 63:32 the private ones of TDX.",
-    0xA0: "What a system report calls SGX_AND_MCHECK_STATUS: 0 says that SGX and MCHECK passed.",
+    0xA0: "A system report's SGX_AND_MCHECK_STATUS; SGX and MCHECK passed where it is 0.",
     0xFE: "Bit 15 says that there is a SEAMRR.",
     0x122: "TSX's control; TDH.SYS.INIT looks at it.",
     0x981: "What TME can do: its algorithms, and how many KeyIDs there can be.",
