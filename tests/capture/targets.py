@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import io
 import os
+import tarfile
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from tdxctl.capture.acpi import tables_of
-from tdxctl.capture.bootlog import read_log
+from tdxctl.capture.bootlog import parse_log, read_log
+from tdxctl.capture.bundles import files_of_archive, is_archive
 from tdxctl.capture.dmesg import read_dmesg
 from tdxctl.capture.findings import Findings
+from tdxctl.capture.inputs import read_bytes
 from tdxctl.capture.iomem import read_iomem
 from tdxctl.capture.madt import madt_findings
 from tdxctl.capture.merge import merge
@@ -20,7 +26,7 @@ from tdxctl.capture.system_report import read_report
 from tdxctl.capture.tables import table_findings
 from tdxctl.capture.write import write_description
 from tdxctl.diagnose.diagnosis import diagnose
-from tdxctl.errors import DescriptionError, FirmwareDataError
+from tdxctl.errors import DescriptionError, FirmwareDataError, TdxctlError
 from tdxctl.platform.load import load_yaml, platform_of
 from tdxctl.platform.reading import read
 from tdxctl.report.diagnosis import to_json, to_text
@@ -83,6 +89,22 @@ def _report(data: bytes) -> None:
     _described([read_report(data, "fuzzed")])
 
 
+def _input(data: bytes) -> None:
+    found = read_bytes(data, "fuzzed")
+    if found.log is not None or found.texts:
+        log = found.log or parse_log("", "fuzzed", of_a_kernel=False)
+        to_json(diagnose(log, found.texts))
+    _described(list(found.shows))
+
+
+def _archive(data: bytes) -> None:
+    if not is_archive(data):
+        return
+    for name, content in files_of_archive(data, "fuzzed"):
+        with contextlib.suppress(TdxctlError):
+            read_bytes(content, name)
+
+
 def _yaml(data: bytes) -> None:
     platform_of(read(data, "fuzzed", is_json=False), default_name="fuzzed")
 
@@ -111,6 +133,35 @@ _IOMEM = (
     b"00100000-7fffffff : System RAM\n  01000000-01ffffff : Kernel code\n"
 )
 
+_HOST_TEXTS = (
+    b"Architecture: x86_64\nCPU(s): 2\nSocket(s): 1\nNUMA node0 CPU(s): 0,1\n"
+    b"Vendor ID: GenuineIntel\nCPU family: 6\nModel: 207\n"
+    b"processor\t: 0\ncpu family\t: 6\nmodel\t\t: 207\nphysical id\t: 0\napicid\t\t: 0\n\n"
+    b"$ sudo rdmsr 0x1401\n3ffe000c00\n$ rdmsr -f 63:32 0x87\n20\n"
+    b"$ cat /sys/devices/system/cpu/present\n0-1\n/sys/devices/system/cpu/online:0\n"
+)
+_RECORDS = (
+    b'{"_TRANSPORT": "kernel", "_BOOT_ID": "0", "MESSAGE": "virt/tdx: module initialized"}\n',
+    b'{\n "dmesg": [\n  {\n "time": 1.5,\n "msg": "virt/tdx: module initialized"\n },{\n',
+    b"6,1000,2605559,-;virt/tdx: BIOS enabled: private KeyID range [32, 64)\n SUBSYSTEM=cpu\n",
+    b"__CURSOR=s\n_BOOT_ID=1\nMESSAGE=virt/tdx: module initialized\n\n_BOOT_ID=2\nMESSAGE=tdx: x\n",
+)
+_WRAPPED = (
+    b"> Oct 30 10:41:34 host-a kernel: BIOS-e820: [mem\n> 0x0000000000000000-0x000000000009efff]\n"
+    b"> usable\n> [    1.000000] Command line: a=3Db\n> kvm_intel.tdx=3D1\n<pre>&nbsp;`x`|y|\n"
+)
+
+
+def _tar() -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        member = tarfile.TarInfo("dmesg")
+        member.size = len(_LOG)
+        archive.addfile(member, io.BytesIO(_LOG))
+    return buffer.getvalue()
+
+
+_TAR = _tar()
 _ACPIDUMP = acpi.acpidump(_MADT, _SRAT).encode()
 _PLATFORMS = tuple(
     (ROOT / "platforms" / f"{name}.yaml").read_bytes() for name in ("small", "offline-cpu")
@@ -143,5 +194,9 @@ TARGETS = {
     "acpidump": Target(_acpidump, (_ACPIDUMP,), _again(_ACPIDUMP)),
     "iomem": Target(_iomem, (_IOMEM,), _again(_IOMEM)),
     "report": Target(_report, (_REPORT,), _again(_REPORT)),
+    "input": Target(_input, (_HOST_TEXTS, *_RECORDS, _WRAPPED), _again(_HOST_TEXTS)),
+    "archive": Target(
+        _archive, (_TAR, gzip.compress(_LOG)), lambda size: gzip.compress(bytes(size))
+    ),
     "yaml": Target(_yaml, _PLATFORMS, _long_yaml, (DescriptionError,)),
 }

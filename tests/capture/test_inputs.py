@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of any kind, given without saying which: what each is, and what it shows."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from tdxctl.capture.host_texts import HostText
+from tdxctl.capture.inputs import read_bytes, read_inputs
+from tdxctl.errors import FirmwareDataError
+from tdxctl.platform.description import Seamrr
+from tests.capture import acpi_tables as acpi
+from tests.cli.runner import ROOT, tdxctl
+
+BOOT_LOG = ROOT / "tests" / "data" / "boot.log"
+LSCPU = """Architecture:            x86_64
+  CPU op-mode(s):        32-bit, 64-bit
+CPU(s):                  8
+  On-line CPU(s) list:   0-6
+  Off-line CPU(s) list:  7
+Vendor ID:               GenuineIntel
+  Model name:            INTEL(R) XEON(R) PLATINUM 8558
+    CPU family:          6
+    Model:               207
+    Thread(s) per core:  2
+    Core(s) per socket:  2
+    Socket(s):           2
+NUMA:
+  NUMA node(s):          2
+  NUMA node0 CPU(s):     0,1,4,5
+  NUMA node1 CPU(s):     2,3,6,7
+"""
+PAIRS = [line.split(":", 1) for line in LSCPU.splitlines() if ":" in line]
+LSCPU_J = json.dumps(
+    {"lscpu": [{"field": f"{key.strip()}:", "data": value.strip()} for key, value in PAIRS]},
+    indent=3,
+)
+
+
+def _text(data: str) -> HostText:
+    [text] = read_bytes(data.encode(), "t").texts
+    return text
+
+
+@pytest.mark.parametrize("data", [LSCPU, LSCPU_J, "> " + LSCPU.replace("\n", "\n> ")])
+def test_lscpu_shows_cpus_packages_and_the_model(data: str) -> None:
+    text = _text(data)
+    shown = text.findings
+    assert (text.what, shown.present, shown.packages, shown.cpu) == ("lscpu", 8, 2, (6, 207))
+    assert shown.online == (0, 1, 2, 3, 4, 5, 6)
+    assert shown.package_of == (0, 0, 1, 1, 0, 0, 1, 1)
+    assert text.brand == "INTEL(R) XEON(R) PLATINUM 8558"
+
+
+def _processor(number: int, package: int, apic_id: int) -> str:
+    return (
+        f"processor\t: {number}\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 143\n"
+        f"model name\t: Intel(R) Xeon(R) Platinum 8480CTDX\nphysical id\t: {package}\n"
+        f"apicid\t\t: {apic_id}\ninitial apicid\t: {apic_id}\nflags\t\t: fpu vme\n\n"
+    )
+
+
+def test_cpuinfo_shows_apic_ids_packages_and_the_model() -> None:
+    text = _text(_processor(0, 0, 0) + _processor(1, 0, 2) + _processor(2, 3, 0x80))
+    shown = text.findings
+    assert [apic.apic_id for apic in shown.apics] == [0, 2, 0x80]
+    assert (shown.package_of, shown.cpu) == ((0, 0, 1), (6, 143))
+    assert text.brand == "Intel(R) Xeon(R) Platinum 8480CTDX"
+
+
+@pytest.mark.parametrize(
+    "transcript",
+    [
+        "$ sudo rdmsr 0x1401\n3ffe000c00\n$ sudo rdmsr 0x87\n200000001f\n",
+        "root@h:~# rdmsr -p 0 0x1401\n3ffe000c00\nroot@h:~# rdmsr -p 0 0x87\n0x200000001f\n",
+        "rdmsr -d 0x1401\n274844355584\nrdmsr -d 0x87\n137438953503\n",
+        "MSR 0x1401: 0x3ffe000c00\nMSR 0x87 = 0x200000001f\n",
+        "```\n$ rdmsr -x 5121\n3ffe000c00\n$ rdmsr -a 135\n200000001f\n200000001f\n```\n",
+    ],
+)
+def test_rdmsr_shows_seamrr_and_keyids(transcript: str) -> None:
+    shown = _text(transcript).findings
+    assert shown.seamrr is Seamrr.ENABLED
+    assert (shown.keyids, shown.mktme_keyids, shown.tdx_keyids) == ((32, 64), 63, 32)
+
+
+def test_a_bit_that_was_asked_for_alone_is_that_bit() -> None:
+    assert _text("$ sudo rdmsr -f 11:11 0x1401\n0\n").findings.seamrr is Seamrr.DISABLED
+    assert _text("$ sudo rdmsr -f 11:11 0x1401\n1\n").findings.seamrr is Seamrr.ENABLED
+
+
+def test_an_msr_that_could_not_be_read_is_none() -> None:
+    with pytest.raises(FirmwareDataError, match="is the output of rdmsr"):
+        read_bytes(b"$ rdmsr 0x1401\nrdmsr: CPU 0 cannot read MSR 0x00001401\n", "t")
+
+
+SYS = "/sys/devices/system/cpu"
+
+
+@pytest.mark.parametrize(
+    "transcript",
+    [
+        f"$ cat {SYS}/present\n0-3\n$ cat {SYS}/online\n0,2-3\n$ cat {SYS}/possible\n0-5\n",
+        f"{SYS}/present:0-3\n{SYS}/online:0,2-3\n{SYS}/possible:0-5\n",
+        f"==> {SYS}/present <==\n0-3\n\n==> {SYS}/online <==\n0,2-3\n\n"
+        f"==> {SYS}/possible <==\n0-5\n",
+    ],
+)
+def test_files_of_sys_in_a_shell_show_cpus(transcript: str) -> None:
+    shown = _text(transcript).findings
+    assert (shown.present, shown.online, shown.not_enabled_later) == (4, (0, 2, 3), 2)
+
+
+@pytest.mark.parametrize(("value", "said"), [("Y", "KVM can use TDX"), ("N", "KVM cannot use TDX")])
+def test_kvms_parameter_is_told(value: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "t.txt"
+    file.write_text(f"$ cat /sys/module/kvm_intel/parameters/tdx\n{value}\n")
+    done = tdxctl("diagnose", str(file))
+    assert done.returncode == 1
+    assert f"note: kvm_intel's parameter tdx is {value}: {said}" in done.stdout
+
+
+def test_what_is_shown_beside_a_log_fills_what_the_log_lacks(tmp_path: Path) -> None:
+    """Expect the CPU from lscpu and SEAMRR from rdmsr, and the state from the checks on them."""
+    log, cpus, msrs = (tmp_path / name for name in ("dmesg", "lscpu", "msrs"))
+    log.write_text("[    1.000000] usb 1: device\n[    2.000000] usb 2: device\n")
+    cpus.write_text(LSCPU)
+    msrs.write_text("$ rdmsr 0x1401\n0\n")
+    found = json.loads(
+        tdxctl("diagnose", str(log), str(cpus), str(msrs), "--format", "json").stdout
+    )
+    verdicts = {check["id"]: check["verdict"] for check in found["checks"]}
+    assert (verdicts["cpu"], verdicts["seamrr"], found["check"]) == ("PASS", "FAIL", "seamrr")
+
+
+def test_a_cpu_without_tdx_is_told_from_lscpu_alone(tmp_path: Path) -> None:
+    file = tmp_path / "lscpu"
+    file.write_text(LSCPU.replace("207", "85"))
+    found = json.loads(tdxctl("diagnose", str(file), "--format", "json").stdout)
+    assert (found["state"], found["check"]) == ("not supported", "cpu")
+
+
+FOREIGN = {
+    "numactl -H": "available: 2 nodes (0-1)\nnode 0 cpus: 0 1\nnode 0 size: 64000 MB\n",
+    "lsmem": "RANGE                  SIZE  STATE REMOVABLE BLOCK\n0x0-0x7fffffff 2G online\n",
+    "dmidecode": "# dmidecode 3.3\nGetting SMBIOS data from sysfs.\nSMBIOS 3.5.0 present.\n",
+    "hwloc": '<?xml version="1.0"?>\n<!DOCTYPE topology SYSTEM "hwloc2.dtd">\n<topology>\n',
+    "Redfish": '{"@odata.id": "/redfish/v1/Systems/1/Bios", "Attributes": {"TdxEnable": "On"}}',
+    "QEMU": "qemu-system-x86_64: -accel kvm: vm-type tdx not supported by KVM\n",
+    "libvirt": "error: Failed to start domain 'td'\nerror: internal error: process exited\n",
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+@pytest.mark.parametrize("command", [["diagnose"], ["capture"], ["capture", "--dmesg"]])
+def test_of_what_is_not_read_it_is_said_what_it_is_and_what_is_needed(
+    what: str, command: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "t.txt"
+    file.write_text(FOREIGN[what])
+    done = tdxctl(*command, str(file))
+    assert (done.returncode, done.stdout) == (4, "")
+    assert what in done.stderr
+    assert "dmesg" in done.stderr
+
+
+def test_lscpu_given_as_a_log_is_told_of() -> None:
+    done = tdxctl("capture", "--dmesg", "-", stdin=LSCPU)
+    assert done.returncode == 4
+    assert "lscpu" in done.stderr
+
+
+def _tar(mode: Literal["w", "w:gz", "w:xz", "w:bz2"]) -> bytes:
+    buffer = io.BytesIO()
+    files = {
+        "sosreport-h/sos_commands/kernel/dmesg": BOOT_LOG.read_bytes(),
+        "sosreport-h/proc/cpuinfo": _processor(0, 0, 0).encode(),
+        "sosreport-h/etc/hostname": b"h\n",
+        "sosreport-h/var/log/messages": b"Apr  1 00:00:00 h systemd[1]: started\n",
+    }
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def _zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("bundle/dmesg.txt", BOOT_LOG.read_bytes())
+        archive.writestr("bundle/logo.png", b"\x89PNG")
+    return buffer.getvalue()
+
+
+ARCHIVES = {
+    "t.tar": _tar("w"),
+    "t.tar.gz": _tar("w:gz"),
+    "t.tar.xz": _tar("w:xz"),
+    "t.tar.bz2": _tar("w:bz2"),
+    "t.zip": _zip(),
+    "boot.log.gz": gzip.compress(BOOT_LOG.read_bytes()),
+    "boot.log.xz": lzma.compress(BOOT_LOG.read_bytes()),
+    "boot.log.bz2": bz2.compress(BOOT_LOG.read_bytes()),
+}
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_logs_in_archives_are_read(name: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    file.write_bytes(ARCHIVES[name])
+    found = json.loads(tdxctl("diagnose", str(file), "--format", "json").stdout)
+    assert (found["state"], found["check"]) == ("initialized", "initialized")
+
+
+def test_what_was_read_of_an_archive_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "t.tar"
+    file.write_bytes(ARCHIVES["t.tar"])
+    done = tdxctl("diagnose", str(file))
+    assert (
+        "note: read: sosreport-h/sos_commands/kernel/dmesg, sosreport-h/proc/cpuinfo" in done.stderr
+    )
+
+
+@pytest.mark.parametrize("name", ["t.tar.gz", "t.tar.xz", "t.zip", "boot.log.bz2"])
+def test_a_damaged_archive_is_told(name: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    data = ARCHIVES[name]
+    file.write_bytes(data[: len(data) // 2])
+    done = tdxctl("diagnose", str(file))
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "cannot be unpacked" in done.stderr
+
+
+def test_a_folder_is_read_with_those_below_it(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "dmesg.txt").write_bytes(BOOT_LOG.read_bytes())
+    (tmp_path / "logs" / "README.md").write_text("what is here\n")
+    (tmp_path / "acpi").mkdir()
+    (tmp_path / "acpi" / "apic.dat").write_bytes(acpi.madt([acpi.lapic(0, 0), acpi.lapic(1, 6)]))
+    found = read_inputs((str(tmp_path),))
+    assert sorted(Path(one.name).name for one in found) == ["apic.dat", "dmesg.txt"]
+    done = tdxctl("capture", str(tmp_path))
+    assert done.returncode == 0
+    assert "node: 1" in done.stdout
+
+
+def test_of_several_logs_the_one_that_tells_most_of_tdx_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("[    0.000000] Linux version 6.8.0\n[    1.000000] usb: x\n")
+    (tmp_path / "b.log").write_bytes(BOOT_LOG.read_bytes())
+    done = tdxctl("diagnose", str(tmp_path / "a.log"), str(tmp_path / "b.log"))
+    assert done.returncode == 0
+    assert f"{tmp_path / 'b.log'} tells most of TDX and is taken; left aside: " in done.stderr
+
+
+def test_capture_finds_out_what_tables_and_maps_are(tmp_path: Path) -> None:
+    (tmp_path / "tables.txt").write_text(acpi.acpidump(acpi.madt([acpi.lapic(0, 0)])))
+    (tmp_path / "iomem").write_text(
+        "00001000-0009ffff : System RAM\n00100000-7fffffff : System RAM\n"
+    )
+    done = tdxctl("capture", str(tmp_path / "tables.txt"), str(tmp_path / "iomem"))
+    assert done.returncode == 0
+    assert "{start: 0x100000, end: 0x80000000, node: 0}" in done.stdout
+    assert "madt:  # the MADT, in table order" in done.stdout
+
+
+def test_a_boot_that_is_not_there_is_told() -> None:
+    done = tdxctl("diagnose", str(BOOT_LOG), "--boot", "3")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no boot 3 in" in done.stderr
+    assert "it holds 1 boot" in done.stderr
