@@ -198,9 +198,11 @@ def _shown(lines: list[LogLine]) -> Boot:
 
 
 def _is_of_a_kernel(piece: _Piece) -> bool:
+    if not piece.line.text:
+        return False
     if piece.of_a_kernel or _OF_A_KERNEL.search(piece.line.text) or has_prefix(piece.line.text):
         return True
-    return bool(piece.line.text) and bool(read(piece.line.text))
+    return bool(read(piece.line.text))
 
 
 def _boots(lines: Iterable[LogLine]) -> list[list[LogLine]]:
@@ -232,6 +234,9 @@ def message_of(line: str) -> str:
 
 def _pieces(record: Record) -> Iterator[_Piece]:
     # The messages in a line, most often one.
+    if not record.text:
+        yield _Piece(LogLine(record.number, "", None), begins=False, of_a_kernel=False)
+        return
     if record.is_record and record.seconds is not None:
         line = LogLine(record.number, record.text, record.seconds)
         yield _Piece(line, begins=True, of_a_kernel=True)

@@ -21,9 +21,9 @@ class Foreign(NamedTuple):
 
 _FOREIGN = (
     (r"^available: \d+ nodes? \(", Foreign("is the output of numactl -H", _MEMORY)),
-    (r"^RANGE\s+SIZE\s+STATE\b", Foreign("is the output of lsmem", _MEMORY)),
+    (r"^RANGE +SIZE +STATE\b", Foreign("is the output of lsmem", _MEMORY)),
     (
-        r"^# dmidecode \d|^\s*SMBIOS \d+\.\d+.* present",
+        r"^# dmidecode \d|^SMBIOS \d+\.\d+.* present",
         Foreign("is the output of dmidecode", _BIOS),
     ),
     (r"<!DOCTYPE topology|<topology[\s>]", Foreign("is a topology of hwloc's (lstopo)", _CPUS)),
@@ -31,15 +31,21 @@ _FOREIGN = (
         r'"@odata\.(?:id|type)"\s*:|"AttributeRegistry"\s*:',
         Foreign("has BIOS attributes of a BMC (Redfish)", _BIOS),
     ),
-    (r"^\s*qemu-(?:system-\w+|kvm): ", Foreign("has messages of QEMU's", _LOG)),
+    (r"^[ \t]{0,8}qemu-(?:system-\w+|kvm): ", Foreign("has messages of QEMU's", _LOG)),
     (
-        r"^\s*error: (?:Failed to|internal error|unsupported configuration|operation failed)"
+        r"^[ \t]{0,8}error: (?:Failed to|internal error|unsupported configuration|operation failed)"
         r"|\blibvirtd?(?:\[\d+\])?: |\bvirt(?:qemu)?d\[\d+\]: ",
         Foreign("has messages of libvirt's", _LOG),
     ),
-    (r"^Architecture:\s+\S+$", Foreign("is the output of lscpu", "tdxctl capture FILE reads it")),
+    (
+        r"^Architecture:[ \t]{1,40}\S{1,40}$",
+        Foreign("is the output of lscpu", "tdxctl capture FILE reads it"),
+    ),
     (r'"lscpu"\s*:', Foreign("is the output of lscpu -J", "tdxctl capture FILE reads it")),
-    (r"^processor\s*:\s*\d+$", Foreign("is a /proc/cpuinfo", "tdxctl capture FILE reads it")),
+    (
+        r"^processor[ \t]{0,8}: ?\d{1,5}$",
+        Foreign("is a /proc/cpuinfo", "tdxctl capture FILE reads it"),
+    ),
     (r"\brdmsr\b", Foreign("is the output of rdmsr", "tdxctl capture FILE reads it")),
     (r"/sys/devices/system/", Foreign("has files of /sys", "tdxctl capture FILE reads it")),
     (
@@ -47,7 +53,7 @@ _FOREIGN = (
         Foreign("is a /proc/iomem", "tdxctl capture FILE reads it, and capture --iomem FILE"),
     ),
     (
-        r"^\s{0,8}\S[^@\n]{2,7} ?@ (?:0x)?[0-9A-Fa-f]{1,16}\s*$",
+        r"^[ \t]{0,8}\S[^@\n]{2,7} ?@ (?:0x)?[0-9A-Fa-f]{1,16}[ \t]{0,8}$",
         Foreign("is acpidump's text", "tdxctl capture FILE reads it, and capture --acpi FILE"),
     ),
     (

@@ -60,6 +60,8 @@ def plain_lines(text: str) -> list[tuple[int, str]]:
 def plain_line(line: str) -> str:
     """A line without colours, entities and tags, marks of quotations, fences and tables."""
     line = line.rstrip()
+    if not line:
+        return line
     if not line.isascii():
         line = line.translate(_CHARACTERS)
     if "&" in line and _ENTITY.search(line):
