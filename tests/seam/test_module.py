@@ -263,6 +263,45 @@ def test_tdmr_init_leaves_no_page_pair_of_the_module_before() -> None:
     assert _call(_shared_dynamic(module), Leaf.TDH_PHYMEM_PAMT_ADD, **pages).rax == 0
 
 
+#: Page and size asked, then type, owner, size and the pair: before there is one, with it, after it.
+RDMD = [
+    ((0x180000000, 0), (0, 0, 1, 0, 0), (0, 0, 0, 0, 0), (0, 0x1802010000, 1, 0, 0)),
+    (
+        (0x180000000, 1),
+        (0, 0, 1, 0, 0),
+        (0x80000000_0000000F, 0, 1, 0x180201000, 0x180202000),
+        (0, 0x1802010000, 1, 0, 0),
+    ),
+    ((0x180000000, 2), (0, 0, 2, 0, 0), (0, 0, 2, 0, 0), (0, 0, 2, 0, 0)),
+    # The first page of the pair, in a range that has none.
+    ((0x180201000, 0), (0, 0, 1, 0, 0), (15, 0, 0, 0, 0), (0, 0, 1, 0, 0)),
+]
+
+
+@pytest.mark.parametrize(("asked", "before", "paired", "after"), RDMD)
+def test_rdmd_tells_the_page_pair_of_a_range(
+    asked: tuple[int, int],
+    before: tuple[int, ...],
+    paired: tuple[int, ...],
+    after: tuple[int, ...],
+) -> None:
+    """Expect what RDMD has of Dynamic PAMT, size by size [tdx-module 7]."""
+    module = _shared_dynamic(_module("1.5.25"))
+
+    def told() -> tuple[int, ...]:
+        page, size = asked
+        out = _call(module, Leaf.TDH_PHYMEM_PAGE_RDMD, rcx=page | size)
+        assert out.rax == 0
+        return out.rcx, out.rdx, out.r8, out.r10, out.r11
+
+    assert told() == before
+    pages = {"rcx": 0x180000001, "rdx": 0x180201000, "r8": 0x180202000}
+    assert _call(module, Leaf.TDH_PHYMEM_PAMT_ADD, **pages).rax == 0
+    assert told() == paired
+    assert _call(module, Leaf.TDH_PHYMEM_PAMT_REMOVE, rcx=0x180000001).rax == 0
+    assert told() == after
+
+
 @pytest.mark.parametrize("leaf", [0, 30, 38, 62, 97])
 def test_leaves_that_a_module_may_have_are_said_to_be_not_modelled(leaf: int) -> None:
     with pytest.raises(NotModelledError):
