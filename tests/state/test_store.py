@@ -346,7 +346,7 @@ def test_a_store_that_another_process_made_first_is_kept(
     _booted()
     whole = (state / STORE).read_bytes()
     monkeypatch.setattr(os.path, "lexists", lambda _: False)
-    assert not database.make(str(state / STORE), seal=0)
+    assert database.make(str(state / STORE), seal=0) is False
     assert [file.name for file in state.iterdir()] == [STORE]
     assert (state / STORE).read_bytes() == whole
 
