@@ -23,7 +23,8 @@ from tdxctl.explain.statuses import (
     status_named,
     unknown_status,
 )
-from tdxctl.explain.terms import MSR_WORDS, Term, find_term
+from tdxctl.explain.term import Term
+from tdxctl.explain.terms import MSR_WORDS, find_term
 from tdxctl.messages.bring_up import INITIALIZATION_FAILED
 from tdxctl.messages.reading import Found, read
 from tdxctl.seam import codes
@@ -42,6 +43,12 @@ from tdxctl.units import U32_MASK, U64_MASK
 
 # How people write a leaf's number.
 _LEAF_NUMBER = re.compile(r"leaf[ :#]*(0[xX][0-9a-fA-F]+|\d+)", re.IGNORECASE)
+_ERRNO = re.compile(r"(?:errno|error|err|ret|code|failed)[ :=(]+-?(\d{1,3})\)?", re.IGNORECASE)
+_STATUS = re.compile(r"(?:status|error|err|code)[ :=]+((?:0x)?[0-9a-f]{9,16})", re.IGNORECASE)
+# A status without the half that is details.
+_UPPER_HALF = re.compile(r"(?:0x)?([c84][0-9a-f]{7})", re.IGNORECASE)
+_END_OF_A_LEAF = re.compile(r"[A-Za-z]+(?:[._][A-Za-z]+)+")
+_HEX_H = re.compile(r"[0-9a-fA-F]{1,8}[hH]")
 _MSR_WORD = re.compile(r"^(?:MSR_|MSR\b)[ :#]*", re.IGNORECASE)
 # What may stand before a word of the field.
 _PREFIX = re.compile(
@@ -71,7 +78,23 @@ def look_up(asked: str, leaf: LeafCode | None = None) -> Answer:
         return answer if term is None else replace(answer, lines=(_term_line(term), *answer.lines))
     if answer.known:
         return answer
+    for other in _other_spellings(text):
+        if (spelt := _known(asked, other, leaf)).known:
+            return spelt
     return _in_words(asked, text) or _in_words(asked, _without_prefix(text)) or answer
+
+
+def _other_spellings(text: str) -> tuple[str, ...]:
+    # How people write what has another name in the tables.
+    if (errno := _ERRNO.fullmatch(text)) is not None:
+        return (f"-{errno[1]}",)
+    if (status := _STATUS.fullmatch(text)) is not None:
+        return (status[1],)
+    if (upper_half := _UPPER_HALF.fullmatch(text)) is not None:
+        return (f"0x{upper_half[1]}00000000",)
+    if _END_OF_A_LEAF.fullmatch(text):
+        return f"TDH.{text}", f"TDH.SYS.{text}"
+    return ()
 
 
 def _known(asked: str, text: str, leaf: LeafCode | None) -> Answer:
@@ -139,7 +162,7 @@ def _msr(text: str) -> int | None:
         return number
     if bare == text.strip() and not bare.lower().startswith("0x"):
         return None
-    number = _number(bare)
+    number = int(bare[:-1], 16) if _HEX_H.fullmatch(bare) else _number(bare)
     return number if number in MSR_WORDS or number in MSRS.values() else None
 
 

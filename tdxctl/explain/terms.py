@@ -5,22 +5,10 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import NamedTuple
 
 from tdxctl.advice import to_do
-
-
-class Term(NamedTuple):
-    """A word, the others for it, what it means, and what to do where that is asked.
-
-    name is how it is written; names are found in any case, and with or without a plural's s.
-    """
-
-    name: str
-    means: str
-    others: tuple[str, ...] = ()
-    to_do: str | None = None
-
+from tdxctl.explain.around import AROUND
+from tdxctl.explain.term import Term
 
 _T = Term
 TERMS: tuple[Term, ...] = (
@@ -307,6 +295,8 @@ TERMS: tuple[Term, ...] = (
     _T("devdax", "Memory as a device, not as RAM: for CXL and PMEM that no CMR holds.", ("dax",)),
 )
 
+ALL_TERMS = (*AROUND, *TERMS)
+
 #: MSRs that TDX is set up with, by number: what they say of it. Their names are the SDM's.
 MSR_WORDS: dict[int, str] = {
     0x87: "How KeyIDs are parted: bits 31:0 those of TME-MT, bits 63:32 the private ones of TDX.",
@@ -333,4 +323,4 @@ def _folded(text: str) -> str:
 
 @cache
 def _by_name() -> dict[str, Term]:
-    return {_folded(name): term for term in TERMS for name in (term.name, *term.others)}
+    return {_folded(name): term for term in ALL_TERMS for name in (term.name, *term.others)}

@@ -12,7 +12,7 @@ import pytest
 from tdxctl.advice.bios import Setting
 from tdxctl.advice.setups import SETUPS
 from tdxctl.explain.lookup import look_up
-from tdxctl.explain.terms import TERMS
+from tdxctl.explain.terms import ALL_TERMS
 from tests import real
 
 TERMS_FILE = real.FOLDER / "explain-terms.tsv"
@@ -33,7 +33,7 @@ def test_a_word_is_found_in_any_case_and_number(asked: str) -> None:
 
 
 def test_every_word_is_found_by_each_of_its_names() -> None:
-    for term in TERMS:
+    for term in ALL_TERMS:
         for name in (term.name, *term.others):
             assert term.means in _text(name)
             assert term.means in _text(name.upper())
@@ -67,6 +67,22 @@ def test_a_number_that_is_a_leafs_too_is_told_as_both() -> None:
     answer = look_up("0x87")
     assert (answer.kind, answer.lines[-1][0]) == ("leaf", "as an MSR")
     assert answer.lines[-1][1].startswith("IA32_MKTME_KEYID_PARTITIONING: How KeyIDs are parted")
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ("errno 28", "ENOSPC"),
+        ("error: -28", "ENOSPC"),
+        ("status 0xc000050500000000", "TDX_SYS_NOT_READY"),
+        ("c0000505", "TDX_SYS_NOT_READY"),
+        ("LP.INIT", "TDH.SYS.LP.INIT"),
+        ("mng.create", "TDH.MNG.CREATE"),
+        ("MSR 1401h", "IA32_SEAMRR_PHYS_MASK"),
+    ],
+)
+def test_a_code_is_known_however_it_is_spelt(asked: str, name: str) -> None:
+    assert look_up(asked).name == name
 
 
 def test_a_decimal_number_is_no_msr() -> None:
