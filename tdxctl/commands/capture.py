@@ -70,8 +70,7 @@ def command(
 
     \b
       tdxctl capture --dmesg boot.log
-      tdxctl capture --dmesg boot.log --assume-tdx --name my-server
-      tdxctl capture boot.log acpidump.txt lscpu.txt
+      tdxctl capture boot.log --assume-tdx --name my-server
 
     FILE is a log, ACPI tables, /proc/iomem, /proc/cpuinfo, lscpu, rdmsr, files of /sys in a shell,
     or a folder or archive of them: tdxctl finds out which. Sources in any combination: each fills

@@ -27,7 +27,8 @@ _CALLED_FROM = (6, 16)
 _UNAME = re.compile(r"(\d{1,3})\.(\d{1,4})(?![\d])[A-Za-z0-9._+~-]*")
 
 
-_ASSUME = "--assume-kernel RELEASE goes on"
+class UnknownUnameError(UsageError):
+    """A `uname -r` of a release that is older or newer than all that are known."""
 
 
 def find_kernel(name: str, *, assumed: KernelId | None = None) -> KernelId:
@@ -141,16 +142,16 @@ def _of_uname(name: str) -> KernelId:
     version = int(matched[1]), int(matched[2])
     first, (_, newest, last) = _MAINLINE[0][0], _MAINLINE[-1]
     if version < first:
-        raise UsageError(
+        raise UnknownUnameError(
             f"Linux {_dotted(version)} has no TDX host code: mainline has it from "
             f"{_dotted(first)} on",
-            hint=f"{_ASSUME}; kernels: {_listed()}",
+            hint=f"kernels: {_listed()}",
         )
     if version > newest:
-        raise UsageError(
+        raise UnknownUnameError(
             f"Linux {_dotted(version)} is not known yet",
             hint=f"the newest known is {_dotted(newest)}, which behaves as {last.id}; "
-            f"{_ASSUME}; kernels: {_listed()}",
+            f"kernels: {_listed()}",
         )
     row = next(row for since, _, row in reversed(_MAINLINE) if since <= version)
     extra = () if version >= _CALLED_FROM else (NO_CALLER,)

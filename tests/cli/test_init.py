@@ -119,10 +119,13 @@ def test_json_is_the_contracts() -> None:
     done = tdxctl("init", "--platform", "outside-cmrs", "--format", "json")
     assert done.returncode == 1
     report = json.loads(done.stdout)
-    assert {key: report[key] for key in list(report)[:8]} == {
+    assert {key: report[key] for key in list(report)[:11]} == {
         "schema": "tdxctl.init/1",
         "machine": "outside-cmrs",
         "kernel": "v5",
+        "kernel_release": "v5",
+        "behaves_as": "v5",
+        "evidence": "executed",
         "call": 1,
         "returned": -14,
         "errno": "EFAULT",

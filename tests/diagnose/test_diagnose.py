@@ -1032,4 +1032,4 @@ def test_text_of_a_log_is_never_an_escape_sequence() -> None:
 def test_what_is_no_log_is_exit_4() -> None:
     done = tdxctl("diagnose", "LICENSE")
     assert (done.returncode, done.stdout) == (4, "")
-    assert done.stderr.startswith("LICENSE: is not a kernel's log")
+    assert done.stderr.startswith("LICENSE: shows nothing that is read\n  hint: a kernel's log, ")

@@ -35,7 +35,7 @@ NOT_A_NAME = (
 )
 FEATURES = (
     "  hint: features: TD_MIGRATION, TD_PRESERVING, SERVICE_TD, TD_PARTITIONING, "
-    "NO_RBP_MOD, L2_TLB_INVD_OPT, CLFLUSH_BEFORE_ALLOC, DYNAMIC_PAMT, EXT, "
+    "NO_RBP_MOD, L2_TLB_INVD_OPT, TOPOLOGY_ENUM, CLFLUSH_BEFORE_ALLOC, DYNAMIC_PAMT, EXT, "
     "UPDATE_COMPAT"
 )
 CPU_MODELS = (
@@ -44,7 +44,8 @@ CPU_MODELS = (
     "clearwater-forest"
 )
 TOP_KEYS = (
-    "  hint: keys here: schema, name, description, cpus, memory, firmware, module, kernel, faults"
+    "  hint: keys here: schema, name, description, cpus, memory, firmware, module, kernel, kvm, "
+    "faults"
 )
 PLAIN_NUMBER = "  hint: write it in decimal or as 0x..., or quote it"
 TRUE_OR_FALSE = "  hint: write true or false, or quote it"
@@ -600,8 +601,9 @@ ROWS = [
         "bad.yaml:8:37: module.xyz: unknown key",
         (
             "  hint: keys of module: loaded, version, build_date, build_num, vendor_id, "
-            "features, num_cpuid_config, max_tdmrs, max_reserved_per_tdmr, pamt_entry_size, "
-            "pamt_page_bitmap_entry_bits, sysinfo_cmr_entries, checks"
+            "features, num_cpuid_config, max_vcpus_per_td, attributes_fixed0, "
+            "attributes_fixed1, xfam_fixed0, xfam_fixed1, max_tdmrs, max_reserved_per_tdmr, "
+            "pamt_entry_size, pamt_page_bitmap_entry_bits, sysinfo_cmr_entries, checks"
         ),
         "bad.yaml:9:1: color: unknown key",
         TOP_KEYS,

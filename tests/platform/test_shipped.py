@@ -39,11 +39,11 @@ def test_the_outcome_is_the_one_listed(row: dict[str, str]) -> None:
     assert kib == row["kib"].strip()
 
 
-def test_every_platform_is_listed_under_every_kernel() -> None:
-    from tdxctl.linux.releases import KERNELS
-
-    listed = {(row["name"], row["kernel"]) for row in ROWS}
-    assert listed == {(name, kernel.id) for name in shipped.names() for kernel in KERNELS}
+def test_every_platform_is_listed_under_each_of_the_kernels_listed() -> None:
+    """Expect the patches, and the oldest, the workaround's, a present and the next mainline."""
+    kernels = ("v5", "v5-posted", "6.8", "6.8+cmr-walk", "6.18", "7.2+dynamic-pamt")
+    listed = [(row["name"], row["kernel"]) for row in ROWS]
+    assert sorted(listed) == sorted((name, one) for name in shipped.names() for one in kernels)
 
 
 @pytest.mark.parametrize("name", shipped.names())

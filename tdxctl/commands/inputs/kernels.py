@@ -11,9 +11,11 @@ from click.core import ParameterSource
 
 from tdxctl.errors import UsageError
 from tdxctl.linux.changes import EXECUTED
-from tdxctl.linux.lookup import find_kernel, names_file
+from tdxctl.linux.lookup import UnknownUnameError, find_kernel, names_file
 from tdxctl.linux.releases import KERNELS, KernelId
 
+#: The option that says what a kernel that is not known is taken for.
+ASSUME = "--assume-kernel"
 _ASSUMED = "tdxctl.assumed_kernel"
 #: The word for every kernel, where an option takes it.
 ALL = "all"
@@ -47,7 +49,13 @@ class KernelName(click.ParamType[KernelId | str]):
             )
         if self._or_all and value == ALL:
             return ALL
-        return chosen(str(value), assumed=None if ctx is None else ctx.meta.get(_ASSUMED))
+        try:
+            return chosen(str(value), assumed=None if ctx is None else ctx.meta.get(_ASSUMED))
+        except UnknownUnameError as error:
+            if ctx is None or not any(ASSUME in known.opts for known in ctx.command.params):
+                raise
+            hint = f"{ASSUME} RELEASE goes on; {error.hint}"
+            raise UsageError(error.message, hint=hint) from None
 
 
 def assume(ctx: click.Context, _param: click.Parameter, value: KernelId | None) -> None:

@@ -11,7 +11,7 @@ import click
 
 from tdxctl.commands.inputs import completions
 from tdxctl.commands.inputs.choices import OneOf
-from tdxctl.commands.inputs.kernels import KernelName, assume, each_once
+from tdxctl.commands.inputs.kernels import ASSUME, KernelName, assume, each_once
 from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -45,7 +45,7 @@ def named_kernel(*names: str, **settings: Any) -> Callable[[Command], Command]:
 
 #: Before --kernel, whose names it is for.
 assume_option = named_kernel(
-    "--assume-kernel",
+    ASSUME,
     metavar="RELEASE",
     is_eager=True,
     expose_value=False,
