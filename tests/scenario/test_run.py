@@ -161,7 +161,7 @@ def test_a_wrong_scenario_is_told_where(tmp_path: Path) -> None:
     found = [line.replace(path, "x.yaml") for line in done.stderr.splitlines()]
     one_of = (
         "  hint: one of: init, enable, boot, cpu_online, cpu_offline, memory_online, module, "
-        "update, fault, keyid, kexec"
+        "update, fault, keyid, kvm_load, kvm_unload, kexec"
     )
     assert found == [
         "x.yaml:2:7: name: must be 1 to 64 letters, digits, dots, underscores or hyphens, the "
