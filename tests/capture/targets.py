@@ -144,7 +144,8 @@ _RECORDS = (
     b'{"_TRANSPORT": "kernel", "_BOOT_ID": "0", "MESSAGE": "virt/tdx: module initialized"}\n',
     b'{\n "dmesg": [\n  {\n "time": 1.5,\n "msg": "virt/tdx: module initialized"\n },{\n',
     b"6,1000,2605559,-;virt/tdx: BIOS enabled: private KeyID range [32, 64)\n SUBSYSTEM=cpu\n",
-    b"__CURSOR=s\n_BOOT_ID=1\nMESSAGE=virt/tdx: module initialized\n\n_BOOT_ID=2\nMESSAGE=tdx: x\n",
+    b"__CURSOR=s\n_BOOT_ID=1\nMESSAGE=virt/tdx: module initialized\n\n"
+    b"_BOOT_ID=2\nMESSAGE=BIOS-e820: [mem 0x0-0x7fffffff] usable\n",
 )
 _WRAPPED = (
     b"> Oct 30 10:41:34 host-a kernel: BIOS-e820: [mem\n> 0x0000000000000000-0x000000000009efff]\n"

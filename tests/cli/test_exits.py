@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -209,9 +210,18 @@ def test_the_version_is_the_packages() -> None:
     assert tdxctl("--version", "--help").stdout == f"tdxctl {__version__}\n"
 
 
+@pytest.fixture(scope="module")
+def three_machines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder that knows three machines, to copy."""
+    folder = tmp_path_factory.mktemp("three") / "state"
+    for machine in ("spr-2s-512g", "offline-cpu", "no-module"):
+        tdxctl("init", "--platform", machine, environment={"TDXCTL_STATE": str(folder)})
+    return folder
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_commands_help_opens_with_two_examples_that_run(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, three_machines: Path
 ) -> None:
     """Expect each example to exit 0, with x.yaml a shipped platform and three machines known."""
     monkeypatch.chdir(tmp_path)
@@ -228,8 +238,7 @@ def test_every_commands_help_opens_with_two_examples_that_run(
     (tmp_path / "boot.log").write_bytes(log)
     (tmp_path / "x.yaml").write_bytes((platforms / "spr-2s-512g.yaml").read_bytes())
     if name != "init":
-        for machine in ("spr-2s-512g", "offline-cpu", "no-module"):
-            tdxctl("init", "--platform", machine)
+        shutil.copytree(three_machines, os.environ["TDXCTL_STATE"])
     text = tdxctl(name, "--help").stdout
     examples = [line.strip() for line in text.splitlines() if line.startswith("    tdxctl ")]
     assert len(examples) == 2

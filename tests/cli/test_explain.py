@@ -132,11 +132,6 @@ def test_words_come_from_standard_input_too() -> None:
     ("word", "expected"),
     [
         ("ENOSPX", "ENOSPX: unknown: near ENOSPC, ENOSR, ENOTSUPP\n"),
-        (
-            "KEY.CONFIG",
-            "KEY.CONFIG: unknown: near TDX_KEY_CONFIGURED, TDH.SYS.KEY.CONFIG, "
-            "TDH.MNG.KEY.CONFIG\n",
-        ),
         ("nothing-like-it", "nothing-like-it: unknown\n"),
         ("-4095", "-4095: unknown\n"),
         ("[red]", "[red]: unknown\n"),  # not markup

@@ -38,6 +38,8 @@ def test_every_golden_failure_is_explained() -> None:
     explained = set()
     for kernel in ("v5", "v5-posted", "6.8", "6.18", "7.2+dynamic-pamt"):
         for case in vectors.load(kernel):
+            if not any(op["ret"] for op in case["output"]["ops"]):
+                continue
             machine = Machine.boot(
                 Platform.from_dict(vectors.description(case["input"], kernel)), kernel=kernel
             )

@@ -147,7 +147,7 @@ def _maps(draw: st.DrawFn) -> Ranges:
     return ranges
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     ranges=_maps(),
     reserved=st.lists(st.tuples(st.integers(0, 120), st.integers(1, 4)), max_size=3),

@@ -32,7 +32,7 @@ from tdxctl.operations import (
     FaultSet,
     GuestKeyid,
     Hotplug,
-    Init,
+    InitHost,
     Kexec,
     MemoryOnline,
     ModuleLoad,
@@ -102,7 +102,7 @@ def shown(result: OpResult) -> dict[str, Any]:
 
 def perform_stored(operation: Operation) -> OpResult:
     """An operation on the stored machine `m`."""
-    if isinstance(operation, Init):
+    if isinstance(operation, InitHost):
         return lab.init(Asked("m"), callers=operation.callers).result
     return lab.operate("m", [operation])[0]
 
@@ -177,7 +177,7 @@ class StoredAgainstMemory(RuleBasedStateMachine):
 
     @rule(callers=st.sampled_from([1, 1, 2, 5]), elsewhere=st.booleans())
     def init(self, callers: int, elsewhere: bool) -> None:
-        self._do(Init(callers), elsewhere)
+        self._do(InitHost(callers), elsewhere)
 
     @rule(
         action=st.sampled_from([CpuOnline, CpuOffline]),
