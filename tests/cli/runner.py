@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 from tests import documents
+from tests.cli.warm import Warm, can_run
 
 ROOT = Path(__file__).parent.parent.parent
+_WARM = Warm(ROOT)
 
 
 def tdxctl(
@@ -20,15 +22,20 @@ def tdxctl(
     environment: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """The finished process: exit code, standard output, standard error."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tdxctl", *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
-        timeout=60,
-    )
+    changed = environment or {}
+    seen = {**os.environ, "PYTHONPATH": str(ROOT), **changed}
+    if can_run(changed):
+        done = _WARM.run(arguments, stdin, cwd, seen)
+    else:
+        done = subprocess.run(
+            [sys.executable, "-m", "tdxctl", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=cwd,
+            env=seen,
+            timeout=60,
+        )
     documents.check(done.stdout)
     return done

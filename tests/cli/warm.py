@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A process that has imported tdxctl and forks for each command line: a start without its cost.
+
+A test of what a user sees needs a process of its own, with its own streams, environment and exit;
+it does not need every import again. What start-up itself costs has its own tests.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import json
+import os
+import pkgutil
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+SECONDS = 60
+#: What the interpreter reads as it starts is not changed by a fork.
+_READ_AT_START = ("PYTHON", "LC_", "LANG", "OPENBLAS_")
+
+
+def can_run(environment: dict[str, str]) -> bool:
+    """Whether a fork of a running interpreter sees all of these as a new one would."""
+    return not any(name.startswith(_READ_AT_START) for name in environment)
+
+
+class Warm:
+    """The process, started at the first command line and gone with this one."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._socket: socket.socket | None = None
+
+    def run(
+        self, arguments: tuple[str, ...], stdin: str | None, cwd: Path, environment: dict[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        """The finished command line. Raises TimeoutError after a minute."""
+        asked = json.dumps({"argv": arguments, "cwd": str(cwd), "environment": environment})
+        pipes = [os.pipe() for _ in range(3)]
+        theirs = [pipes[0][0], pipes[1][1], pipes[2][1]]
+        data = asked.encode()
+        with ThreadPoolExecutor(3) as pool:
+            try:
+                pool.submit(_write, pipes[0][1], (stdin or "").encode())
+                printed = [pool.submit(_read, pipe[0]) for pipe in pipes[1:]]
+                link = self._started()
+                link.sendall(len(data).to_bytes(8))
+                socket.send_fds(link, [b"f"], theirs)
+                link.sendall(data)
+            finally:
+                for descriptor in theirs:
+                    os.close(descriptor)
+            code = int.from_bytes(_received(link, 8), signed=True)
+            texts = [one.result() for one in printed]
+        return subprocess.CompletedProcess(["tdxctl", *arguments], code, *texts)
+
+    def _started(self) -> socket.socket:
+        if self._socket is None:
+            self._socket, theirs = socket.socketpair()
+            self._socket.settimeout(SECONDS)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.cli.warm", str(theirs.fileno())],
+                cwd=self._root,
+                env={**os.environ, "PYTHONPATH": str(self._root), "OPENBLAS_NUM_THREADS": "1"},
+                pass_fds=[theirs.fileno()],
+                # Streams are what they are at the start: pipes, as those of the command lines.
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            theirs.close()
+            atexit.register(_end, self._socket, process)
+        return self._socket
+
+
+def _end(link: socket.socket, process: subprocess.Popen[bytes]) -> None:
+    link.close()
+    process.communicate()
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        try:
+            file.write(data)
+        except BrokenPipeError:
+            return  # nobody read it, as in a shell's pipe
+
+
+def _read(descriptor: int) -> str:
+    # As subprocess reads text.
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read().decode().replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _received(link: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        more = link.recv(count - len(data))
+        if not more:
+            raise EOFError
+        data += more
+    return data
+
+
+def _serve(link: socket.socket) -> None:
+    import tdxctl
+
+    for module in pkgutil.walk_packages(tdxctl.__path__, "tdxctl."):
+        if not module.name.endswith(("__main__", ".pytest_plugin")):
+            importlib.import_module(module.name)
+    while True:
+        try:
+            size = int.from_bytes(_received(link, 8))
+        except EOFError:
+            return
+        _, descriptors, _, _ = socket.recv_fds(link, 1, 3)
+        asked = json.loads(_received(link, size))
+        child = os.fork()
+        if child == 0:
+            link.close()
+            for place, descriptor in enumerate(descriptors):
+                os.dup2(descriptor, place)
+                os.close(descriptor)
+            _become(asked)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        link.sendall(code.to_bytes(8, signed=True))
+
+
+def _become(asked: dict[str, object]) -> None:
+    # Ends this process as the command line ends.
+    os.chdir(str(asked["cwd"]))
+    os.environ.clear()
+    os.environ.update(asked["environment"])  # type: ignore[call-overload]
+    sys.argv = ["tdxctl", *asked["argv"]]  # type: ignore[misc]
+    sys.path[0] = str(asked["cwd"])
+    from tdxctl.__main__ import main
+
+    main()
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))
