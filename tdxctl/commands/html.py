@@ -6,19 +6,28 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands.inputs import completions
-from tdxctl.commands.inputs.options import Subject, named_kernel, subject_options
+from tdxctl.commands.inputs.options import (
+    Command,
+    Subject,
+    assume_option,
+    named_kernel,
+    subject_options,
+)
 from tdxctl.linux.releases import DEFAULT_KERNEL
 
-_kernels_option = named_kernel(
-    "--kernel",
-    "kernels",
-    multiple=True,
-    help=f"A kernel to tell in full. Repeatable. Default: {DEFAULT_KERNEL}.",
-)
+
+def _kernels_options(command: Command) -> Command:
+    option = named_kernel(
+        "--kernel",
+        "kernels",
+        multiple=True,
+        help=f"A kernel to tell in full. Repeatable. Default: {DEFAULT_KERNEL}.",
+    )
+    return option(assume_option(command))
 
 
 @click.command("html")
-@subject_options(_kernels_option)
+@subject_options(_kernels_options)
 @click.option(
     "-o",
     "--output",

@@ -210,3 +210,21 @@ def test_a_uname_that_is_not_known_can_be_assumed_to_be_a_release() -> None:
     assert find_kernel("6.16.1", assumed=find_kernel("7.2")).id == "6.16"
     with pytest.raises(UsageError, match="no such kernel: 'nonsense'"):
         find_kernel("nonsense", assumed=found)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("html", "--platform", "small", "-o", "-"),
+        ("scenario", "new", "--platform", "small"),
+        ("plan", "--platform", "small"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_wherever_a_kernel_is_asked_for_one_can_be_assumed(words: tuple[str, ...]) -> None:
+    """Expect the hint that says so to be one that can be followed."""
+    refused = tdxctl(*words, "--kernel", "7.6.1")
+    assert refused.returncode == 2
+    assert "hint: --assume-kernel RELEASE goes on; the newest known is 7.3" in refused.stderr
+    done = tdxctl(*words, "--kernel", "7.6.1", "--assume-kernel", "7.2")
+    assert (done.returncode, done.stderr) == (0, "kernel: 7.6.1 behaves as 7.2, assumed\n")
