@@ -65,7 +65,7 @@ def _message(line: str) -> str | None:
     if " " not in line:
         return None
     from tdxctl.capture.bootlog import message_of
-    from tdxctl.explain.lookup import is_of_a_program, names_a_call
+    from tdxctl.explain.lines import is_of_a_program, names_a_call
     from tdxctl.messages.reading import has_prefix
 
     message = message_of(line).strip()
@@ -76,7 +76,7 @@ def _message(line: str) -> str | None:
 
 def _leaf(text: str) -> LeafCode:
     """The leaf of that name or number. Raises UsageError."""
-    from tdxctl.explain.lookup import find_leaf
+    from tdxctl.explain.numbers import find_leaf
 
     leaf = find_leaf(text)
     if leaf is None:

@@ -8,7 +8,8 @@ import pytest
 from tdxctl.advice.statuses import STATUSES
 from tdxctl.explain.answer import Answer
 from tdxctl.explain.leaves import LEAVES, of_leaf
-from tdxctl.explain.lookup import find_leaf, look_up
+from tdxctl.explain.lookup import look_up
+from tdxctl.explain.numbers import find_leaf
 from tdxctl.seam.codes import StatusCode, table
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.metadata import FIELDS
