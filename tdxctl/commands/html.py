@@ -6,28 +6,20 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands.inputs import completions
-from tdxctl.commands.inputs.options import (
-    Command,
-    Subject,
-    assume_option,
-    named_kernel,
-    subject_options,
-)
+from tdxctl.commands.inputs.kernels import booted_kernel
+from tdxctl.commands.inputs.subjects import Subject, subject_options
 from tdxctl.linux.releases import DEFAULT_KERNEL
 
-
-def _kernels_options(command: Command) -> Command:
-    option = named_kernel(
-        "--kernel",
-        "kernels",
-        multiple=True,
-        help=f"A kernel to tell in full. Repeatable. Default: {DEFAULT_KERNEL}.",
-    )
-    return option(assume_option(command))
+_kernels_option = booted_kernel(
+    "--kernel",
+    "kernels",
+    multiple=True,
+    help=f"A kernel to tell in full. Repeatable. Default: {DEFAULT_KERNEL}.",
+)
 
 
 @click.command("html")
-@subject_options(_kernels_options)
+@subject_options(_kernels_option)
 @click.option(
     "-o",
     "--output",

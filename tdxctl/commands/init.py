@@ -6,7 +6,8 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands.inputs.choices import Between
-from tdxctl.commands.inputs.options import Subject, format_option, subject_options
+from tdxctl.commands.inputs.options import format_option
+from tdxctl.commands.inputs.subjects import Subject, subject_options
 from tdxctl.commands.outputs.stdout import write_init
 
 

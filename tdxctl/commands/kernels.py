@@ -6,8 +6,8 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands.inputs import completions
-from tdxctl.commands.inputs.kernels import KernelName
-from tdxctl.commands.inputs.options import format_option, named_kernel
+from tdxctl.commands.inputs.kernels import KernelName, named_kernel
+from tdxctl.commands.inputs.options import format_option
 from tdxctl.commands.outputs.stdout import print_as
 from tdxctl.errors import UsageError
 from tdxctl.linux.releases import KERNELS, KernelId

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from tdxctl.commands.inputs.options import format_option, machine_option, own_kernel_option
+from tdxctl.commands.inputs.kernels import own_kernel_option
+from tdxctl.commands.inputs.options import format_option, machine_option
 from tdxctl.commands.outputs.stdout import write_operations
 
 TYPE_CHECKING = False

@@ -7,14 +7,8 @@ from collections.abc import Iterator
 
 import click
 
-from tdxctl.commands.inputs.kernels import ALL, KernelName, each_once
-from tdxctl.commands.inputs.options import (
-    assume_option,
-    format_option,
-    named_kernel,
-    one_platform_option,
-    set_option,
-)
+from tdxctl.commands.inputs.kernels import ALL, KernelName, booted_kernel, each_once
+from tdxctl.commands.inputs.options import format_option, one_platform_option, set_option
 from tdxctl.commands.outputs.stdout import print_report
 from tdxctl.errors import UsageError
 from tdxctl.linux.releases import KernelId
@@ -22,8 +16,7 @@ from tdxctl.linux.releases import KernelId
 
 @click.command("plan")
 @one_platform_option
-@assume_option
-@named_kernel(
+@booted_kernel(
     "--kernel",
     "kernels",
     type=KernelName(or_all=True),

@@ -6,12 +6,8 @@ from __future__ import annotations
 import click
 
 from tdxctl.commands.inputs.choices import OneOf
-from tdxctl.commands.inputs.options import (
-    assume_option,
-    named_kernel,
-    one_platform_option,
-    set_option,
-)
+from tdxctl.commands.inputs.kernels import booted_kernel
+from tdxctl.commands.inputs.options import one_platform_option, set_option
 from tdxctl.commands.outputs.stdout import print_text
 from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId
 
@@ -19,8 +15,7 @@ from tdxctl.linux.releases import DEFAULT_KERNEL, KernelId
 @click.command("scenario")
 @click.argument("action", type=OneOf(["new"]))
 @one_platform_option
-@assume_option
-@named_kernel("--kernel", default=DEFAULT_KERNEL, help=f"The kernel. Default: {DEFAULT_KERNEL}.")
+@booted_kernel("--kernel", default=DEFAULT_KERNEL, help=f"The kernel. Default: {DEFAULT_KERNEL}.")
 @set_option
 def command(action: str, platform: str, kernel: KernelId, settings: tuple[str, ...]) -> int:  # noqa: ARG001
     """Print a scenario whose expectations are what happens today.

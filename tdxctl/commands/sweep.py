@@ -5,13 +5,8 @@ from __future__ import annotations
 
 import click
 
-from tdxctl.commands.inputs.options import (
-    format_option,
-    kernel_option,
-    named_kernel,
-    one_platform_option,
-    set_option,
-)
+from tdxctl.commands.inputs.kernels import kernel_option, named_kernel
+from tdxctl.commands.inputs.options import format_option, one_platform_option, set_option
 from tdxctl.commands.outputs.stdout import print_report
 from tdxctl.linux.releases import KernelId
 

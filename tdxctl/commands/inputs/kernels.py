@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernels that a command line names."""
+"""The kernels that a command line names, and the options that take them."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from tdxctl.commands.inputs import completions
+from tdxctl.commands.inputs.options import Command
 from tdxctl.errors import UsageError
 from tdxctl.linux.changes import EXECUTED
 from tdxctl.linux.lookup import UnknownUnameError, find_kernel, names_file
-from tdxctl.linux.releases import KERNELS, KernelId
+from tdxctl.linux.releases import DEFAULT_KERNEL, KERNELS, KernelId
 
-#: The option that says what a kernel that is not known is taken for.
-ASSUME = "--assume-kernel"
+# The option that says what a kernel that is not known is taken for.
+_ASSUME = "--assume-kernel"
 _ASSUMED = "tdxctl.assumed_kernel"
 #: The word for every kernel, where an option takes it.
 ALL = "all"
@@ -52,15 +55,10 @@ class KernelName(click.ParamType[KernelId | str]):
         try:
             return chosen(str(value), assumed=None if ctx is None else ctx.meta.get(_ASSUMED))
         except UnknownUnameError as error:
-            if ctx is None or not any(ASSUME in known.opts for known in ctx.command.params):
+            if ctx is None or not any(_ASSUME in known.opts for known in ctx.command.params):
                 raise
-            hint = f"{ASSUME} RELEASE goes on; {error.hint}"
+            hint = f"{_ASSUME} RELEASE goes on; {error.hint}"
             raise UsageError(error.message, hint=hint) from None
-
-
-def assume(ctx: click.Context, _param: click.Parameter, value: KernelId | None) -> None:
-    """Keep what a kernel that is not known is taken for, for the names that follow."""
-    ctx.meta[_ASSUMED] = value
 
 
 def each_once(kernels: tuple[KernelId | str, ...]) -> tuple[KernelId, ...]:
@@ -73,6 +71,11 @@ def each_once(kernels: tuple[KernelId | str, ...]) -> tuple[KernelId, ...]:
             # By another name it is the same kernel.
             found.setdefault((kernel.id, kernel.digest), kernel)
     return tuple(found.values())
+
+
+def _assume(ctx: click.Context, _param: click.Parameter, value: KernelId | None) -> None:
+    # Kept for the names that follow.
+    ctx.meta[_ASSUMED] = value
 
 
 def _is_from_environment(param: click.Parameter | None, ctx: click.Context | None) -> bool:
@@ -106,3 +109,42 @@ def _stands_for(kernel: KernelId) -> str:
     if kernel.evidence is not EXECUTED:
         told.append(kernel.evidence.word)
     return ", ".join(told)
+
+
+def named_kernel(*names: str, **settings: Any) -> Callable[[Command], Command]:
+    """An option that takes a kernel: click.option() with what all of them have."""
+    shared: dict[str, Any] = {
+        "metavar": "K",
+        "type": KernelName(),
+        "shell_complete": completions.kernels,
+    }
+    return click.option(*names, **(shared | settings))
+
+
+def booted_kernel(*names: str, **settings: Any) -> Callable[[Command], Command]:
+    """named_kernel() of one to boot, and --assume-kernel for a name that is not known."""
+    option = named_kernel(*names, **settings)
+    # Eager: before the names that it is for.
+    assumed = named_kernel(
+        _ASSUME,
+        metavar="RELEASE",
+        is_eager=True,
+        expose_value=False,
+        callback=_assume,
+        help="What a `uname -r` is taken for that is not known.",
+    )
+    return lambda command: option(assumed(command))
+
+
+kernel_option = booted_kernel(
+    "--kernel",
+    help="The kernel to boot: a release of `tdxctl kernels`, RELEASE+CHANGE, a `uname -r`, or "
+    f"FILE.py:Class. Default: {DEFAULT_KERNEL}, or what the machine is running.",
+)
+#: For what is done to a machine that was booted with a kernel of the user's own.
+own_kernel_option = click.option(
+    "--kernel",
+    metavar="FILE.py:Class",
+    type=KernelName(),
+    help="The kernel of your own that the machine was booted with, where it was.",
+)

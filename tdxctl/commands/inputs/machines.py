@@ -11,7 +11,7 @@ from tdxctl.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tdxctl.commands.inputs.options import Subject
+    from tdxctl.commands.inputs.subjects import Subject
     from tdxctl.lab import Asked
     from tdxctl.machine import Machine
 
