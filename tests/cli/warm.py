@@ -2,7 +2,8 @@
 """A process that has imported tdxctl and forks for each command line: a start without its cost.
 
 A test of what a user sees needs a process of its own, with its own streams, environment and exit;
-it does not need every import again. What start-up itself costs has its own tests.
+it does not need every import again. What a fork cannot show, an import that is missing, the
+README's commands and the examples of each --help do: they are processes from the start.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import importlib
 import json
 import os
 import pkgutil
+import signal
 import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-SECONDS = 60
 #: What the interpreter reads as it starts is not changed by a fork.
 _READ_AT_START = ("PYTHON", "LC_", "LANG", "OPENBLAS_")
 
@@ -31,38 +32,47 @@ def can_run(environment: dict[str, str]) -> bool:
 class Warm:
     """The process, started at the first command line and gone with this one."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, seconds: float = 60) -> None:
         self._root = root
+        self._seconds = seconds
         self._socket: socket.socket | None = None
 
     def run(
         self, arguments: tuple[str, ...], stdin: str | None, cwd: Path, environment: dict[str, str]
     ) -> subprocess.CompletedProcess[str]:
-        """The finished command line. Raises TimeoutError after a minute."""
+        """The finished command line. Raises TimeoutError where it takes longer than seconds."""
         asked = json.dumps({"argv": arguments, "cwd": str(cwd), "environment": environment})
         pipes = [os.pipe() for _ in range(3)]
         theirs = [pipes[0][0], pipes[1][1], pipes[2][1]]
         data = asked.encode()
         with ThreadPoolExecutor(3) as pool:
+            pool.submit(_write, pipes[0][1], (stdin or "").encode())
+            printed = [pool.submit(_read, pipe[0]) for pipe in pipes[1:]]
             try:
-                pool.submit(_write, pipes[0][1], (stdin or "").encode())
-                printed = [pool.submit(_read, pipe[0]) for pipe in pipes[1:]]
                 link = self._started()
                 link.sendall(len(data).to_bytes(8))
                 socket.send_fds(link, [b"f"], theirs)
                 link.sendall(data)
+            except OSError:
+                self._kill()
+                raise
             finally:
                 for descriptor in theirs:
                     os.close(descriptor)
-            code = int.from_bytes(_received(link, 8), signed=True)
+            try:
+                code = int.from_bytes(_received(link, 8), signed=True)
+            except OSError:
+                # Whoever it forked is of its group, and holds what is read here open.
+                self._kill()
+                raise
             texts = [one.result() for one in printed]
         return subprocess.CompletedProcess(["tdxctl", *arguments], code, *texts)
 
     def _started(self) -> socket.socket:
         if self._socket is None:
             self._socket, theirs = socket.socketpair()
-            self._socket.settimeout(SECONDS)
-            process = subprocess.Popen(
+            self._socket.settimeout(self._seconds)
+            self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.cli.warm", str(theirs.fileno())],
                 cwd=self._root,
                 env={**os.environ, "PYTHONPATH": str(self._root), "OPENBLAS_NUM_THREADS": "1"},
@@ -71,15 +81,24 @@ class Warm:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                process_group=0,
             )
             theirs.close()
-            atexit.register(_end, self._socket, process)
+            atexit.register(self.close)
         return self._socket
 
+    def close(self) -> None:
+        """End the process; the next command line starts another."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+            self._process.communicate()
+            atexit.unregister(self.close)
 
-def _end(link: socket.socket, process: subprocess.Popen[bytes]) -> None:
-    link.close()
-    process.communicate()
+    def _kill(self) -> None:
+        if self._socket is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self.close()
 
 
 def _write(descriptor: int, data: bytes) -> None:
