@@ -73,7 +73,12 @@ def _model_problem(
         case "too_long":
             return document.problem(path, f"has more than {context['max_length']} entries")
         case "list_type":
-            return document.problem(path, "must be a list", detail=document.got(path, value))
+            return document.problem(
+                path,
+                "must be a list",
+                detail=document.got(path, value),
+                hint=_keys_hint("keys of an entry", (*path, 0), (*location, 0), shape),
+            )
         case "union_tag_not_found":
             return document.problem(
                 path,
@@ -81,7 +86,20 @@ def _model_problem(
                 detail=document.got(path, value),
             )
         case _:
-            return document.problem(path, "must be a mapping", detail=document.got(path, value))
+            where = f"keys of {printable(dotted(path))}"
+            return document.problem(
+                path,
+                "must be a mapping",
+                detail=document.got(path, value),
+                hint=_keys_hint(where, path, location, shape),
+            )
+
+
+def _keys_hint(where: str, path: Path, location: Path, shape: Shape) -> str | None:
+    records = [keys for node in _nodes_at(location, shape.schema()) if (keys := _keys_of(node))]
+    if len(records) > 1:
+        return f"an entry has one of the keys {', '.join(shape.branches(path))}"
+    return f"{where}: {', '.join(records[0])}" if records else None
 
 
 def _did_you_mean(path: Path, location: Path, schema: dict[str, Any]) -> str | None:
@@ -97,6 +115,14 @@ def _did_you_mean(path: Path, location: Path, schema: dict[str, Any]) -> str | N
 
 
 def _keys_at(location: Path, schema: dict[str, Any]) -> list[str]:
+    return [key for node in _nodes_at(location, schema) for key in _keys_of(node)]
+
+
+def _keys_of(node: dict[str, Any]) -> list[str]:
+    return list(node.get("properties", {}))
+
+
+def _nodes_at(location: Path, schema: dict[str, Any]) -> list[dict[str, Any]]:
     # Walks the JSON Schema, which has the model's keys by their written names.
     nodes = _resolved(schema, [schema])
     for part in location:
@@ -106,7 +132,7 @@ def _keys_at(location: Path, schema: dict[str, Any]) -> list[str]:
             nodes = [node for node in nodes if tag in node.get("properties", {})][:1] or nodes
         else:
             nodes = [child for node in nodes for child in _children(schema, node, part)]
-    return [key for node in nodes for key in node.get("properties", {})]
+    return nodes
 
 
 def _children(

@@ -550,11 +550,29 @@ ROWS = [
         "bad.yaml",
         "cpus:\nmemory:\nfirmware:\nmodule:\nkernel:\nfaults:\n",
         "bad.yaml:1:6: cpus: must be a mapping (got null)",
+        "  hint: keys of cpus: model, features, madt, online, disabled_cpus, cpuid, seamops",
         "bad.yaml:2:8: memory: must be a mapping (got null)",
+        "  hint: keys of memory: ranges, reserved, cmrs",
         "bad.yaml:3:10: firmware: must be a mapping (got null)",
+        (
+            "  hint: keys of firmware: seamrr, mktme_keyids, tdx_keyids, keyid_bits, "
+            "seamrr_range, msrs, tdx_without_integrity"
+        ),
         "bad.yaml:4:8: module: must be a mapping (got null)",
+        (
+            "  hint: keys of module: loaded, version, build_date, build_num, vendor_id, "
+            "features, num_cpuid_config, max_vcpus_per_td, attributes_fixed0, "
+            "attributes_fixed1, xfam_fixed0, xfam_fixed1, max_tdmrs, "
+            "max_reserved_per_tdmr, pamt_entry_size, pamt_page_bitmap_entry_bits, "
+            "sysinfo_cmr_entries, checks"
+        ),
         "bad.yaml:5:8: kernel: must be a mapping (got null)",
+        "  hint: keys of kernel: hibernation, tdx_host",
         "bad.yaml:6:8: faults: must be a list (got null)",
+        (
+            "  hint: an entry has one of the keys leaf, allocation, boot, msr, pconfig, rdrand, "
+            "global_lock, tdmr_lock, busy_cpu, module"
+        ),
     ),
     broken(
         "a list",
@@ -747,7 +765,12 @@ ROWS = [
         "bad.yaml:2:10: cpus.model: must be a CPU's name or {family, model} (got 143)",
         CPU_MODELS,
         "bad.yaml:3:13: cpus.features: must be a mapping (got a list)",
+        (
+            "  hint: keys of cpus.features: mtrr, vmx, xsave, movdir64b, self_snoop, "
+            "no_seamret_invd_vmcs"
+        ),
         "bad.yaml:4:9: cpus.madt: must be a list (got a mapping)",
+        "  hint: keys of an entry: apic_id, package, enabled",
         "bad.yaml:5:11: cpus.online: must be all or a list such as 0-63,65 (got a list)",
         'bad.yaml:6:18: cpus.disabled_cpus: must be auto or a whole number (got "none")',
     ),
@@ -770,6 +793,7 @@ ROWS = [
         'bad.yaml:2:28: cpus.features.vmx: must be true or false (got "true")',
         "bad.yaml:2:43: cpus.features.xsave: must be true or false (got null)",
         "bad.yaml:4:7: cpus.madt.0: must be a mapping (got 5)",
+        "  hint: keys of cpus.madt.0: apic_id, package, enabled",
         "bad.yaml:5:7: cpus.madt.1.apic_id: is required",
         "bad.yaml:6:17: cpus.madt.2.apic_id: must be a number or a range such as 0-63 (got 1.5)",
         'bad.yaml:6:31: cpus.madt.2.package: must be a whole number (got "0")',
@@ -896,7 +920,9 @@ ROWS = [
         "bad.yaml",
         CPUS + "memory: {ranges: all, reserved: {}, cmrs: Auto}\n",
         'bad.yaml:2:18: memory.ranges: must be a list (got "all")',
+        "  hint: keys of an entry: start, end, size, node",
         "bad.yaml:2:33: memory.reserved: must be a list (got a mapping)",
+        "  hint: keys of an entry: start, end",
         'bad.yaml:2:43: memory.cmrs: must be auto or a list (got "Auto")',
     ),
     broken(
@@ -910,6 +936,7 @@ ROWS = [
         "    - {start: 4GB, size: 12 GiB}\n"
         "    - {start: [0], size: {}}\n",
         "bad.yaml:4:7: memory.ranges.0: must be a mapping (got a list)",
+        "  hint: keys of memory.ranges.0: start, end, size, node",
         "bad.yaml:5:15: memory.ranges.1.start: must be a whole number (got null)",
         "bad.yaml:5:26: memory.ranges.1.end: must be a whole number (got true)",
         'bad.yaml:5:38: memory.ranges.1.node: must be a whole number (got "0")',
@@ -1022,6 +1049,7 @@ ROWS = [
         "bad.yaml:6:21: memory.reserved.1.size: unknown key",
         "  hint: keys of memory.reserved.1: start, end",
         'bad.yaml:7:7: memory.reserved.2: must be a mapping (got "1MiB")',
+        "  hint: keys of memory.reserved.2: start, end",
         'bad.yaml:8:23: memory.reserved.3.end: must be at most 0x10000000000000 (got "4097TiB")',
     ),
     broken(
@@ -1041,6 +1069,7 @@ ROWS = [
         'bad.yaml:6:29: memory.cmrs.1.size: must be at most 4096 TiB (got "4097TiB")',
         'bad.yaml:7:26: memory.cmrs.2.size: makes the range end beyond 2^52 (got "4096TiB")',
         "bad.yaml:8:7: memory.cmrs.3: must be a mapping (got a list)",
+        "  hint: keys of memory.cmrs.3: base, size",
     ),
     broken(
         "more than 32 CMRs",
@@ -1076,6 +1105,7 @@ ROWS = [
         'bad.yaml:6:15: firmware.tdx_keyids: must be a whole number (got "1KiB")',
         'bad.yaml:7:15: firmware.keyid_bits: must be auto or a whole number (got "automatic")',
         'bad.yaml:8:17: firmware.seamrr_range: must be a mapping (got "4GiB")',
+        "  hint: keys of firmware.seamrr_range: base, size",
     ),
     broken(
         "firmware beyond its limits",
@@ -1173,8 +1203,10 @@ ROWS = [
         FEATURES,
         'bad.yaml:10:14: module.max_tdmrs: must be a whole number (got "64")',
         "bad.yaml:11:20: module.pamt_entry_size: must be a mapping (got 16)",
+        "  hint: keys of module.pamt_entry_size: 4k, 2m, 1g",
         'bad.yaml:12:11: module.checks: must be strict or lax (got "relaxed")',
         'bad.yaml:13:9: kernel: must be a mapping (got "hibernation")',
+        "  hint: keys of kernel: hibernation, tdx_host",
     ),
     broken(
         "the module beyond its limits",
@@ -1252,6 +1284,10 @@ ROWS = [
         "bad.yaml",
         VALID + "faults: {leaf: TDH.SYS.INIT, status: GP}\n",
         "bad.yaml:3:9: faults: must be a list (got a mapping)",
+        (
+            "  hint: an entry has one of the keys leaf, allocation, boot, msr, pconfig, rdrand, "
+            "global_lock, tdmr_lock, busy_cpu, module"
+        ),
     ),
     broken(
         "SEAMCALL faults",
@@ -1481,6 +1517,7 @@ ROWS = [
         "bad.json:12:47: module.loaded: is given twice",
         "  hint: the first one is in line 12",
         "bad.json:13:13: kernel: must be a mapping (got null)",
+        "  hint: keys of kernel: hibernation, tdx_host",
     ),
     broken(
         "wrong in the same place of many entries",
@@ -1818,7 +1855,9 @@ def test_a_fault_that_is_switched_off_is_none() -> None:
             {"cpus": {"madt": ({"apic_id": 0},)}, "memory": {"ranges": {1, 2}}},
             [
                 "cpus.madt: must be a list (got a value of type tuple)",
+                "  hint: keys of an entry: apic_id, package, enabled",
                 "memory.ranges: must be a list (got a value of type set)",
+                "  hint: keys of an entry: start, end, size, node",
             ],
         ),
         (
