@@ -8,7 +8,10 @@ import click
 from tdxctl.commands.inputs.kernels import kernel_option, named_kernel
 from tdxctl.commands.inputs.options import format_option, one_platform_option, set_option
 from tdxctl.commands.outputs.stdout import print_report
+from tdxctl.errors import UsageError
 from tdxctl.linux.releases import KernelId
+from tdxctl.seam.leaves import Leaf
+from tdxctl.units import did_you_mean, printable
 
 
 @click.command("sweep")
@@ -46,12 +49,25 @@ def command(
     from tdxctl.sweep.invariants import violations
     from tdxctl.sweep.run import sweep
 
+    only = None if leaf is None else _leaf(leaf)
     description = description_of(platform, settings)
     with shown("sweeping"):
-        swept = sweep(description, kernel or find_kernel(DEFAULT_KERNEL), leaf)
-        other = None if against is None else sweep(description, against, leaf)
-    print_report(sweeps, output_format, swept, other)
-    if other is None:
-        return 1 if violations(swept.runs) else 0
-    broken = violations(swept.runs) or violations(other.runs)
-    return 1 if broken or differences(swept, other) else 0
+        swept = sweep(description, kernel or find_kernel(DEFAULT_KERNEL), only)
+        other = None if against is None else sweep(description, against, only)
+    if only is not None and not any(one.runs for one in (swept, other) if one is not None):
+        raise UsageError(f"this bring-up makes no {only.title}, so that none can fail")
+    broken = [violations(one.runs) for one in (swept, other) if one is not None]
+    differing = None if other is None else differences(swept, other)
+    print_report(sweeps, output_format, sweeps.Shown(swept, broken[0], other, differing))
+    return 1 if any(broken) or differing else 0
+
+
+def _leaf(text: str) -> Leaf:
+    """The SEAMCALL of that name or number. Raises UsageError."""
+    from tdxctl.explain.numbers import find_leaf
+
+    known = find_leaf(text)
+    if known is None or known.is_of_the_guest or known.number not in set(Leaf):
+        near = did_you_mean(text, [leaf.title for leaf in Leaf])
+        raise UsageError(f"not a SEAMCALL of the bring-up: '{printable(text)}'", hint=near)
+    return Leaf(known.number)

@@ -10,6 +10,8 @@ from msgspec import UNSET, Struct, UnsetType
 from tdxctl.document import Count, Document, one_of
 from tdxctl.errnos import errno_name
 from tdxctl.sweep import compare, invariants
+from tdxctl.sweep.compare import Difference
+from tdxctl.sweep.invariants import Violation
 from tdxctl.sweep.run import Answer, Run, Sweep
 from tdxctl.units import counted
 
@@ -79,8 +81,18 @@ class SweepDocument(Document, frozen=True, tag="tdxctl.sweep/1"):
     differences: tuple[Differs, ...] | UnsetType = UNSET
 
 
-def to_json(sweep: Sweep, against: Sweep | None) -> str:
+class Shown(Struct, frozen=True):
+    """A sweep and the laws that it breaks; against another kernel's what differs."""
+
+    sweep: Sweep
+    violations: tuple[Violation, ...]
+    against: Sweep | None
+    differences: list[Difference] | None
+
+
+def to_json(shown: Shown) -> str:
     """`tdxctl.sweep/1`."""
+    sweep, against = shown.sweep, shown.against
     return SweepDocument(
         platform=sweep.platform,
         kernel=sweep.kernel,
@@ -96,34 +108,31 @@ def to_json(sweep: Sweep, against: Sweep | None) -> str:
             for run, runs in compare.groups(sweep)
         ),
         violations=tuple(
-            Broken(found.invariant, found.point, found.how)
-            for found in invariants.violations(sweep.runs)
+            Broken(found.invariant, found.point, found.how) for found in shown.violations
         ),
         against=UNSET if against is None else against.kernel,
-        differences=UNSET
-        if against is None
-        else tuple(map(_differs, compare.differences(sweep, against))),
+        differences=UNSET if shown.differences is None else tuple(map(_differs, shown.differences)),
     ).render()
 
 
-def to_text(sweep: Sweep, against: Sweep | None) -> str:
+def to_text(shown: Shown) -> str:
     """Laws, then outcomes; against another kernel only what differs."""
+    sweep, against = shown.sweep, shown.against
     lines = [
         f"{sweep.platform} under {sweep.kernel}: {counted(len(sweep.runs), 'point')} at which "
         "something fails",
         f"without a fault: {_told(sweep.clean)}",
         "",
-        *_laws(sweep),
+        *_laws(shown.violations),
     ]
-    if against is None:
+    if against is None or shown.differences is None:
         lines += ["", *_outcomes(sweep)]
     else:
-        lines += ["", *_differences(sweep, against)]
+        lines += ["", *_differences(sweep, against, shown.differences)]
     return "\n".join(lines)
 
 
-def _laws(sweep: Sweep) -> list[str]:
-    found = invariants.violations(sweep.runs)
+def _laws(found: tuple[Violation, ...]) -> list[str]:
     if not found:
         return [f"all {len(invariants.INVARIANTS)} invariants hold at every point"]
     lines = []
@@ -145,8 +154,7 @@ def _outcomes(sweep: Sweep) -> list[str]:
     return lines
 
 
-def _differences(sweep: Sweep, against: Sweep) -> list[str]:
-    found = compare.differences(sweep, against)
+def _differences(sweep: Sweep, against: Sweep, found: list[Difference]) -> list[str]:
     if not found:
         return [f"{against.kernel} makes the same of every point"]
     outcomes = [each for each in found if not each.events and each.before and each.after]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
+from tdxctl.errnos import Errno
 from tdxctl.events import FreeContigRange, Seamcall, WbinvdOnAllCpus
 from tdxctl.seam.leaves import Leaf
 from tdxctl.sweep.run import Run
@@ -107,7 +108,7 @@ def _failure_is_told(run: Run) -> str | None:
 
 def _v5_shuts_down(run: Run) -> str | None:
     assert run.first is not None
-    if run.first.status != "UNKNOWN" or run.first.returned in {0, -19, -22}:
+    if run.first.status != "UNKNOWN" or -run.first.returned in {0, Errno.ENODEV, Errno.EINVAL}:
         return None
     return f"returned {run.first.returned}, and the module is neither shut down nor usable"
 

@@ -13,13 +13,14 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tdxctl.errnos import Errno
 from tdxctl.events import AllocContigPages, Seamcall
 from tdxctl.explain.leaves import LEAVES
 from tdxctl.machine import Machine
 from tdxctl.platform.description import Platform
 from tdxctl.platform.faults import AllocationFault, BootFault, Fault, MsrReadFault, SeamcallFault
 from tdxctl.seam.leaves import Leaf
-from tdxctl.seam.metadata import FIELDS
+from tdxctl.seam.metadata import field_with
 from tdxctl.seam.status import Status, status_name
 
 T = TypeVar("T")
@@ -28,19 +29,19 @@ T = TypeVar("T")
 _FOR_EVER = 1 << 30
 #: What SEAMCALL itself can answer, whatever the leaf.
 _NOT_THROUGH = (Status.VMFAILINVALID, Status.GP, Status.UD)
-_FIELD_NAMES = {row[0]: row[1] for row in FIELDS}
-_ENOMEM = 12
 
 
 class Point(Struct, frozen=True):
     """Something that fails: where and what in words, and the platform on which it does.
 
-    where: the call, allocation or condition. what: the status, or how it fails.
+    where: the call, allocation or condition. what: the status, or how it fails. leaf: of the
+    SEAMCALL that fails, where it is one.
     """
 
     where: str
     what: str
     platform: Platform
+    leaf: Leaf | None = None
 
     @property
     def name(self) -> str:
@@ -59,7 +60,7 @@ class _Call(Struct, frozen=True):
 def points_of(platform: Platform, machine: Machine) -> list[Point]:
     """The points of the bring-up that machine, booted on platform, made without a fault."""
     found = [
-        Point(call.where, what, _with(platform, fault))
+        Point(call.where, what, _with(platform, fault), call.leaf)
         for call in _calls(machine)
         for what, fault in _faults_of(call)
     ]
@@ -75,8 +76,7 @@ def _with(platform: Platform, fault: Fault) -> Platform:
 
 
 def _faults_of(call: _Call) -> Iterator[tuple[str, Fault]]:
-    own = LEAVES[call.leaf].returns if call.leaf in LEAVES else ()
-    for status in dict.fromkeys((*own, *_NOT_THROUGH)):
+    for status in dict.fromkeys((*LEAVES[call.leaf].returns, *_NOT_THROUGH)):
         if status not in {Status.TDX_SUCCESS, Status.TDX_RND_NO_ENTROPY}:
             yield (
                 status_name(status),
@@ -119,9 +119,9 @@ def _calls_of(leaf: Leaf, made: list[Seamcall]) -> Iterator[_Call]:
 
 
 def _field(field_id: int) -> str:
-    # The field's name, or that of the array it is an element of: the one whose id is next below.
-    base = max((known for known in _FIELD_NAMES if known <= field_id), default=field_id)
-    return _FIELD_NAMES.get(base, hex(field_id))
+    # The field's name, or that of the array it is an element of.
+    found = field_with(field_id)
+    return hex(field_id) if found is None else found[0][1]
 
 
 def _tdmr_inits(leaf: Leaf, made: list[Seamcall]) -> Iterator[_Call]:
@@ -152,7 +152,7 @@ def _allocations(machine: Machine) -> Iterator[tuple[str, Fault]]:
 
 def _at_boot(platform: Platform) -> Iterator[Point]:
     yield Point(
-        "the memory notifier", "fails", _with(platform, BootFault("memory_notifier", _ENOMEM))
+        "the memory notifier", "fails", _with(platform, BootFault("memory_notifier", Errno.ENOMEM))
     )
     yield Point("MSR 0x87", "cannot be read", _with(platform, MsrReadFault(0x87)))
     online = platform.cpus.online

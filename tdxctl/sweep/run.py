@@ -13,14 +13,13 @@ from tdxctl.events import (
     Event,
     FreeContigRange,
     LogLine,
-    Movdir64b,
+    OpResult,
     Seamcall,
-    Wbinvd,
-    WbinvdOnAllCpus,
 )
 from tdxctl.linux.releases import KernelId
 from tdxctl.machine import Machine
 from tdxctl.platform.description import Platform
+from tdxctl.seam.leaves import Leaf
 from tdxctl.sweep.points import Point, points_of
 
 
@@ -76,33 +75,34 @@ class Sweep(Struct, frozen=True):
     runs: tuple[Run, ...]
 
 
-def sweep(platform: Platform, kernel: KernelId, leaf: str | None = None) -> Sweep:
+def sweep(platform: Platform, kernel: KernelId, leaf: Leaf | None = None) -> Sweep:
     """Run every point of kernel's bring-up on platform; leaf: only those of that leaf.
 
     Raises NotModelledError where the run without a fault is not modelled.
     """
     machine = Machine.boot(platform, kernel)
-    machine.tdx_init()
+    first = machine.tdx_init()
     found = points_of(platform, machine)
-    if leaf is not None:
-        found = [point for point in found if point.where.startswith(leaf)]
-    clean = _run(Point("no fault", "", platform), kernel)
-    runs = tuple(_run(point, kernel) for point in found)
+    clean = _called_again("no fault", machine, first)
+    runs = tuple(_run(point, kernel) for point in found if leaf in (None, point.leaf))
     return Sweep(platform.name, kernel.id, kernel.title, clean, runs)
 
 
 def _run(point: Point, kernel: KernelId) -> Run:
     try:
         machine = Machine.boot(point.platform, kernel)
-        first = machine.tdx_init()
-        events = machine.events
-        pamts_left, left = _pamts_left(events), tuple(sorted(machine.still_allocated.items()))
-        machine.clear_faults()
-        second = machine.tdx_init()
+        return _called_again(point.name, machine, machine.tdx_init())
     except NotModelledError as error:
         return Run(point.name, None, None, not_modelled=error.message)
+
+
+def _called_again(point: str, machine: Machine, first: OpResult) -> Run:
+    events = machine.events
+    pamts_left, left = _pamts_left(events), tuple(sorted(machine.still_allocated.items()))
+    machine.clear_faults()
+    second = machine.tdx_init()
     return Run(
-        point.name,
+        point,
         Answer(first.returned, first.status, _seamcalls(events)),
         Answer(second.returned, second.status, _seamcalls(second.events)),
         events,
@@ -123,8 +123,3 @@ def _pamts_left(events: tuple[Event, ...]) -> int:
         ):
             kinds[type(event)] += event.n
     return kinds[AllocContigPages] - kinds[FreeContigRange]
-
-
-def is_flush(event: Event) -> bool:
-    """Whether it writes a cache back, or clears memory past it."""
-    return isinstance(event, Wbinvd | WbinvdOnAllCpus | Movdir64b)

@@ -205,3 +205,29 @@ def test_the_document_has_every_point() -> None:
     assert sorted(grouped) == sorted(point["point"] for point in document["points"])
     assert document["violations"] == []
     assert document["clean"]["first"]["status"] == "INITIALIZED"
+
+
+@pytest.mark.parametrize(
+    ("leaf", "error"),
+    [
+        (
+            "TDH.SYS.CONFG",
+            "error: not a SEAMCALL of the bring-up: 'TDH.SYS.CONFG'\n"
+            "  hint: did you mean TDH.SYS.CONFIG?\n",
+        ),
+        ("TDG.VP.INFO", "error: not a SEAMCALL of the bring-up: 'TDG.VP.INFO'\n"),
+        # v5 asks TDH.SYS.INFO for all that it wants to know.
+        ("TDH.SYS.RD", "error: this bring-up makes no TDH.SYS.RD, so that none can fail\n"),
+    ],
+)
+def test_a_leaf_without_points_is_refused_and_no_proof(leaf: str, error: str) -> None:
+    done = tdxctl("sweep", "--platform", "small", "--leaf", leaf)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", error)
+
+
+def test_a_leaf_is_written_as_anywhere() -> None:
+    """Expect the 16 points of TDH.SYS.CONFIG, and none of another leaf that begins so."""
+    for leaf in ("TDH.SYS.CONFIG", "tdh_sys_config", "0x2d", "45"):
+        done = tdxctl("sweep", "--platform", "small", "--leaf", leaf)
+        assert done.returncode == 0
+        assert done.stdout.startswith("small under v5: 16 points at which something fails\n")
