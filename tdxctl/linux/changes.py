@@ -43,10 +43,10 @@ class Commit(NamedTuple):
 class Change(NamedTuple):
     """A change of a kernel's TDX host code.
 
-    id: what follows the `+` of --kernel. does: one sentence. engine: whose lines it patches.
-    since: the first release that has it, None for one that no release has. needs, excludes: ids of
-    other changes. of_engine: it is what sets the engine apart from the one before, and cannot be
-    had without it.
+    id: what follows the `+` of --kernel. does: one sentence. engine: whose lines it patches. since:
+    the first release that has it, None for one that no release has. needs, excludes: ids of other
+    changes; one side of two that exclude each other says so. of_engine: it is what sets the engine
+    apart from the one before, and cannot be had without it.
     """
 
     id: str
@@ -198,6 +198,7 @@ KVM_TELLS_OF_FAILURE = Change(
     None,
     (Commit(None, None, "KVM's series of 2024, carried by distributions"),),
     SEEN,
+    excludes=("kvm-asks-for-tdx",),
     words_of=KVM_OF_2024,
     up_to=(6, 15),
 )
@@ -209,6 +210,7 @@ NO_CALLER = Change(
     None,
     (Commit(None, None, "mainline of 6.8 to 6.15"),),
     READ,
+    excludes=("kvm-asks-for-tdx", "kvm-tells-of-failure"),
     up_to=(6, 15),
 )
 

@@ -253,18 +253,18 @@ class Kvm:
     def check_module(self) -> None:
         """What KVM wants of an initialized module, in its order. Raises KernelErrno."""
         fields = self._kernel.sysinfo.fields
-        fixed0, fixed1 = (fields.get(i, 0) for i in metadata.ATTRIBUTES_FIXED)
+        fixed0, fixed1 = (fields[i] for i in metadata.ATTRIBUTES_FIXED)
         # "ATTRIBUTES_FIXED1 with any other bit, or FIXED0 without bit 28: silent"
         if fixed1 & ~_SEPT_VE_DISABLE or not fixed0 & _SEPT_VE_DISABLE:
             raise KernelErrno(Errno.EINVAL, KvmAttributes(fixed0, fixed1))
-        fixed0, fixed1 = (fields.get(i, 0) for i in metadata.XFAM_FIXED)
+        fixed0, fixed1 = (fields[i] for i in metadata.XFAM_FIXED)
         supported = self._setup.xcr0 | self._setup.xss
         # "XFAM_FIXED1 with another bit, or FIXED0 with none of them: silent"
         if fixed1 & ~supported or not fixed0 & supported:
             raise KernelErrno(Errno.EINVAL, KvmXfam(fixed0, fixed1, supported))
         if not self._kernel.sysinfo.features0 & _TOPOLOGY_ENUM:
             raise KernelErrno(Errno.EINVAL, NoTopologyEnum())
-        limit, cpus = fields.get(metadata.MAX_VCPUS_PER_TD, 0), self._kernel.cpus.present
+        limit, cpus = fields[metadata.MAX_VCPUS_PER_TD], self._kernel.cpus.present
         # "offline ones count, MADT entries not enabled do not"
         if limit < cpus:
             self._kernel.pr(kvm.KVM_TOO_MANY_CPUS, limit=limit, cpus=cpus)

@@ -107,9 +107,13 @@ def _check(release: Release, extra: tuple[Change, ...]) -> None:
         missing = [need for need in change.needs if need not in wanted]
         if missing:
             raise UsageError(f"{change.id} needs {' and '.join(missing)}")
-        against = [other for other in change.excludes if other in wanted]
+        against = [
+            other
+            for other in wanted
+            if other in change.excludes or change.id in CHANGE_OF[other].excludes
+        ]
         if against:
-            raise UsageError(f"{change.id} excludes {' and '.join(against)}")
+            raise UsageError(f"{change.id} excludes {' and '.join(sorted(against))}")
 
 
 #: Whose changes an engine's releases can carry: it has the lines that they patch.

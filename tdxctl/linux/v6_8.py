@@ -40,6 +40,7 @@ from tdxctl.linux.changes import (
     CMR_WALK,
     DYNAMIC_PAMT,
     KEXEC_BESIDE_TDX,
+    KVM_ASKS_FOR_TDX,
     KVM_TELLS_OF_FAILURE,
     MODULE_LINE,
     NO_CALLER,
@@ -408,6 +409,10 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         before, after = reads.before_memlist, reads.after_memlist
         if self.has(NO_RBP_MOD_REQUIRED) and metadata.FEATURES not in reads.groups:
             before = (metadata.FEATURES, *before)
+        if self.has(KVM_ASKS_FOR_TDX):
+            # What KVM looks at came with it.
+            asked = (metadata.TD_CTRL, metadata.TD_CONF)
+            before = (*before, *(group for group in asked if group not in reads.groups))
         if self.has(CMR_WALK):
             # The memory list is checked against the CMRs.
             before, after = (*before, *after), ()

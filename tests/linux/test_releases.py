@@ -228,3 +228,31 @@ def test_wherever_a_kernel_is_asked_for_one_can_be_assumed(words: tuple[str, ...
     assert "hint: --assume-kernel RELEASE goes on; the newest known is 7.3" in refused.stderr
     done = tdxctl(*words, "--kernel", "7.6.1", "--assume-kernel", "7.2")
     assert (done.returncode, done.stderr) == (0, "kernel: 7.6.1 behaves as 7.2, assumed\n")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "error"),
+    [
+        ("6.14+no-caller+kvm-asks-for-tdx", "no-caller excludes kvm-asks-for-tdx"),
+        ("6.14+kvm-asks-for-tdx+no-caller", "kvm-asks-for-tdx excludes no-caller"),
+        ("6.8+no-caller+kvm-tells-of-failure", "no-caller excludes kvm-tells-of-failure"),
+        (
+            "6.14+kvm-tells-of-failure+kvm-asks-for-tdx",
+            "kvm-tells-of-failure excludes kvm-asks-for-tdx",
+        ),
+    ],
+)
+def test_two_answers_to_who_calls_are_no_kernel(kernel: str, error: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        find_kernel(kernel)
+    assert raised.value.message == error
+
+
+@pytest.mark.parametrize(
+    "kernel", ["6.14+kvm-asks-for-tdx", "6.8+no-rbp-mod-required+kvm-asks-for-tdx"]
+)
+def test_a_kvm_that_asks_brings_the_metadata_that_it_looks_at(kernel: str) -> None:
+    """Expect the verdict of 6.16, not of a module without ATTRIBUTES and XFAM."""
+    done = tdxctl("init", "--once", "--platform", "small", "--kernel", kernel)
+    assert done.returncode == 0
+    assert done.stdout.endswith("\nhost:  ready to run 31 TDs\n")
