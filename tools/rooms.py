@@ -217,6 +217,7 @@ ROOMS = (
             TABLES,
             "linux.releases",
             "events",
+            "errnos",
             "errors",
         ),
     ),
