@@ -1,27 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything the README shows is run, and its output compared."""
+"""Everything the README shows is run, and its output compared.
+
+Its commands are processes from the start, as a reader's are; the pages' are forks
+(tests/test_pages.py).
+"""
 
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests import documents
+from tests import documents, pages
 from tests.cli.runner import ROOT
 from tools import tables
 
-README = (ROOT / "README.md").read_text()
-CONSOLE = re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-EXAMPLES = [
-    (command, output)
-    for block in CONSOLE
-    for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
-]
+README = ROOT / "README.md"
 
 
 def _run(command: str) -> str:
@@ -41,31 +38,10 @@ def _run(command: str) -> str:
 
 def test_every_command_prints_what_the_readme_shows() -> None:
     """Expect the commands, run one after the other as a reader would, to print just that."""
-    assert len(EXAMPLES) >= 25
-    shown = [f"$ {command}\n{output}" for command, output in EXAMPLES]
-    assert [f"$ {command}\n{_run(command)}" for command, _ in EXAMPLES] == shown
-
-
-def test_the_python_example_runs() -> None:
-    code = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    assert len(code) == 1
-    done = subprocess.run(
-        [sys.executable, "-c", code[0]], capture_output=True, text=True, cwd=ROOT, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_the_yaml_example_is_a_description() -> None:
-    text = re.findall(r"^```yaml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[0]
-    done = subprocess.run(
-        [sys.executable, "-m", "tdxctl", "init", "--platform", "-"],
-        input=text,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    commands = pages.examples(README)
+    assert len(commands) >= 5
+    shown = [f"$ {command}\n{output}" for command, output in commands]
+    assert [f"$ {command}\n{_run(command)}" for command, _ in commands] == shown
 
 
 @pytest.mark.parametrize("path", tables.files(), ids=lambda path: path.name)
@@ -74,12 +50,6 @@ def test_the_tables_are_what_the_code_says(path: Path) -> None:
     assert path.read_text() == tables.files()[path]
 
 
-def test_links_inside_the_readme_lead_somewhere() -> None:
-    anchors = {
-        "#" + heading.lower().replace(" ", "-")
-        for heading in re.findall(r"^#+ (.*)$", README, re.MULTILINE)
-    }
-    links = re.findall(r"\]\(([^)]+)\)", README)
-    assert links
-    for link in links:
-        assert link in anchors or (ROOT / link).exists(), link
+def test_links_of_the_readme_lead_somewhere() -> None:
+    assert pages.links(README)
+    assert pages.leads_nowhere(README) == []

@@ -39,3 +39,8 @@ def tdxctl(
         )
     documents.check(done.stdout)
     return done
+
+
+def in_shell() -> str:
+    """Words of a shell after which tdxctl is a command, run as above."""
+    return _WARM.in_shell()

@@ -76,6 +76,23 @@ def test_one_that_hangs_ends_in_time_and_harms_no_other(warm: Warm, state: Path)
     assert warm.run(("--version",), None, ROOT, dict(os.environ)).stdout == "tdxctl 0.1.0\n"
 
 
+def test_a_shell_has_it_as_a_command(warm: Warm) -> None:
+    """Expect both ends of a pipe to run, in the shell's folder and environment, and exit codes."""
+    script = """
+    cd / && echo '{}' | TDXCTL_INIT_PLATFORM=- tdxctl init --once | cat; echo ${PIPESTATUS[*]}
+    tdxctl platforms small | tdxctl validate - 2>&1; echo $?
+    """
+    done = subprocess.run(
+        ["bash", "-c", warm.in_shell() + script],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout.splitlines()[-3:] == ["0 3 0", "-: valid", "0"]
+    assert done.stderr.startswith("<stdin>:1:1: cpus: is required\n")
+
+
 def test_what_an_interpreter_reads_as_it_starts_needs_a_start() -> None:
     assert can_run({"TDXCTL_STATE": "x", "COLUMNS": "40"})
     assert not can_run({"PYTHONIOENCODING": "ascii"})

@@ -4,6 +4,9 @@
 A test of what a user sees needs a process of its own, with its own streams, environment and exit;
 it does not need every import again. What a fork cannot show, an import that is missing, the
 README's commands and the examples of each --help do: they are processes from the start.
+
+A shell has it as a command (tests/cli/warm_client.py), which is what the console blocks of the
+pages under docs/ are run with.
 """
 
 from __future__ import annotations
@@ -13,10 +16,13 @@ import importlib
 import json
 import os
 import pkgutil
+import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -68,15 +74,26 @@ class Warm:
             texts = [one.result() for one in printed]
         return subprocess.CompletedProcess(["tdxctl", *arguments], code, *texts)
 
+    def in_shell(self) -> str:
+        """Words of a shell that make tdxctl a function, which has this process fork."""
+        self._started()
+        client = f'"{sys.executable}" -ISE "{Path(__file__).with_name("warm_client.py")}"'
+        return f'tdxctl() {{ {client} "{self._folder}/socket" "$@"; }}\n'
+
     def _started(self) -> socket.socket:
         if self._socket is None:
             self._socket, theirs = socket.socketpair()
             self._socket.settimeout(self._seconds)
+            self._folder = tempfile.mkdtemp(prefix="tdxctl-")
+            shells = socket.socket(socket.AF_UNIX)
+            shells.bind(f"{self._folder}/socket")
+            shells.listen()
+            numbers = [theirs.fileno(), shells.fileno()]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.cli.warm", str(theirs.fileno())],
+                [sys.executable, "-m", "tests.cli.warm", *map(str, numbers)],
                 cwd=self._root,
                 env={**os.environ, "PYTHONPATH": str(self._root), "OPENBLAS_NUM_THREADS": "1"},
-                pass_fds=[theirs.fileno()],
+                pass_fds=numbers,
                 # Streams are what they are at the start: pipes, as those of the command lines.
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -84,6 +101,7 @@ class Warm:
                 process_group=0,
             )
             theirs.close()
+            shells.close()
             atexit.register(self.close)
         return self._socket
 
@@ -93,6 +111,7 @@ class Warm:
             self._socket.close()
             self._socket = None
             self._process.communicate()
+            shutil.rmtree(self._folder)
             atexit.unregister(self.close)
 
     def _kill(self) -> None:
@@ -125,30 +144,52 @@ def _received(link: socket.socket, count: int) -> bytes:
     return data
 
 
-def _serve(link: socket.socket) -> None:
+def _serve(link: socket.socket, shells: socket.socket) -> None:
     import tdxctl
 
     for module in pkgutil.walk_packages(tdxctl.__path__, "tdxctl."):
         if not module.name.endswith(("__main__", ".pytest_plugin")):
             importlib.import_module(module.name)
     while True:
-        try:
-            size = int.from_bytes(_received(link, 8))
-        except EOFError:
-            return
-        _, descriptors, _, _ = socket.recv_fds(link, 1, 3)
-        asked = json.loads(_received(link, size))
-        child = os.fork()
-        if child == 0:
+        ready, _, _ = select.select([link, shells], [], [])
+        if shells in ready:
+            _serve_beside(shells, link)
+        if link in ready:
+            try:
+                _serve_one(link)
+            except EOFError:
+                return
+
+
+def _serve_beside(shells: socket.socket, link: socket.socket) -> None:
+    # The commands of a pipe run at the same time: each has a process that waits for it.
+    connection, _ = shells.accept()
+    middle = os.fork()
+    if middle == 0:
+        if os.fork() == 0:
+            shells.close()
             link.close()
-            for place, descriptor in enumerate(descriptors):
-                os.dup2(descriptor, place)
-                os.close(descriptor)
-            _become(asked)
-        for descriptor in descriptors:
+            _serve_one(connection)
+        os._exit(0)
+    os.waitpid(middle, 0)
+    connection.close()
+
+
+def _serve_one(link: socket.socket) -> None:
+    size = int.from_bytes(_received(link, 8))
+    _, descriptors, _, _ = socket.recv_fds(link, 1, 3)
+    asked = json.loads(_received(link, size))
+    child = os.fork()
+    if child == 0:
+        link.close()
+        for place, descriptor in enumerate(descriptors):
+            os.dup2(descriptor, place)
             os.close(descriptor)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        link.sendall(code.to_bytes(8, signed=True))
+        _become(asked)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    link.sendall(code.to_bytes(8, signed=True))
 
 
 def _become(asked: dict[str, object]) -> None:
@@ -164,4 +205,4 @@ def _become(asked: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _serve(*(socket.socket(fileno=int(number)) for number in sys.argv[1:]))

@@ -5,9 +5,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,25 +18,18 @@ from tdxctl.platform import shipped
 from tests import golden
 from tests.cli.runner import ROOT, tdxctl
 from tests.linux import vectors
+from tests.pages import blocks
 
-PAGE = (ROOT / "docs" / "your-own-kernel.md").read_text()
 EXAMPLE = ROOT / "docs" / "examples" / "none_when_not_loaded.py"
 NIT = f"{EXAMPLE}:NoneWhenNotLoaded"
 ABSENT = ("init", "--platform", "no-module", "--kernel")
 
 
-def test_the_example_of_the_page_is_the_file_and_prints_what_the_page_shows() -> None:
-    """Expect ten lines of code, and of the two kernels UNKNOWN and NONE."""
-    [code] = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+def test_the_example_of_the_page_is_the_file() -> None:
+    """Expect ten lines of code; tests/test_pages.py runs the page's commands."""
+    [code] = blocks(ROOT / "docs" / "your-own-kernel.md", "python")
     assert code == EXAMPLE.read_text()
     assert len([line for line in code.splitlines() if line]) == 10
-    shell = f'tdxctl() {{ "{sys.executable}" -m tdxctl "$@"; }}\n'
-    shown = "".join(re.findall(r"^```console\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
-    for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", shown, re.MULTILINE):
-        done = subprocess.run(
-            ["bash", "-c", shell + command], capture_output=True, text=True, cwd=ROOT, check=False
-        )
-        assert done.stdout == output
 
 
 def test_the_nit_on_v5_posted_is_v5_wherever_no_pamt_size_overflows() -> None:
