@@ -18,6 +18,14 @@ from tdxctl import entries
 from tdxctl.causes import Cause, SeamcallCause
 from tdxctl.verdicts import HostVerdict, ReadyToRunTds
 
+#: Statuses of the TDX module as kernels know them: v5's four, then what later ones have for them.
+STATUSES = (
+    *("UNKNOWN", "NONE", "INITIALIZED", "SHUTDOWN"),
+    *("UNINITIALIZED", "ERROR", "NOT_INITIALIZED"),
+)
+#: Those that no call for a bring-up leads out of. NOT_INITIALIZED has no call that could try.
+FINAL_STATUSES = frozenset({"NONE", "SHUTDOWN", "ERROR"})
+
 
 class LogLine(Struct, frozen=True):
     """A line of the kernel's log, prefix included, without a timestamp.

@@ -65,6 +65,7 @@ ROOMS = (
             "seam.msrs",
             "seam.platform_tables",
             "seam.releases",
+            "seam.returned",
             "seam.status",
         ),
     ),
@@ -211,7 +212,6 @@ ROOMS = (
         "every error path of a bring-up at once",
         (
             "machine",
-            "explain",
             DESCRIPTION,
             "platform.faults",
             TABLES,

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from tdxctl.advice.statuses import STATUSES, explain_status
 from tdxctl.explain.answer import Answer
-from tdxctl.explain.leaves import LEAVES, of_leaf, purpose, returned_by
+from tdxctl.explain.leaves import of_leaf, purpose
 from tdxctl.seam.codes import LeafCode, StatusCode, operand, statuses, statuses_named, table
+from tdxctl.seam.returned import returned_by, returns
 from tdxctl.seam.status import (
     Status,
     base_code,
@@ -110,10 +111,10 @@ def _returned_by(status: int, leaf: LeafCode | None) -> list[tuple[str, str]]:
     if leaf is not None:
         lines = [("leaf", f"{leaf.name} ({leaf.number}): {purpose(leaf)}")]
         known = of_leaf(leaf)
-        returns = LEAVES[known].returns if known is not None else ()
+        own = returns(known) if known is not None else ()
         general = {Status.TDX_SUCCESS, Status.TDX_OPERAND_INVALID, *_OF_THE_DISPATCHER}
         is_whole = leaf.name.startswith(_WHOSE_STATUSES_ARE_KNOWN)
-        if is_whole and base not in {*returns, *general, *_OF_NO_MODULE}:
+        if is_whole and base not in {*own, *general, *_OF_NO_MODULE}:
             lines.append(("note", f"no status that {leaf.name} is known to return"))
         return lines
     if base is None:

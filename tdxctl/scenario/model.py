@@ -11,6 +11,7 @@ from pydantic import Discriminator, Field, Tag
 
 from tdxctl.errnos import Errno
 from tdxctl.errors import UsageError
+from tdxctl.events import STATUSES
 from tdxctl.linux.lookup import find_kernel
 from tdxctl.linux.releases import DEFAULT_KERNEL, KERNELS
 from tdxctl.linux.steps import PRECONDITION, SHUTDOWN, SIX_STEPS
@@ -62,10 +63,6 @@ MAX_STEPS = 1000
 MAX_CASES = 1000
 #: Of more than one value each there can be no more than nine.
 MAX_AXES = 16
-STATUSES = (
-    *("UNKNOWN", "NONE", "INITIALIZED", "SHUTDOWN"),
-    *("UNINITIALIZED", "ERROR", "NOT_INITIALIZED"),
-)
 _KERNEL_IDS = [kernel.id for kernel in KERNELS]
 
 

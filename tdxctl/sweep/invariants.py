@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from tdxctl.errnos import Errno
-from tdxctl.events import FreeContigRange, Seamcall, WbinvdOnAllCpus
+from tdxctl.events import FINAL_STATUSES, FreeContigRange, Seamcall, WbinvdOnAllCpus
 from tdxctl.seam.leaves import Leaf
 from tdxctl.sweep.run import Run
 
 _INITIALIZED = "INITIALIZED"
-#: Statuses that no call leads out of.
-_FINAL = frozenset({"SHUTDOWN", "NONE", "ERROR"})
 
 
 class Invariant(Struct, frozen=True):
@@ -57,7 +55,7 @@ def _nothing_is_left(run: Run) -> str | None:
 def _final_is_silent(run: Run) -> str | None:
     assert run.first is not None
     assert run.second is not None
-    if run.first.status not in _FINAL or run.second.seamcalls == 0:
+    if run.first.status not in FINAL_STATUSES or run.second.seamcalls == 0:
         return None
     return f"{run.first.status}, and a second call makes {run.second.seamcalls} SEAMCALLs"
 
@@ -65,7 +63,7 @@ def _final_is_silent(run: Run) -> str | None:
 def _final_stays(run: Run) -> str | None:
     assert run.first is not None
     assert run.second is not None
-    if run.first.status not in _FINAL or run.second.status == run.first.status:
+    if run.first.status not in FINAL_STATUSES or run.second.status == run.first.status:
         return None
     return f"{run.first.status} becomes {run.second.status}"
 

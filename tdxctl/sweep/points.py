@@ -15,12 +15,12 @@ from msgspec.structs import replace
 
 from tdxctl.errnos import Errno
 from tdxctl.events import AllocContigPages, Seamcall
-from tdxctl.explain.leaves import LEAVES
 from tdxctl.machine import Machine
 from tdxctl.platform.description import Platform
 from tdxctl.platform.faults import AllocationFault, BootFault, Fault, MsrReadFault, SeamcallFault
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.metadata import field_with
+from tdxctl.seam.returned import returns
 from tdxctl.seam.status import Status, status_name
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ def _with(platform: Platform, fault: Fault) -> Platform:
 
 
 def _faults_of(call: _Call) -> Iterator[tuple[str, Fault]]:
-    for status in dict.fromkeys((*LEAVES[call.leaf].returns, *_NOT_THROUGH)):
+    for status in dict.fromkeys((*returns(call.leaf), *_NOT_THROUGH)):
         if status not in {Status.TDX_SUCCESS, Status.TDX_RND_NO_ENTROPY}:
             yield (
                 status_name(status),

@@ -7,7 +7,7 @@ import pytest
 
 from tdxctl.advice.statuses import STATUSES
 from tdxctl.explain.answer import Answer
-from tdxctl.explain.leaves import LEAVES, of_leaf
+from tdxctl.explain.leaves import PURPOSES, of_leaf
 from tdxctl.explain.lookup import look_up
 from tdxctl.explain.numbers import find_leaf
 from tdxctl.seam.codes import StatusCode, table
@@ -83,7 +83,7 @@ def test_no_status_and_no_leaf_has_words_in_two_places() -> None:
         in_advice = code.name in {status.name for status in STATUSES}
         assert bool(code.means) != in_advice, code.name
     for leaf in table().leaves:
-        assert bool(leaf.does) != (of_leaf(leaf) in LEAVES), leaf.name
+        assert bool(leaf.does) != (of_leaf(leaf) in PURPOSES), leaf.name
 
 
 def test_every_operand_is_named() -> None:

@@ -14,11 +14,12 @@ from tdxctl.advice.causes import explain_cause
 from tdxctl.advice.errnos import ERRNOS
 from tdxctl.advice.statuses import STATUSES, explain_code
 from tdxctl.errnos import Errno
-from tdxctl.explain.leaves import LEAVES, purpose, returned_by
+from tdxctl.explain.leaves import PURPOSES, purpose
 from tdxctl.explain.lookup import look_up
 from tdxctl.seam.codes import table
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.metadata import FIELDS
+from tdxctl.seam.returned import RETURNS, returned_by
 from tdxctl.seam.status import Status, base_status
 from tests.cli.runner import ROOT
 from tests.seam import vectors
@@ -52,7 +53,7 @@ def test_every_status_has_words() -> None:
 
 
 def test_every_leaf_has_words() -> None:
-    assert set(LEAVES) == set(Leaf)
+    assert set(PURPOSES) == set(Leaf)
 
 
 def test_every_errno_of_the_kernels_has_words() -> None:
@@ -75,8 +76,7 @@ def _texts() -> Iterator[str]:
     for cause in ONE_OF_EACH:
         said = explain_cause(cause)
         yield from (said.why, said.means, said.to_do)
-    for leaf in LEAVES.values():
-        yield leaf.purpose
+    yield from PURPOSES.values()
     for code in table().status_codes:
         yield from explain_code(code)
     for known in table().leaves:
@@ -88,7 +88,7 @@ def test_no_words_are_missing_or_unfinished() -> None:
     assert [text for text in _texts() if not text or text != text.strip()] == []
     codes = [explain_code(code) for code in table().status_codes]
     meanings = [words.means for words in (*STATUSES.values(), *ERRNOS.values(), *codes)]
-    meanings += [leaf.purpose for leaf in LEAVES.values()]
+    meanings += PURPOSES.values()
     meanings += [purpose(leaf) for leaf in table().leaves]
     assert [text for text in meanings if not text.endswith(".")] == []
     hints = [words.to_do for words in (*STATUSES.values(), *ERRNOS.values(), *codes)]
@@ -130,7 +130,7 @@ def test_the_modules_own_answers_are_in_the_table() -> None:
     """Expect every status of a golden call to be one that its leaf is said to return."""
     # Any leaf: success, a halted module, and what the dispatcher answers.
     of_any = {0, 0x8000FF00FFFF0000, 0xC000010000000000, 0xC000050500000000, 0xC000050600000000}
-    said = {(leaf & 0xFFFF, status) for leaf, words in LEAVES.items() for status in words.returns}
+    said = {(leaf & 0xFFFF, status) for leaf, own in RETURNS.items() for status in own}
     golden = {(leaf, status) for leaf, status in _golden_answers() if status not in of_any}
     assert (45, 0xC0000A2100000300) in golden
     unsaid = [
