@@ -91,12 +91,6 @@ AROUND: tuple[Term, ...] = (
         ("RDSEED", "entropy"),
         to_do.TRY_AGAIN,
     ),
-    _T(
-        "erratum",
-        "Of Sapphire and Emerald Rapids: the partial-write erratum, which Linux calls tdx_pw_mce.",
-        ("errata",),
-        to_do.RENEW_FOR_KEXEC,
-    ),
     _T("SEV-SNP", "What AMD's servers have where Intel's have TDX.", ("SEV", "SNP", "SEV-ES")),
     # Guests
     _T(

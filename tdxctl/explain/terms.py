@@ -32,7 +32,7 @@ TERMS: tuple[Term, ...] = (
     _T(
         "SEAMRR",
         "The SEAM range register: the range of memory that the BIOS reserved for the TDX module. "
-        "MSR 0x1400 has its base, MSR 0x1401 its mask; bit 10 is locked, bit 11 enabled.",
+        "MSR 0x1400 has its base, MSR 0x1401 its mask, and whether it is locked and enabled.",
         ("SEAM range register", "SEAM_RR", "SEAM_RR bit", "SEAM range"),
     ),
     _T(
@@ -192,7 +192,7 @@ TERMS: tuple[Term, ...] = (
         "partial write erratum",
         "On Sapphire and Emerald Rapids a write of less than a cache line to TDX private memory "
         "poisons it, and the next read raises a machine check. Early kernels refuse kexec for it.",
-        ("tdx_pw_mce", "TDX_PW_MCE", "tdx_pw_mce bug", "partial-write erratum"),
+        ("erratum", "errata", "tdx_pw_mce", "tdx_pw_mce bug"),
         to_do.RENEW_FOR_KEXEC,
     ),
     _T("VMX", "Intel's virtualization. SEAMCALL works in VMX operation only.", ("VT-x",)),

@@ -40,6 +40,11 @@ def test_every_word_is_found_by_each_of_its_names() -> None:
         assert term.means.endswith(".")
 
 
+def test_the_erratum_is_one_word_by_all_its_names() -> None:
+    names = ("erratum", "errata", "partial-write erratum", "tdx_pw_mce", "TDX_PW_MCE")
+    assert {look_up(name).name for name in names} == {"partial write erratum"}
+
+
 @pytest.mark.parametrize("check", ["seamrr", "pamt", "tme", "sgx", "x2apic"])
 def test_a_word_that_is_a_check_has_both(check: str) -> None:
     answer = look_up(check.upper())
