@@ -173,7 +173,15 @@ ROOMS = (
     Room(
         "capture",
         "from what a real machine shows to a description",
-        ("messages", DESCRIPTION, DECLARATION, TABLES, "errors", "units"),
+        (
+            "messages",
+            "hardware.firmware",
+            DESCRIPTION,
+            DECLARATION,
+            TABLES,
+            "errors",
+            "units",
+        ),
     ),
     Room(
         "diagnose",

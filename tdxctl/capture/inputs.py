@@ -14,11 +14,13 @@ from tdxctl.capture.dmesg import read_dmesg
 from tdxctl.capture.files import read_file, shown
 from tdxctl.capture.findings import Findings
 from tdxctl.capture.foreign import named
-from tdxctl.capture.host_texts import HostText, host_texts
+from tdxctl.capture.host_texts import HostText, Line
 from tdxctl.capture.iomem import is_iomem, read_iomem
+from tdxctl.capture.lscpu import read_cpuinfo, read_lscpu
 from tdxctl.capture.sysfs import is_sysfs, read_sysfs
 from tdxctl.capture.tables import findings_of
 from tdxctl.capture.text import decode, plain_lines
+from tdxctl.capture.transcripts import read_transcript
 from tdxctl.errors import FirmwareDataError, TdxctlError
 from tdxctl.messages.reading import read
 from tdxctl.units import counted, printable
@@ -98,7 +100,7 @@ def read_bytes(data: bytes, name: str, *, boot: int | None = None) -> Input:
     text = decode(data, name)
     if is_iomem(text):
         return Input(name, findings=(read_iomem(data, name),))
-    texts = tuple(host_texts(plain_lines(text)))
+    texts = _texts(plain_lines(text))
     try:
         return Input(name, parse_log(text, name, boot=boot), texts)
     except FirmwareDataError:
@@ -133,3 +135,8 @@ def _tells(found: Input) -> tuple[int, bool, int]:
     lines = found.log.lines
     on_tdx = sum(bool(read(line.text)) for line in lines)
     return on_tdx, found.log.begins, len(lines)
+
+
+def _texts(lines: list[Line]) -> tuple[HostText, ...]:
+    readers = (read_lscpu, read_cpuinfo, read_transcript)
+    return tuple(found for reader in readers if (found := reader(lines)) is not None)

@@ -128,7 +128,8 @@ def seamrr(evidence: Evidence) -> Outcome:
     if (seen := evidence.last(machine.REPORT_SEAMRR)) is not None:
         if seen.number("enabled") == 1:
             return passed(seen.line, "SEAMRR is enabled")
-        return failed("seamrr", seen.line, "SEAMRR is not enabled: MSR 0x1401, bit 11 is clear")
+        detail = "SEAMRR is not enabled: of MSR 0x1401 bit 10 (locked) or 11 (enabled) is clear"
+        return failed("seamrr", seen.line, detail)
     if (seen := stands(evidence, boot.SEAMRR_DISABLED)) is not None:
         return failed("seamrr", seen.line, "SEAMRR is not enabled")
     if (seen := evidence.last(boot.SEAMRR_ENABLED)) is not None:

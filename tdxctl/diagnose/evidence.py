@@ -190,6 +190,11 @@ def _beside_the_log(evidence: Evidence, text: HostText) -> None:
     if evidence.cpu_line is None and text.cpu_line is not None:
         evidence.cpu, evidence.brand = text.findings.cpu, text.brand
         evidence.cpu_line = text.cpu_line
+    if text.command_line is not None and not evidence.command_lines:
+        line = text.command_line
+        evidence.command_lines.append((line, line.text.partition(": ")[2]))
+    if text.kernel_line is not None:
+        _note_kernel(evidence, text.kernel_line)
     for fact in text.facts:
         if fact.message.id not in evidence.lines:
             _note(evidence, Seen(fact.line, fact.message, fact.fields))
@@ -212,8 +217,7 @@ def _of_the_machine(evidence: Evidence, line: LogLine) -> None:
     # Secondary CPUs come up after the boot CPU was looked at for TDX.
     evidence.reaches_tdx = evidence.reaches_tdx or bool(_CPUS_UP.search(line.text))
     if evidence.kernel is None and line.text.startswith(_FIRST_WORDS):
-        if match := _KERNEL.search(line.text):
-            evidence.uname, evidence.kernel, evidence.kernel_line = match[1], match[2], line
+        _note_kernel(evidence, line)
     elif evidence.cpu is None and (match := _CPU0.search(line.text)):
         evidence.cpu = (int(match[2], 16), int(match[3], 16))
         evidence.brand, evidence.cpu_line = match[1], line
@@ -221,6 +225,11 @@ def _of_the_machine(evidence: Evidence, line: LogLine) -> None:
         evidence.brand, evidence.cpu_line = match[1].strip(), line
     elif not evidence.board and (match := _BOARD.search(line.text)):
         evidence.board = match[1].strip()
+
+
+def _note_kernel(evidence: Evidence, line: LogLine) -> None:
+    if evidence.kernel is None and (match := _KERNEL.search(line.text)):
+        evidence.uname, evidence.kernel, evidence.kernel_line = match[1], match[2], line
 
 
 def _note_release(evidence: Evidence, found: Found) -> None:

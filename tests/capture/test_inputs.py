@@ -86,6 +86,9 @@ def test_cpuinfo_shows_apic_ids_packages_and_the_model() -> None:
         "rdmsr -d 0x1401\n274844355584\nrdmsr -d 0x87\n137438953503\n",
         "MSR 0x1401: 0x3ffe000c00\nMSR 0x87 = 0x200000001f\n",
         "```\n$ rdmsr -x 5121\n3ffe000c00\n$ rdmsr -a 135\n200000001f\n200000001f\n```\n",
+        "$ sudo rdmsr 0x1401; sudo rdmsr 0x87\n3ffe000c00\n200000001f\n",
+        "rdmsr -xp 3 0x1401 -> 3ffe000c00\nrdmsr -u --processor=3 0x87 = 137438953503\n",
+        "rdmsr --all 0x1401\n3ffe000c00\n3ffe000c00\n# rdmsr 0x87\n200000001f\n",
     ],
 )
 def test_rdmsr_shows_seamrr_and_keyids(transcript: str) -> None:
@@ -94,14 +97,54 @@ def test_rdmsr_shows_seamrr_and_keyids(transcript: str) -> None:
     assert (shown.keyids, shown.mktme_keyids, shown.tdx_keyids) == ((32, 64), 63, 32)
 
 
-def test_a_bit_that_was_asked_for_alone_is_that_bit() -> None:
-    assert _text("$ sudo rdmsr -f 11:11 0x1401\n0\n").findings.seamrr is Seamrr.DISABLED
-    assert _text("$ sudo rdmsr -f 11:11 0x1401\n1\n").findings.seamrr is Seamrr.ENABLED
+@pytest.mark.parametrize(
+    ("transcript", "seamrr"),
+    [
+        ("rdmsr -f 11:11 0x1401\n1\n", Seamrr.ENABLED),
+        ("rdmsr -f 11:11 0x1401\n0\n", Seamrr.DISABLED),
+        ("rdmsr --bitfield 11:10 0x1401\n3\n", Seamrr.ENABLED),
+        ("rdmsr -f11:10 0x1401\n2\n", Seamrr.DISABLED),
+        ("rdmsr 0x1401 -f 11:11\n1\n", Seamrr.ENABLED),
+        # Enabled and not locked; locked and not enabled; not locked.
+        ("rdmsr 0x1401\n3ffe000800\n", Seamrr.DISABLED),
+        ("rdmsr 0x1401\n3ffe000400\n", Seamrr.DISABLED),
+        ("rdmsr -f 10:10 0x1401\n0\n", Seamrr.DISABLED),
+        # A CPU that differs.
+        ("rdmsr -a 0x1401\n3ffe000c00\n0\n3ffe000c00\n", Seamrr.DISABLED),
+    ],
+)
+def test_seamrr_is_on_where_all_its_bits_that_are_shown_are(
+    transcript: str, seamrr: Seamrr
+) -> None:
+    assert _text(f"$ sudo {transcript}").findings.seamrr is seamrr
 
 
-def test_an_msr_that_could_not_be_read_is_none() -> None:
+def test_a_field_of_an_msr_tells_of_that_field_only() -> None:
+    assert _text("rdmsr -f 63:32 0x87\n20\n").findings.tdx_keyids == 32
+    assert _text("rdmsr -f 63:32 0x87\n20\n").findings.keyids is None
+    with pytest.raises(FirmwareDataError):
+        read_bytes(b"rdmsr -f 10:10 0x1401\n1\n", "t")
+
+
+def test_keyids_that_differ_between_cpus_are_told_of_and_not_taken() -> None:
+    shown = _text("$ rdmsr -a 0x87\n200000001f\n0\n$ rdmsr 0x1401\n3ffe000c00\n").findings
+    assert (shown.keyids, shown.tdx_keyids) == (None, None)
+    assert shown.warnings == ("MSR 0x87 differs between CPUs: the BIOS did not set all of them up",)
+
+
+@pytest.mark.parametrize(
+    "transcript",
+    [
+        "$ rdmsr 0x1401\nrdmsr: CPU 0 cannot read MSR 0x00001401\n",
+        "$ rdmsr 0x1401\nrdmsr:open: No such file or directory\n3ffe000c00\n",
+        "$ sudo rdmsr 0x1401\nsudo: rdmsr: command not found\n",
+        "$ rdmsr 0x1401 | tail -1\n3ffe000c00\n",
+        "$ rdmsr 0x1401\n$ ls\nc0ffee\n",
+    ],
+)
+def test_an_msr_that_could_not_be_read_is_none(transcript: str) -> None:
     with pytest.raises(FirmwareDataError, match="is the output of rdmsr"):
-        read_bytes(b"$ rdmsr 0x1401\nrdmsr: CPU 0 cannot read MSR 0x00001401\n", "t")
+        read_bytes(transcript.encode(), "t")
 
 
 SYS = "/sys/devices/system/cpu"
@@ -128,6 +171,45 @@ def test_kvms_parameter_is_told(value: str, said: str, tmp_path: Path) -> None:
     done = tdxctl("diagnose", str(file))
     assert done.returncode == 1
     assert f"note: kvm_intel's parameter tdx is {value}: {said}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "cat: /sys/module/kvm_intel/parameters/tdx: No such file or directory",
+        "cat: /sys/module/kvm_intel/parameters/tdx: Permission denied",
+        "No such file or directory",
+        "bash: cat: command not found",
+        "",
+    ],
+)
+def test_a_parameter_of_kvms_that_could_not_be_read_is_not_shown(answer: str) -> None:
+    """Expect neither Y nor N: words that begin with an N are no answer."""
+    shown = f"$ cat /sys/module/kvm_intel/parameters/tdx\n{answer}\n$ cat {SYS}/present\n0-3\n"
+    text = _text(shown)
+    assert (text.kvm_tdx, text.findings.present) == (None, 4)
+
+
+def test_files_that_are_asked_for_together_answer_in_that_order() -> None:
+    files = f"/sys/module/kvm_intel/parameters/tdx {SYS}/present {SYS}/online"
+    text = _text(f"[root@h ~]# cat {files}\nY\n0-3\n0-2\n")
+    assert (text.kvm_tdx, text.findings.present, text.findings.online) == (True, 4, (0, 1, 2))
+
+
+def test_the_command_line_and_the_kernel_in_a_shell_are_those_of_the_host(tmp_path: Path) -> None:
+    """Expect the words of /proc/cmdline to be judged beside a log that begins later."""
+    file = tmp_path / "t.txt"
+    file.write_text(
+        "$ uname -a\nLinux h 6.8.0-1015-intel #23 SMP x86_64 GNU/Linux\n"
+        "$ cat /proc/cmdline\nBOOT_IMAGE=/vmlinuz ro nohibernate kvm_inte.tdx=1\n"
+        "$ dmesg | grep -i tdx\n"
+        "[    1.5] virt/tdx: BIOS enabled: private KeyID range [32, 64)\n"
+    )
+    done = tdxctl("diagnose", str(file), "--format", "json")
+    found = json.loads(done.stdout)
+    assert (found["state"], found["check"]) == ("not started", "command-line")
+    assert found["kernel"] == "6.8.0"
+    assert "kvm_inte.tdx is misspelt" in found["summary"]
 
 
 def test_what_is_shown_beside_a_log_fills_what_the_log_lacks(tmp_path: Path) -> None:

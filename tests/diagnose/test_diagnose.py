@@ -67,7 +67,7 @@ FAILURES = [
         "SEAM_RR bit: 0 (expected value: 1)\nNUM_TDX_PRIV_KEYS: 0\n",
         "not enabled",
         "seamrr",
-        "MSR 0x1401, bit 11 is clear",
+        "of MSR 0x1401 bit 10 (locked) or 11 (enabled) is clear",
         "the BIOS is incomplete",
         id="bios-incomplete",
     ),
