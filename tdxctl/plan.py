@@ -21,11 +21,10 @@ from tdxctl.events import (
 from tdxctl.linux.releases import KernelId
 from tdxctl.machine import Machine
 from tdxctl.platform.description import Platform
-from tdxctl.units import SZ_4K
+from tdxctl.units import SZ_2M, SZ_4K
 from tdxctl.verdicts import HostVerdict, ReadyToRunTds
 
 _TIB = 1 << 40
-_SZ_2M = 1 << 21
 #: A Dynamic PAMT page pair: "plus 8 KB per 2 MB region in use" [field-notes 2].
 _PAGE_PAIR = 2 * SZ_4K
 #: "Init takes 2.4 to 4.4 s per TB" [field-notes 2].
@@ -145,7 +144,7 @@ def _of_kernel(platform: Platform, kernel: KernelId) -> KernelPlan:
         max_reserved=summary.max_reserved_per_tdmr,
         pamt=pamt,
         dynamic=dynamic,
-        pamt_at_most=pamt.total + (memory // _SZ_2M * _PAGE_PAIR if dynamic else 0),
+        pamt_at_most=pamt.total + (memory // SZ_2M * _PAGE_PAIR if dynamic else 0),
         seamcalls=calls,
         seconds=(slow, fast) if done and not dynamic else None,
         host=result.host,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SZ_4K = 1 << 12
+SZ_2M = 1 << 21
 SZ_4M = 1 << 22
 SZ_1M = 1 << 20
 SZ_16M = 1 << 24

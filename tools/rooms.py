@@ -113,7 +113,7 @@ ROOMS = (
         "descriptions and scripts by name: shipped, known from before, judged",
         (DESCRIPTION, DECLARATION, READERS, TABLES, "errors", "units"),
     ),
-    Room("hardware", "CPUs, firmware's registers", (DESCRIPTION,)),
+    Room("hardware", "CPUs, firmware's registers", (DESCRIPTION, TABLES)),
     Room(
         "linux",
         "the kernel: three engines, changes, releases; Linux mm",

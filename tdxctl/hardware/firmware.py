@@ -7,14 +7,14 @@ Intel SDM vol. 4: IA32_MTRRCAP, IA32_SEAMRR_PHYS_BASE/MASK, IA32_MKTME_KEYID_PAR
 from __future__ import annotations
 
 from tdxctl.platform.description import Firmware, Seamrr
-
-MSR_MTRRCAP = 0xFE
-MSR_IA32_MKTME_KEYID_PARTITIONING = 0x87
-MSR_IA32_SEAMRR_PHYS_MASK = 0x1401
-
-MTRRCAP_SEAMRR = 1 << 15
-SEAMRR_PHYS_MASK_LOCKED = 1 << 10
-SEAMRR_PHYS_MASK_ENABLED = 1 << 11
+from tdxctl.seam.msrs import (
+    MSR_IA32_MKTME_KEYID_PARTITIONING,
+    MSR_IA32_SEAMRR_PHYS_MASK,
+    MSR_MTRRCAP,
+    MTRRCAP_SEAMRR,
+    SEAMRR_PHYS_MASK_ENABLED,
+    SEAMRR_PHYS_MASK_LOCKED,
+)
 
 
 class MsrFault(Exception):

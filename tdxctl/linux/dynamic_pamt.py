@@ -14,9 +14,8 @@ from tdxctl.linux.mm import Mm
 from tdxctl.linux.steps import KernelErrno
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import Registers
-from tdxctl.units import round_down
+from tdxctl.units import SZ_2M, round_down
 
-_SZ_2M = 1 << 21
 _LEVEL_2M = 1
 #: "pairs = pamt_4k_entry_size*512/4096 pages" [tdx-module 7]
 _PAMT_PAGES = 2
@@ -51,7 +50,7 @@ class RefcountedPamt:
         node = tdx.mm.node_of(pa)
         if node is None:
             return -Errno.EINVAL
-        start = round_down(pa, _SZ_2M)
+        start = round_down(pa, SZ_2M)
         if self._refcounts[start] == 0:
             pair = [tdx.mm.alloc_page(node) for _ in range(_PAMT_PAGES)]
             if None in pair:
@@ -75,7 +74,7 @@ class RefcountedPamt:
     def put(self, pa: int) -> int:
         """The last page of a 2 MiB range that a TD gives back frees the pair."""
         tdx = self._tdx
-        start = round_down(pa, _SZ_2M)
+        start = round_down(pa, SZ_2M)
         if self._refcounts[start] == 0:
             return 0 if not tdx.dynamic_pamt else -Errno.EINVAL
         if self._refcounts[start] == 1:

@@ -232,11 +232,10 @@ class Kernel(ABC):
         level, text, newline = message.printed(self.kernel.wording, source, fields, self._words_of)
         self.journal.record(LogLine(level, text, newline))
 
-    def kmalloc(self, what: str, count: int = 1) -> None:
-        """Allocate for the kernel itself, count times. Raises KernelErrno where it fails."""
-        for _ in range(count):
-            if not self.mm.kmalloc(what):
-                raise KernelErrno(Errno.ENOMEM, KernelAllocation(what))
+    def kmalloc(self, what: str) -> None:
+        """Allocate for the kernel itself. Raises KernelErrno where it fails."""
+        if not self.mm.kmalloc(what):
+            raise KernelErrno(Errno.ENOMEM, KernelAllocation(what))
 
     def wbinvd_on_all_cpus(self) -> None:
         """WBINVD on every online CPU."""

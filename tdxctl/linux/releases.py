@@ -148,7 +148,7 @@ class KernelId(NamedTuple):
         """The weakest of its parts'."""
         if self.own is not None or self.assumed:
             return ASSUMED
-        return max(self.release.evidence, *(change.evidence for change in self.extra), _STRONGEST)
+        return max(self.release.evidence, *(change.evidence for change in self.extra), EXECUTED)
 
     @property
     def validated_by(self) -> str:
@@ -164,9 +164,6 @@ class KernelId(NamedTuple):
                 "user space"
             )
         return release.shows
-
-
-_STRONGEST = EXECUTED
 
 
 def changes_of(release: Release) -> tuple[Change, ...]:

@@ -45,8 +45,8 @@ _PARAMS = struct.Struct(f"<IIQ104xQ{_MAX_MODULE_PAGES}Q")
 SAMPLE_IMAGE = UpdateImage(_HEADER.pack(_VERSION, 0, _SIGNATURE, 1, 1), 3 * SZ_4K)
 
 
-def image_pages(image: UpdateImage) -> tuple[int, int]:
-    """How many signature and module pages image has. Raises KernelErrno for a bad header."""
+def image_pages(image: UpdateImage) -> int:
+    """How many module pages image has. Raises KernelErrno for a bad header."""
     # "4096-byte header {u16 version 0x200, u16 checksum (not checked), 8 bytes TDX-BLOB, u32
     # sigstruct pages <= 1, u32 module pages <= 496, 4076 zero bytes}, then pages; any mismatch of
     # sizes or fields -> -EINVAL"
@@ -66,7 +66,7 @@ def image_pages(image: UpdateImage) -> tuple[int, int]:
     first = next((what for what, is_wrong in wrong.items() if is_wrong), None)
     if first is not None:
         raise KernelErrno(Errno.EINVAL, BadImage(first))
-    return sigstruct_pages, module_pages
+    return int(module_pages)
 
 
 def seamldr_params(sigstruct_pa: int, page_pas: list[int]) -> bytes:
@@ -148,7 +148,7 @@ class Seamldr:
     def init_seamldr_params(self, image: UpdateImage) -> int:
         """SEAMLDR_PARAMS and the pages that it names, in memory; returns its address."""
         mm = self._tdx.mm
-        _, module_pages = image_pages(image)
+        module_pages = image_pages(image)
         pages = [mm.kernel_alloc(SZ_4K) for _ in range(1 + module_pages)]
         params_pa = mm.kernel_alloc(SZ_4K)
         self._tdx.memory.write(params_pa, seamldr_params(pages[0], pages[1:]))

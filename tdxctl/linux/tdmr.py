@@ -18,6 +18,13 @@ Uint64s = npt.NDArray[np.uint64]
 # "struct padded to 512, stride = (512 + 16 x max_reserved) rounded up to 512"
 _STRUCT_SIZE = 512
 _AREA_SIZE = 16
+#: "pointer array alignment **512**" [tdx-module 3.1]: the kernel allocates it so.
+TDX_PA_ARRAY_ALIGNMENT = 512
+
+#: What the kernel allocates on the way, as a failed allocation names it.
+TDMR_ARRAY = "the TDMR array"
+PA_ARRAY = "the TDMR pointer array"
+CPUMASK = "the package cpumask"
 
 
 def tdmr_stride(max_reserved: int) -> int:

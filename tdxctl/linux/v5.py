@@ -51,10 +51,19 @@ from tdxctl.linux.pamt import free_pamt_all, set_up_pamt_all
 from tdxctl.linux.releases import KernelId
 from tdxctl.linux.seamcall import cpuid_named
 from tdxctl.linux.steps import KernelErrno
+from tdxctl.linux.tdmr import CPUMASK, PA_ARRAY, TDMR_ARRAY, TDX_PA_ARRAY_ALIGNMENT
 from tdxctl.linux.tdsysinfo import MAX_CMRS, TDSYSINFO_SIZE, TdSysInfo, cmr_array
 from tdxctl.messages import boot, bring_up
 from tdxctl.messages.message import Message
 from tdxctl.seam.leaves import Leaf
+from tdxctl.seam.msrs import (
+    MSR_IA32_MKTME_KEYID_PARTITIONING,
+    MSR_IA32_SEAMRR_PHYS_MASK,
+    MSR_MTRRCAP,
+    MTRRCAP_SEAMRR,
+    SEAMRR_PHYS_MASK_ENABLED,
+    SEAMRR_PHYS_MASK_LOCKED,
+)
 from tdxctl.seam.port import Registers
 from tdxctl.seam.status import Status
 from tdxctl.units import U32_MASK, counted, format_size, round_up
@@ -63,17 +72,7 @@ Int64s = npt.NDArray[np.int64]
 Uint64s = npt.NDArray[np.uint64]
 Cmrs = list[tuple[int, int]]
 
-_MSR_MTRRCAP = 0xFE
-_MTRRCAP_SEAMRR = 1 << 15
-_MSR_IA32_SEAMRR_PHYS_MASK = 0x1401
-_SEAMRR_LOCKED_ENABLED = 1 << 10 | 1 << 11
-_MSR_IA32_MKTME_KEYID_PARTITIONING = 0x87
-
-_TDX_PA_ARRAY_ALIGNMENT = 512
-
-_TDMR_ARRAY = "the TDMR array"
-_PA_ARRAY = "the TDMR pointer array"
-_CPUMASK = "the package cpumask"
+_SEAMRR_LOCKED_ENABLED = SEAMRR_PHYS_MASK_LOCKED | SEAMRR_PHYS_MASK_ENABLED
 
 _WHY_RAISED = {
     Status.UD: "describe a CPU with TDX, with vmx true; kernels from 6.8 on survive it",
@@ -127,16 +126,16 @@ class V5(Kernel):
         """MTRRs, SEAMRR, and that locked and enabled; of the boot CPU only [linux-host 1.1]."""
         if not self.cpus.features.mtrr:
             raise KernelErrno(Errno.ENODEV, NoMtrr())
-        if not self.msrs.rdmsr(_MSR_MTRRCAP) & _MTRRCAP_SEAMRR:
+        if not self.msrs.rdmsr(MSR_MTRRCAP) & MTRRCAP_SEAMRR:
             raise KernelErrno(Errno.ENODEV, SeamrrAbsent())
-        mask = self.msrs.rdmsr(_MSR_IA32_SEAMRR_PHYS_MASK)
+        mask = self.msrs.rdmsr(MSR_IA32_SEAMRR_PHYS_MASK)
         if mask & _SEAMRR_LOCKED_ENABLED != _SEAMRR_LOCKED_ENABLED:
             raise KernelErrno(Errno.ENODEV, SeamrrDisabled())
         self.pr(boot.SEAMRR_ENABLED)
 
     def detect_tdx_keyids(self) -> None:
         """The range of KeyIDs, which is printed "BEFORE the check, also for bad values"."""
-        keyid_part = self.msrs.rdmsr(_MSR_IA32_MKTME_KEYID_PARTITIONING)
+        keyid_part = self.msrs.rdmsr(MSR_IA32_MKTME_KEYID_PARTITIONING)
         self.tdx_keyid_num = keyid_part >> 32
         # "start = bits 31:0 + 1 in 32-bit arithmetic"
         self.tdx_keyid_start = (keyid_part + 1) & U32_MASK
@@ -313,7 +312,7 @@ class V5(Kernel):
             raise
         finally:
             # "v5 frees the TDMR array also on success."
-            self.mm.kfree(_TDMR_ARRAY)
+            self.mm.kfree(TDMR_ARRAY)
         self.set_status("INITIALIZED")
         self.pr(bring_up.PAMT_ALLOCATED, pages=self.the_tdmrs().pamt_pages)
 
@@ -420,7 +419,7 @@ class V5(Kernel):
 
     def create_tdmrs(self, sysinfo: TdSysInfo) -> None:
         """Cover memory with TDMRs; too few are "-E2BIG silent"."""
-        self.kmalloc(_TDMR_ARRAY)
+        self.kmalloc(TDMR_ARRAY)
         fill_out_tdmrs(self, sysinfo.max_tdmrs, Errno.E2BIG)
 
     def tdmr_get_pamt_sz(self, tdmr_sizes: Int64s, entry_size: int) -> Uint64s:
@@ -465,10 +464,10 @@ class V5(Kernel):
 
     def config_tdx_module(self, sysinfo: TdSysInfo) -> None:
         """TDH.SYS.CONFIG: the TDMRs and the global KeyID."""
-        self.kmalloc(_PA_ARRAY)
+        self.kmalloc(PA_ARRAY)
         tdmrs = self.the_tdmrs()
         # "v5 rounds its size up to 512 bytes"
-        pa_array_size = round_up(8 * len(tdmrs), _TDX_PA_ARRAY_ALIGNMENT)
+        pa_array_size = round_up(8 * len(tdmrs), TDX_PA_ARRAY_ALIGNMENT)
         pa_array_pa = write_tdmr_infos(
             self, sysinfo.max_tdmrs, sysinfo.max_reserved_per_tdmr, pa_array_size
         )
@@ -479,7 +478,7 @@ class V5(Kernel):
             rdx=len(tdmrs),
             r8=self.tdx_keyid_start,
         )
-        self.mm.kfree(_PA_ARRAY)
+        self.mm.kfree(PA_ARRAY)
         self.steps.detail(f"global KeyID {self.tdx_keyid_start}")
         if error:
             raise error
@@ -488,14 +487,14 @@ class V5(Kernel):
         """WBINVD, then TDH.SYS.KEY.CONFIG on the first online CPU of each package."""
         # "v5 does WBINVD first and then allocates the cpumask"
         self.wbinvd_on_all_cpus()
-        self.kmalloc(_CPUMASK)
+        self.kmalloc(CPUMASK)
         leaders = self.packages().values()
         error = None
         for cpu in leaders:
             error = self.seamcall(cpu, Leaf.TDH_SYS_KEY_CONFIG)
             if error:
                 break
-        self.mm.kfree(_CPUMASK)
+        self.mm.kfree(CPUMASK)
         if error:
             raise error
         self.steps.detail(counted(len(leaders), "package"))

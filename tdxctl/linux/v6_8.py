@@ -61,11 +61,13 @@ from tdxctl.linux.pamt import free_pamt_all, set_up_pamt_all
 from tdxctl.linux.releases import KernelId
 from tdxctl.linux.seamcall import cpuid_named
 from tdxctl.linux.steps import SIX_STEPS_6_8, SUBSTEPS_6_8, KernelErrno
+from tdxctl.linux.tdmr import CPUMASK, PA_ARRAY, TDMR_ARRAY, TDX_PA_ARRAY_ALIGNMENT
 from tdxctl.linux.tdsysinfo import MAX_CMRS, TDSYSINFO_SIZE, TdSysInfo, cmr_array, trimmed
 from tdxctl.messages import boot, bring_up, kvm, runtime
 from tdxctl.messages.message import Message, Source
 from tdxctl.seam.features import FEATURES0
 from tdxctl.seam.leaves import Leaf
+from tdxctl.seam.msrs import MSR_IA32_MKTME_KEYID_PARTITIONING
 from tdxctl.seam.port import Registers
 from tdxctl.seam.status import Status
 from tdxctl.units import PAGE_SHIFT, U32_MASK, counted, format_size
@@ -73,10 +75,8 @@ from tdxctl.units import PAGE_SHIFT, U32_MASK, counted, format_size
 Int64s = npt.NDArray[np.int64]
 Uint64s = npt.NDArray[np.uint64]
 
-_MSR_IA32_MKTME_KEYID_PARTITIONING = 0x87
 _RDRAND_RETRY_LOOPS = 10
 _TDMR_NR_WARN = 4
-_TDX_PA_ARRAY_ALIGNMENT = 512
 _MAX_CPUID_CONFIG = 128
 _MOVDIR64B_SIZE = 64
 _NO_RBP_MOD = 1 << FEATURES0["NO_RBP_MOD"]
@@ -85,9 +85,6 @@ _CONFIG_DYNAMIC_PAMT = 1 << 16
 _PW_MCE_MODELS = frozenset({0x8F, 0xCF})
 
 _MEMLIST = "the memory list"
-_TDMR_ARRAY = "the TDMR array"
-_PA_ARRAY = "the TDMR pointer array"
-_CPUMASK = "the package cpumask"
 
 _SILENT = {
     Status.VMFAILINVALID: Errno.ENODEV,
@@ -165,7 +162,7 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
 
     def record_keyid_partitioning(self) -> tuple[int, int]:
         """The first private KeyID and how many: "fault or num == 0 -> silent return"."""
-        part = self.msrs.rdmsr_safe(_MSR_IA32_MKTME_KEYID_PARTITIONING)
+        part = self.msrs.rdmsr_safe(MSR_IA32_MKTME_KEYID_PARTITIONING)
         num = 0 if part is None else part >> 32
         if part is None or num == 0:
             raise KernelErrno(Errno.ENODEV, KeyidMsrFaults() if part is None else NoKeyids())
@@ -539,11 +536,11 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
 
     def alloc_tdmr_list(self) -> None:
         """Room for as many TDMRs as the module takes."""
-        self.kmalloc(_TDMR_ARRAY)
+        self.kmalloc(TDMR_ARRAY)
 
     def free_tdmr_list(self) -> None:
         """Give it back."""
-        self.mm.kfree(_TDMR_ARRAY)
+        self.mm.kfree(TDMR_ARRAY)
 
     def fill_out_tdmrs(self, sysinfo: TdxSysInfo) -> None:
         """Cover memory with TDMRs."""
@@ -624,12 +621,12 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
 
     def config_tdx_module(self, sysinfo: TdxSysInfo) -> None:
         """TDH.SYS.CONFIG: the TDMRs and the global KeyID."""
-        self.kmalloc(_PA_ARRAY)
+        self.kmalloc(PA_ARRAY)
         with ExitStack() as at_end:
-            at_end.callback(self.mm.kfree, _PA_ARRAY)
+            at_end.callback(self.mm.kfree, PA_ARRAY)
             tdmrs = self.the_tdmrs()
             # "mainline to a power of two >= 512"
-            array_size = max(_TDX_PA_ARRAY_ALIGNMENT, 1 << (8 * len(tdmrs) - 1).bit_length())
+            array_size = max(TDX_PA_ARRAY_ALIGNMENT, 1 << (8 * len(tdmrs) - 1).bit_length())
             pa_array = write_tdmr_infos(
                 self, sysinfo.max_tdmrs, sysinfo.max_reserved_per_tdmr, array_size
             )
@@ -645,14 +642,14 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
     def config_global_keyid(self) -> None:
         """WBINVD, then TDH.SYS.KEY.CONFIG on the first online CPU of each package."""
         # "6.8+ allocate the cpumask first"
-        self.kmalloc(_CPUMASK)
+        self.kmalloc(CPUMASK)
         self.wbinvd_on_all_cpus()
         leaders = self.packages().values()
         try:
             for cpu in leaders:
                 self.sc_retry_prerr(cpu, Leaf.TDH_SYS_KEY_CONFIG)
         finally:
-            self.mm.kfree(_CPUMASK)
+            self.mm.kfree(CPUMASK)
         self.steps.detail(counted(len(leaders), "package"))
 
     def init_tdmrs(self) -> None:

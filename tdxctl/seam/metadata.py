@@ -16,7 +16,7 @@ Row = tuple[int, str, int, int, tuple[int, ...]]
 _CLASS_AND_CODE = 0x3F << 56 | 0xFFFFFF
 # "reserved bits (31:24, 49:47, 55, 62), last-element bits 37:34 and last-field bits 46:38 must be
 # 0" [tdx-module 1.5]
-_NOT_A_FIELD_ID = 0xFF << 24 | 0x7 << 47 | 1 << 55 | 1 << 62 | 0xF << 34 | 0x1FF << 38
+NOT_A_FIELD_ID = 0xFF << 24 | 0x7 << 47 | 1 << 55 | 1 << 62 | 0xF << 34 | 0x1FF << 38
 
 #: id, name, fields, elements per field, values: the fields of every release.
 FIELDS: tuple[Row, ...] = (
@@ -117,14 +117,19 @@ NOT_IN_EVERY_RELEASE = frozenset(
 MAX_VCPUS_PER_TD = "MAX_VCPUS_PER_TD"
 
 
+def code_of(field_id: int) -> int:
+    """Class and field code of an id: what tells fields apart."""
+    return field_id & _CLASS_AND_CODE
+
+
 def field_with(field_id: int) -> tuple[Row, int] | None:
     """The field that TDH.SYS.RD reads by an id, and the index of the element."""
-    if field_id & _NOT_A_FIELD_ID:
+    if field_id & NOT_A_FIELD_ID:
         return None
-    code = field_id & _CLASS_AND_CODE
+    code = code_of(field_id)
     for row in FIELDS:
         first, _, fields, elements, _ = row
-        index = code - (first & _CLASS_AND_CODE)
+        index = code - code_of(first)
         if 0 <= index < fields * elements:
             return row, index
     return None

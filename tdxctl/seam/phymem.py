@@ -7,10 +7,9 @@ from tdxctl.errors import NotModelledError
 from tdxctl.seam.port import Registers
 from tdxctl.seam.state import ModuleState, TdmrEntry
 from tdxctl.seam.status import Operand, Status, with_operand
-from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_1G, SZ_4K, round_down
+from tdxctl.units import MAX_PHYSICAL_ADDRESS, SZ_1G, SZ_2M, SZ_4K, round_down
 
-_SZ_2M = 1 << 21
-_SIZES = (SZ_4K, _SZ_2M, SZ_1G)
+_SIZES = (SZ_4K, SZ_2M, SZ_1G)
 # Page types of RDMD.
 _PT_NDA, _PT_RSVD, _PT_PAMT_PAGE = 0, 1, 15
 # "RCX = 0x800000000000000F" for a range that has a page pair
@@ -44,7 +43,7 @@ def _rdmd_dynamic(
     state: ModuleState, pa: int, size: int, out: Registers, *, reserved: bool
 ) -> Registers:
     pamt = state.pamt
-    start = round_down(pa, _SZ_2M)
+    start = round_down(pa, SZ_2M)
     if size == 2:
         return out._replace(r8=2)
     if size == 0 and (reserved or pamt.is_pamt_page(pa)):
@@ -123,7 +122,7 @@ def mng_create(state: ModuleState, cpu: int, registers: Registers) -> Registers:
 def _range_of(state: ModuleState, rcx: int) -> int | None:
     # "2 MiB-aligned HPA | level (must be 1)"
     start = rcx & ~7
-    return start if rcx & 7 == 1 and _is_page(state, start, _SZ_2M) else None
+    return start if rcx & 7 == 1 and _is_page(state, start, SZ_2M) else None
 
 
 def _is_page(state: ModuleState, pa: int, size: int) -> bool:

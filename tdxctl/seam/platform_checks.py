@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from tdxctl.seam import msrs
 from tdxctl.seam.conditions import Halt
 from tdxctl.seam.environment import EVERY_SUBLEAF
-from tdxctl.seam.msrs import CPUID_REGISTERS
+from tdxctl.seam.msrs import (
+    CPUID_REGISTERS,
+    MSR_IA32_MKTME_KEYID_PARTITIONING,
+    MSR_IA32_TME_ACTIVATE,
+    MSR_IA32_TME_CAPABILITY,
+    MSR_MTRRCAP,
+)
 from tdxctl.seam.platform_tables import (
-    MSR_KEYID_PARTITIONING,
-    MSR_TME_ACTIVATE,
-    MSR_TME_CAPABILITY,
     CpuidBit,
     CpuidRow,
     MsrRule,
@@ -23,7 +27,6 @@ from tdxctl.units import U32_MASK
 
 _NO_SUBLEAF = 0xFFFFFFFF
 _MSR_MISC_ENABLE = 0x1A0
-_MSR_MTRRCAP = 0xFE
 _MSR_WBINVDP, _MSR_WBNOINVDP = 0x98, 0x99
 _SMRRS = ((0x1F2, 0x1F3), (0x1F6, 0x1F7))
 _LIMIT_CPUID_MAXVAL = 1 << 22
@@ -52,11 +55,11 @@ class Platform:
                 return environment.msrs[lp, msr]
         plain = environment.without_integrity
         match msr:
-            case 0x981:
+            case msrs.MSR_IA32_TME_CAPABILITY:
                 return (1 if plain else 2) | platform.keyid_bits << 32 | 127 << 36
-            case 0x982:
+            case msrs.MSR_IA32_TME_ACTIVATE:
                 return 3 | platform.keyid_bits << 32 | (1 << 48 if plain else 1 << 49)
-            case 0x87:
+            case msrs.MSR_IA32_MKTME_KEYID_PARTITIONING:
                 return platform.mktme_keyids | platform.tdx_keyids << 32
             case _:
                 return self.tables.baseline_msr.get(msr, 0)
@@ -139,7 +142,7 @@ def check_lp_init(state: ModuleState, lp: int, samples: Samples) -> int:
     _compare_cpuid(platform, samples)
     for msr in platform.tables.same_after_cpuid:
         # "SMRR2 0x1F6, 0x1F7 (only if MTRRCAP bit 13)"
-        if msr in _SMRRS[1] and not samples.msrs[_MSR_MTRRCAP] >> 13 & 1:
+        if msr in _SMRRS[1] and not samples.msrs[MSR_MTRRCAP] >> 13 & 1:
             continue
         _check_same(platform, samples, msr)
     return state.lp_package[lp]
@@ -373,18 +376,18 @@ def _check_same_cpuid(row: CpuidRow, values: Values, kept: Values) -> None:
 
 
 def _check_tme(platform: Platform) -> None:
-    activate = platform.msr(MSR_TME_ACTIVATE)
+    activate = platform.msr(MSR_IA32_TME_ACTIVATE)
     if not activate & 1:
-        raise Refused(Status.TDX_INCORRECT_MSR_VALUE + MSR_TME_ACTIVATE)
+        raise Refused(Status.TDX_INCORRECT_MSR_VALUE + MSR_IA32_TME_ACTIVATE)
     # "one of the two each; with integrity: bits 1/3 and 49/51; tdx_without_integrity: bits 0/2 and
     # 48/50"
     plain = platform.state.environment.without_integrity
     wanted = 0b0101 if plain else 0b1010
-    if not platform.msr(MSR_TME_CAPABILITY) & wanted:
-        raise Refused(Status.TDX_INCORRECT_MSR_VALUE + MSR_TME_CAPABILITY)
+    if not platform.msr(MSR_IA32_TME_CAPABILITY) & wanted:
+        raise Refused(Status.TDX_INCORRECT_MSR_VALUE + MSR_IA32_TME_CAPABILITY)
     if not activate >> 48 & wanted:
-        raise Refused(Status.TDX_INCORRECT_MSR_VALUE + MSR_TME_ACTIVATE)
-    keyids = platform.msr(MSR_KEYID_PARTITIONING)
+        raise Refused(Status.TDX_INCORRECT_MSR_VALUE + MSR_IA32_TME_ACTIVATE)
+    keyids = platform.msr(MSR_IA32_MKTME_KEYID_PARTITIONING)
     if (keyids & U32_MASK) + (keyids >> 32) >= MAX_KEYIDS:
         raise Refused(Status.TDX_NUM_ACTIVATED_HKIDS_NOT_SUPPORTED + MAX_KEYIDS)
     if platform.msr(_MSR_WBNOINVDP) != platform.msr(_MSR_WBINVDP):
@@ -392,7 +395,7 @@ def _check_tme(platform: Platform) -> None:
 
 
 def _check_smrrs(platform: Platform) -> None:
-    capabilities = platform.msr(_MSR_MTRRCAP)
+    capabilities = platform.msr(MSR_MTRRCAP)
     if not capabilities >> 11 & 1:
         raise Refused(Status.TDX_SMRR_NOT_SUPPORTED)
     if not capabilities >> 14 & 1:

@@ -20,10 +20,6 @@ from msgspec import Struct
 from tdxctl.seam.msrs import CPUID_REGISTERS
 from tdxctl.seam.releases import Values, releases
 
-MSR_KEYID_PARTITIONING = 0x87
-MSR_TME_CAPABILITY = 0x981
-MSR_TME_ACTIVATE = 0x982
-
 _DATA = os.path.join(os.path.dirname(__file__), "data")
 # Tables of which a release changes rows.
 _BY_ROW = ("baseline_msr", "cpuid")

@@ -10,15 +10,13 @@ from itertools import pairwise
 from msgspec import Struct
 
 from tdxctl.seam import cpuid_config, global_fields
-from tdxctl.seam.metadata import FIELDS, NOT_IN_EVERY_RELEASE
+from tdxctl.seam.metadata import FIELDS, NOT_A_FIELD_ID, NOT_IN_EVERY_RELEASE, code_of
 from tdxctl.seam.port import Registers
 from tdxctl.seam.state import ModuleState
 from tdxctl.seam.status import Operand, Status, with_operand
 from tdxctl.units import SZ_4K, U64_MASK
 
 _NONE = U64_MASK
-# "reserved bits (31:24, 49:47, 55, 62), last-element bits 37:34 and last-field bits 46:38"
-_MUST_BE_ZERO = 0xFF << 24 | 0x7 << 47 | 1 << 55 | 1 << 62 | 0xF << 34 | 0x1FF << 38
 _CONTEXT_BITS = 0x7 << 52
 
 
@@ -59,12 +57,9 @@ def fields_of(has: frozenset[str]) -> tuple[Field, ...]:
 @cache
 def _by_code(has: frozenset[str]) -> dict[int, tuple[Field, int]]:
     # (class, field code) of every element -> its field and its index there.
-    return {_code(field.id) + i: (field, i) for field in fields_of(has) for i in range(field.count)}
-
-
-def _code(field_id: int) -> int:
-    # Class 61:56 and field code 23:0; size, context, masks and bit 63 do not tell fields apart.
-    return (field_id >> 56 & 0x3F) << 24 | field_id & 0xFFFFFF
+    return {
+        code_of(field.id) + i: (field, i) for field in fields_of(has) for i in range(field.count)
+    }
 
 
 def sys_rd(state: ModuleState, cpu: int, registers: Registers) -> Registers:
@@ -78,8 +73,8 @@ def sys_rd(state: ModuleState, cpu: int, registers: Registers) -> Registers:
     if field_id == _NONE:
         first = fields_of(has)[0].id
         return out._replace(rax=Status.TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT, rdx=first)
-    found = _by_code(has).get(_code(field_id))
-    if field_id & _MUST_BE_ZERO or found is None:
+    found = _by_code(has).get(code_of(field_id))
+    if field_id & NOT_A_FIELD_ID or found is None:
         return out._replace(rax=Status.TDX_METADATA_FIELD_ID_INCORRECT)
     field, index = found
     # "if the id is an element, not the last one, of an array ..., next = input id with bits 54:52
@@ -113,7 +108,7 @@ def _start(fields: tuple[Field, ...], field_id: int) -> tuple[int, int] | None:
     # the first element of its field ...; all other bits of R8 are ignored". Which row, and which of
     # its fields.
     for i, field in enumerate(fields):
-        element = _code(field_id) - _code(field.id)
+        element = code_of(field_id) - code_of(field.id)
         if 0 <= element < field.count and (field.id ^ field_id) >> 32 & 3 == 0:
             number, rest = divmod(element, field.elements)
             return None if rest else (i, number)
@@ -146,7 +141,7 @@ def _continues(previous: Field, field: Field) -> bool:
     # "the same class, the same size code, the same number of elements per field and a field code
     # that continues without a gap ...; bit 63 does not matter"
     same_kind = (previous.id ^ field.id) >> 32 & 3 == 0 and previous.elements == field.elements
-    return same_kind and _code(field.id) == _code(previous.id) + previous.count
+    return same_kind and code_of(field.id) == code_of(previous.id) + previous.count
 
 
 def _value(state: ModuleState, field: Field, index: int) -> int:
