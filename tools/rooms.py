@@ -175,7 +175,6 @@ ROOMS = (
         "from what a real machine shows to a description",
         (
             "messages",
-            "hardware.firmware",
             DESCRIPTION,
             DECLARATION,
             TABLES,

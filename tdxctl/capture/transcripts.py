@@ -12,21 +12,22 @@ from typing import NamedTuple
 from tdxctl.capture.findings import Findings
 from tdxctl.capture.host_texts import Fact, HostText, Line, cpus_of, number_of
 from tdxctl.capture.wrapped import LogLine
-from tdxctl.hardware.firmware import (
-    MSR_IA32_MKTME_KEYID_PARTITIONING,
-    MSR_IA32_SEAMRR_PHYS_MASK,
-    SEAMRR_PHYS_MASK_ENABLED,
-    SEAMRR_PHYS_MASK_LOCKED,
-)
 from tdxctl.messages import machine
 from tdxctl.messages.message import Message
 from tdxctl.platform.description import Seamrr
+from tdxctl.seam.msrs import (
+    MSR_IA32_MKTME_KEYID_PARTITIONING,
+    MSR_IA32_SEAMRR_PHYS_MASK,
+    MSR_IA32_TME_ACTIVATE,
+    SEAMRR_PHYS_MASK_ENABLED,
+    SEAMRR_PHYS_MASK_LOCKED,
+    TME_ACTIVATE_ENABLED,
+)
 from tdxctl.units import U32_MASK, U64_MASK
 
 _WHAT = "a shell's transcript"
 _CMDLINE = "/proc/cmdline"
 _KVM_PARAMETER = "/sys/module/kvm_intel/parameters/tdx"
-_TME_ACTIVATE, _TME_ACTIVATE_ENABLED = 0x982, 1 << 1
 _SGX_AND_MCHECK_STATUS = 0xA0
 _TDX_KEYIDS = U32_MASK << 32
 #: More values of one MSR no machine has CPUs for.
@@ -274,9 +275,9 @@ def _facts(seen: _Shell) -> Iterator[Fact]:
         elif msr == MSR_IA32_SEAMRR_PHYS_MASK:
             wanted = SEAMRR_PHYS_MASK_LOCKED | SEAMRR_PHYS_MASK_ENABLED
             yield from _switch(values, wanted, SEAMRR_PHYS_MASK_ENABLED, machine.REPORT_SEAMRR)
-        elif msr == _TME_ACTIVATE:
+        elif msr == MSR_IA32_TME_ACTIVATE:
             yield from _switch(
-                values, _TME_ACTIVATE_ENABLED, _TME_ACTIVATE_ENABLED, machine.REPORT_TME
+                values, TME_ACTIVATE_ENABLED, TME_ACTIVATE_ENABLED, machine.REPORT_TME
             )
         elif msr == _SGX_AND_MCHECK_STATUS and first.mask == U64_MASK:
             yield Fact(first.line, machine.REPORT_MCHECK, {"mcheck": first.value})
