@@ -33,15 +33,28 @@ def cover(starts: Int64s, ends: Int64s) -> tuple[Int64s, Int64s]:
     """
     if not len(starts):
         return np.zeros(1, np.int64), np.zeros(1, np.int64)
+    bases, sizes, _ = covering(starts, ends, SZ_1G)
+    return bases, sizes
+
+
+def covering(
+    starts: Int64s, ends: Int64s, granule: int
+) -> tuple[Int64s, Int64s, npt.NDArray[np.intp]]:
+    """Bases and sizes of the TDMRs that cover regions, and for which region each was made.
+
+    starts, ends: shape (n,), ascending, disjoint, in a unit of which granule are a GiB; those of
+    many hosts where each has keys of its own. A TDMR's region is the first that ends above its
+    base.
+    """
     # "a = start rounded down to 1 GB, b = end rounded up to 1 GB. If a TDMR exists already:
     # b <= its end -> nothing; else a = max(a, its end) and a NEW TDMR is made"
-    low = starts & ~(SZ_1G - 1)
-    high = (ends + (SZ_1G - 1)) & ~(SZ_1G - 1)
+    low = starts & -granule
+    high = (ends + (granule - 1)) & -granule
     covered = np.maximum.accumulate(high)
-    previous_end = np.concatenate((np.zeros(1, np.int64), covered[:-1]))
-    new = high > previous_end
-    bases = np.maximum(low, previous_end)[new]
-    return bases, high[new] - bases
+    previous_end = np.concatenate((np.zeros(1, np.int64), covered[:-1]))[: len(covered)]
+    made_for = np.flatnonzero(high > previous_end)
+    bases = np.maximum(low, previous_end)[made_for]
+    return bases, high[made_for] - bases, made_for
 
 
 def first_region_above(region_ends: Int64s, tdmr_bases: Int64s) -> npt.NDArray[np.intp]:

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from tdxctl.layout.ragged import ragged
+
 Int64s = npt.NDArray[np.int64]
 Intps = npt.NDArray[np.intp]
 
@@ -47,7 +49,7 @@ def holes(starts: Int64s, ends: Int64s, tdmr_bases: Int64s, tdmr_sizes: Int64s) 
     first = np.searchsorted(ends, tdmr_bases, side="left")
     stop = np.searchsorted(starts, tdmr_ends, side="left")
     # Each TDMR has one gap more than regions: before each of them, and after the last.
-    tdmr, region = _ragged(first, stop + 1)
+    tdmr, region = ragged(first, stop + 1)
     before_first = region == first[tdmr]
     after_last = region >= stop[tdmr]
     previous_end = np.append(ends, 0)[np.where(before_first, len(ends), region - 1)]
@@ -70,7 +72,7 @@ def overlaps(
     chunk_ends = chunk_bases + chunk_sizes
     first = np.searchsorted(tdmr_ends, chunk_bases, side="right")
     stop = np.searchsorted(tdmr_bases, chunk_ends, side="left")
-    chunk, tdmr = _ragged(first, np.maximum(stop, first))
+    chunk, tdmr = ragged(first, np.maximum(stop, first))
     order = np.argsort(tdmr, kind="stable")
     chunk, tdmr = chunk[order], tdmr[order]
     low = np.maximum(chunk_bases[chunk], tdmr_bases[tdmr])
@@ -87,11 +89,3 @@ def merged(first: Areas, second: Areas) -> Areas:
     size = np.concatenate((first.size, second.size))
     order = np.lexsort((offset, tdmr))
     return Areas(tdmr[order], offset[order], size[order])
-
-
-def _ragged(first: Intps, stop: Intps) -> tuple[Intps, Intps]:
-    # For row i the numbers first[i] .. stop[i]-1: (row, number) of all of them, flat.
-    counts = stop - first
-    row = np.repeat(np.arange(len(counts)), counts)
-    starts_at = np.concatenate((np.zeros(1, np.intp), np.cumsum(counts)[:-1]))
-    return row, np.arange(len(row)) - starts_at[row] + first[row]

@@ -15,13 +15,13 @@ Int64s = npt.NDArray[np.int64]
 Uint64s = npt.NDArray[np.uint64]
 
 
-def pamt_size(tdmr_size: Int64s, page_shift: int, entry_size: int) -> Uint64s:
+def pamt_size(tdmr_size: Int64s, page_shift: int, entry_size: int | Int64s) -> Uint64s:
     """Bytes of the PAMT for one page size: entries x entry size, rounded up to 4 KiB.
 
-    Elementwise on any shape of tdmr_size (bytes).
+    Elementwise on any shape of tdmr_size (bytes), and of entry_size.
     """
     entries = np.asarray(tdmr_size, np.uint64) >> np.uint64(page_shift)
-    return _round_up_to_page(entries * np.uint64(entry_size))
+    return _round_up_to_page(entries * np.asarray(entry_size, np.uint64))
 
 
 def pamt_size_32bit(tdmr_size: Int64s, page_shift: int, entry_size: int) -> Uint64s:
@@ -50,10 +50,11 @@ def place(chunk_base: int, sizes: Uint64s) -> Uint64s:
     return np.uint64(chunk_base) + before
 
 
-def pamt_bitmap_size(tdmr_size: Int64s, entry_bits: int) -> Uint64s:
+def pamt_bitmap_size(tdmr_size: Int64s, entry_bits: int | Int64s) -> Uint64s:
     """Bytes of the bitmap that stands for the 4K part with Dynamic PAMT.
 
-    "ceil(entries x bits / 8) rounded up to 4 KB". Elementwise on any shape of tdmr_size (bytes).
+    "ceil(entries x bits / 8) rounded up to 4 KB". Elementwise on any shape of tdmr_size (bytes),
+    and of entry_bits.
     """
-    bits = (np.asarray(tdmr_size, np.uint64) >> np.uint64(12)) * np.uint64(entry_bits)
+    bits = (np.asarray(tdmr_size, np.uint64) >> np.uint64(12)) * np.asarray(entry_bits, np.uint64)
     return _round_up_to_page((bits + np.uint64(7)) >> np.uint64(3))

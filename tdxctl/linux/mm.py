@@ -15,16 +15,11 @@ from msgspec import Struct
 
 from tdxctl.events import AllocContigPages, FreeContigRange, Journal, NodeMemory
 from tdxctl.layout.cover import usable_pages
-from tdxctl.units import PAGE_SHIFT, SZ_1M, SZ_4G, SZ_4K, SZ_16M, round_up
+from tdxctl.layout.pages import find_contig_pages
+from tdxctl.units import PAGE_SHIFT, SZ_1M, SZ_4K, SZ_16M, round_up
 
 Int64s = npt.NDArray[np.int64]
 
-# "in each node zones NORMAL (>= 4 GB), DMA32 (16 MB..4 GB), DMA (< 16 MB)", as pfns
-_ZONES = (
-    (SZ_4G >> PAGE_SHIFT, 1 << 40),
-    (SZ_16M >> PAGE_SHIFT, SZ_4G >> PAGE_SHIFT),
-    (0, SZ_16M >> PAGE_SHIFT),
-)
 # Where the kernel's own arrays lie. Their addresses show in no log and no trace; 16 MiB is
 # where x86-64 Linux is loaded by default.
 _KERNEL_AREA = SZ_16M
@@ -164,54 +159,10 @@ class Mm:
         )
 
     def _find_contig_pages(self, nr_pages: int, nid: int) -> tuple[int, int] | None:
-        # "zonelist of nid = nodes nid, nid+1 .. highest, 0 .. nid-1"
-        if nr_pages == 0:
-            return None
-        online = sorted(set(self._nodes.tolist()))
-        for node in [n for n in online if n >= nid] + [n for n in online if n < nid]:
-            for zone_low, zone_high in _ZONES:
-                pfn = self._find_in_zone(nr_pages, node, zone_low, zone_high)
-                if pfn is not None:
-                    return pfn, node
-        return None
-
-    def _find_in_zone(self, nr_pages: int, node: int, zone_low: int, zone_high: int) -> int | None:
-        own = self._nodes == node
-        first, last = self._first[own], self._last[own]
-        # "Zone span = [max(zone low, node first pfn), min(zone high, node last pfn))"
-        zone_start = max(zone_low, int(first[0]))
-        zone_end = min(zone_high, int(last[-1]))
-        if zone_start >= zone_end:
-            return None
-        # "First candidate pfn = (zone_start + nr - 1) & ~(nr - 1) - a bit mask although nr is
-        # rarely a power of two ...; then steps of nr"
-        candidate = (zone_start + nr_pages - 1) & ~(nr_pages - 1)
-        if candidate + nr_pages > zone_end:  # which also keeps the arithmetic in 64 bits
-            return None
-        # "A candidate is good if every page belongs to that node and zone, is not reserved
-        # and not in use." Instead of every candidate: the first one in each free stretch.
-        free_start, free_end = self._free(np.maximum(first, zone_start), np.minimum(last, zone_end))
-        steps = np.maximum(-(-(free_start - candidate) // nr_pages), 0)
-        pfns = candidate + steps * nr_pages
-        good = pfns + nr_pages <= free_end
-        return int(pfns[good][0]) if good.any() else None
-
-    def _free(self, first: Int64s, last: Int64s) -> tuple[Int64s, Int64s]:
-        # The stretches of free pages in the ascending regions [first, last), touching regions
-        # being one stretch: between consecutive taken or missing ranges.
-        present = last > first
-        first, last = first[present], last[present]
         taken = np.array(self._taken, np.int64)
-        blocked_start = np.concatenate((taken[:, 0], np.zeros(1, np.int64), last))
-        blocked_end = np.concatenate((taken[:, 1], first[:1], np.append(first[1:], 1 << 40)))
-        # Where regions touch nothing is missing: a block of no length would still cut.
-        blocked = blocked_end > blocked_start
-        blocked_start, blocked_end = blocked_start[blocked], blocked_end[blocked]
-        order = np.argsort(blocked_start, kind="stable")
-        ends = np.maximum.accumulate(blocked_end[order])
-        starts = blocked_start[order]
-        gap = starts[1:] > ends[:-1]
-        return ends[:-1][gap], starts[1:][gap]
+        return find_contig_pages(
+            self._first, self._last, self._nodes, taken, nr_pages=nr_pages, nid=nid
+        )
 
 
 def _by_node(nodes: Int64s, sizes: Int64s) -> dict[int, int]:

@@ -74,6 +74,12 @@ def test_below_one_mebibyte_everything_is_reserved() -> None:
     assert _mm([(1, MIB1, 0)]).alloc_contig_pages(1, 0) is None
 
 
+def test_the_last_page_of_the_address_space_is_free_too() -> None:
+    """Expect a chunk in memory that ends with 2^52, the first that a mask leaves."""
+    end = (1 << 52) // PAGE
+    assert _mm([(end - 64, end, 0)]).alloc_contig_pages(64, 0) == ((end - 64) * PAGE, 0)
+
+
 def test_a_reserved_range_counts_outward() -> None:
     """Expect a byte of a page to keep the page."""
     mm = Mm(
