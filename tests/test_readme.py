@@ -16,7 +16,7 @@ import pytest
 
 from tests import documents, pages
 from tests.cli.runner import ROOT
-from tools import tables
+from tools import pictures, tables
 
 README = ROOT / "README.md"
 
@@ -39,7 +39,7 @@ def _run(command: str) -> str:
 def test_every_command_prints_what_the_readme_shows() -> None:
     """Expect the commands, run one after the other as a reader would, to print just that."""
     commands = pages.examples(README)
-    assert len(commands) >= 5
+    assert len(commands) >= 4
     shown = [f"$ {command}\n{output}" for command, output in commands]
     assert [f"$ {command}\n{_run(command)}" for command, _ in commands] == shown
 
@@ -48,6 +48,18 @@ def test_every_command_prints_what_the_readme_shows() -> None:
 def test_the_tables_are_what_the_code_says(path: Path) -> None:
     """Expect `python -m tools.tables` to find nothing to renew."""
     assert path.read_text() == tables.files()[path]
+
+
+def test_the_pictures_are_what_tdxctl_draws() -> None:
+    """Expect `python -m tools.pictures` to find nothing to renew, and text that can be read out."""
+    for path, drawn in pictures.files().items():
+        assert path.read_text() == drawn
+        assert "<title" in drawn
+
+
+def test_it_is_one_screen_and_a_half() -> None:
+    """Expect no more lines than fit: what goes on is a page under docs/."""
+    assert len(README.read_text().splitlines()) <= 90
 
 
 def test_links_of_the_readme_lead_somewhere() -> None:

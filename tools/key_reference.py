@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""platforms/KEYS.md: every key of a description with its sentence, from its declaration.
+"""docs/platform-keys.md: every key of a description with its sentence, from its declaration.
 
-Renewed with: python -m tools.key_reference > platforms/KEYS.md
+Renewed with: python -m tools.key_reference > docs/platform-keys.md
 """
 
 from __future__ import annotations

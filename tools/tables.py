@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables that are made of the code: the sentences of `tdxctl --help`, the README's tables.
+"""Tables that are made of the code: the sentences of `tdxctl --help`, tables in docs/.
 
 Renewed with: python -m tools.tables. The commands are those of `tdxctl.commands.GROUPS`, each with
-the first sentence of its help; the rooms are those of `tools.rooms`.
+the first sentence of its help; the rooms are those of `tools.rooms`, the documents those of
+`tdxctl schema`, the words of the glossary those of `tdxctl explain`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from pathlib import Path
 import click
 
 from tdxctl.commands import GROUPS
+from tdxctl.commands.schema import DOCUMENTS, record_of
+from tdxctl.explain.terms import TERMS
+from tdxctl.report.schemas import schema_of
 from tools.rooms import ROOMS, Room
 
 ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
+DOCS = ROOT / "docs"
 SENTENCES = ROOT / "tdxctl" / "sentences.py"
 
 _HEAD = '''\
@@ -29,15 +33,32 @@ Made by `python -m tools.tables`.
 
 SENTENCES = {
 '''
+_LINES = "A line of `--format jsonl`: what happened, in order."
+_GLOSSARY = """\
+# Glossary
+
+The words of the field, as `tdxctl explain WORD` tells them; it also knows every status, leaf,
+metadata field, check, MSR and line of a kernel's log. Made by `python -m tools.tables`.
+
+"""
 
 
 def files() -> dict[Path, str]:
     """The text of each file that holds a table, as it should be."""
     said = {name: sentence_of(name) for names in GROUPS.values() for name in names}
     lines = [f'    "{name}": "{sentence}",\n' for name, sentence in said.items()]
-    text = _section(README.read_text(), "commands", _commands(said))
-    text = _section(text, "rooms", _rooms())
-    return {SENTENCES: _HEAD + "".join(lines) + "}\n", README: text}
+    return {
+        SENTENCES: _HEAD + "".join(lines) + "}\n",
+        DOCS / "glossary.md": _glossary(),
+        **{
+            DOCS / page: _section((DOCS / page).read_text(), name, table)
+            for page, name, table in (
+                ("command-line.md", "commands", _commands(said)),
+                ("json.md", "documents", _documents()),
+                ("architecture.md", "rooms", _rooms()),
+            )
+        },
+    }
 
 
 def sentence_of(name: str) -> str:
@@ -52,7 +73,7 @@ def _section(text: str, name: str, lines: list[str]) -> str:
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
     made = begin + "".join(f"{line}\n" for line in lines) + end
     found, times = re.subn(f"{begin}.*?{end}", lambda _: made, text, flags=re.DOTALL)
-    assert times == 1, f"the README has no section {name}"
+    assert times == 1, f"no page has a section {name}"
     return found
 
 
@@ -62,6 +83,29 @@ def _commands(said: dict[str, str]) -> list[str]:
         lines.append(f"| **{group}** | |")
         lines += [f"| `{name}` | {said[name].removesuffix('.')} |" for name in names]
     return lines
+
+
+def _documents() -> list[str]:
+    lines = ["| document | `tdxctl schema` | what it is |", "|---|---|---|"]
+    for name in DOCUMENTS:
+        schema = schema_of(record_of(name))
+        file = schema["title"].removeprefix("tdxctl.").replace("/", "-")
+        link = f"[`{schema['title']}`](schemas/{file}.schema.json)"
+        lines.append(f"| {link} | `{name}` | {schema.get('description', _LINES)} |")
+    return lines
+
+
+def _glossary() -> str:
+    parts = [_GLOSSARY]
+    for term in sorted(TERMS, key=lambda term: term.name.lstrip("#/").lower()):
+        also = f" (also: {', '.join(map(_escaped, term.others))})" if term.others else ""
+        to_do = "" if term.to_do is None else f" To do: {_escaped(term.to_do)}."
+        parts.append(f"* **{_escaped(term.name)}**{also}: {_escaped(term.means)}{to_do}\n")
+    return "".join(parts)
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\*_<#|\[\]])", r"\\\1", text)
 
 
 def _rooms() -> list[str]:

@@ -61,8 +61,8 @@ def test_what_is_resolved_has_one_form() -> None:
 
 
 def test_the_reference_of_keys_is_current() -> None:
-    """Mend with: python -m tools.key_reference > platforms/KEYS.md."""
-    published = (ROOT / "platforms" / "KEYS.md").read_text()
+    """Mend with: python -m tools.key_reference > docs/platform-keys.md."""
+    published = (ROOT / "docs" / "platform-keys.md").read_text()
     assert published == reference()
     assert "| `memory.ranges[].node` | `0` | The NUMA node it belongs to. |\n" in published
 
