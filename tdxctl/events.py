@@ -7,7 +7,7 @@ register values, statuses and addresses as `0x` strings; counts, CPUs, leaves an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Any
 
@@ -550,10 +550,19 @@ class Journal:
     def record(self, event: Event) -> None:
         """Append event; a hardware event equal to the one just before it raises that one's n."""
         last = self._events[-1] if self._events else None
-        if isinstance(last, _TRACE) and isinstance(event, _TRACE) and _equal(last, event):
-            self._events[-1] = replace(last, n=last.n + event.n)
+        # Most events are not of the kind of the one before: that is asked first.
+        if type(last) is not type(event):
+            self._events.append(event)
+        elif isinstance(last, _TRACE) and isinstance(event, _TRACE) and _equal(last, event):
+            self._events[-1] = replace(event, n=last.n + event.n)
         else:
             self._events.append(event)
+
+    def record_all(self, events: Sequence[Event]) -> None:
+        """Append events, of which no two in a row are equal."""
+        if events:
+            self.record(events[0])
+            self._events.extend(events[1:])
 
     def take(self) -> tuple[Event, ...]:
         """What was recorded since the last take."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 from msgspec import Struct
@@ -40,6 +41,9 @@ from tdxctl.messages.message import Message, Source
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.port import PhysicalMemory, Registers, SeamcallPort
 from tdxctl.seam.status import Status
+
+#: Modules whose classes are tdxctl's own.
+_OURS = __name__.rpartition(".")[0] + "."
 
 
 class Hardware(Struct, frozen=True):
@@ -282,6 +286,24 @@ class Kernel(ABC):
             self._record(cpu, registers, out.rax, 1)
         return out, calls
 
+    def call_module_each(
+        self, cpus: Sequence[int], leaf: Leaf, **registers: int
+    ) -> tuple[Registers, int]:
+        """The same SEAMCALL on each of cpus in turn while it succeeds, recorded: how many calls."""
+        given = Registers(rax=leaf, **registers)
+        out, calls = self._port.seamcall_each(cpus, given)
+        passed = calls if out.rax == 0 else calls - 1
+        self.steps.count_seamcalls(passed)
+        self.journal.record_all(_passed_on(tuple(cpus[:passed]), given))
+        if out.rax != 0:
+            self._record(cpus[passed], given, out.rax, 1)
+        return out, calls
+
+    def overrides(self, *functions: str) -> bool:
+        """Whether this is a kernel of somebody's own that overrides one of functions."""
+        own = [base for base in type(self).__mro__ if not base.__module__.startswith(_OURS)]
+        return any(name in vars(base) for base in own for name in functions)
+
     def _record(self, cpu: int, registers: Registers, ret: int, calls: int) -> None:
         if calls == 0:
             return
@@ -298,3 +320,11 @@ class Kernel(ABC):
                 n=calls,
             )
         )
+
+
+@lru_cache(maxsize=64)
+def _passed_on(cpus: tuple[int, ...], given: Registers) -> tuple[Seamcall, ...]:
+    # The same objects for every run: events are frozen, and a sweep makes the same ones hundreds of
+    # times.
+    _, rcx, rdx, r8, r9, *_ = given
+    return tuple(Seamcall(given.rax, cpu, rcx, rdx, r8, r9, 0) for cpu in cpus)

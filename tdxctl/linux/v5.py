@@ -228,8 +228,7 @@ class V5(Kernel):
     def shutdown_tdx_module(self) -> None:
         """TDH.SYS.LP.SHUTDOWN on every online CPU; "its failures are printed and ignored"."""
         with self.steps.step(steps.SHUTDOWN):
-            for cpu in self.cpus.online():
-                self.seamcall(cpu, Leaf.TDH_SYS_LP_SHUTDOWN)
+            self.seamcall_on_each_cpu(Leaf.TDH_SYS_LP_SHUTDOWN)
         self.set_status("SHUTDOWN")
 
     # SEAMCALL [linux-host 3]
@@ -253,6 +252,21 @@ class V5(Kernel):
     def seamcall(self, cpu: int, leaf: Leaf, **registers: int) -> KernelErrno | None:
         """Print a failure "unless VMfailInvalid", and return it; None on success."""
         return self._judge(cpu, leaf, self.call_module(cpu, leaf, **registers))
+
+    def seamcall_on_each_cpu(self, leaf: Leaf) -> list[KernelErrno]:
+        """seamcall() on every online CPU, ascending: what failed."""
+        cpus = self.cpus.online()
+        raised = any(self.hardware.seamcall_raises(cpu) is not None for cpu in cpus)
+        if raised or self.overrides("call_module", "seamcall", "survives"):
+            return [error for cpu in cpus if (error := self.seamcall(cpu, leaf))]
+        errors = []
+        while cpus:
+            out, calls = self.call_module_each(cpus, leaf)
+            error = self._judge(cpus[calls - 1], leaf, out)
+            if error is not None:
+                errors.append(error)
+            cpus = cpus[calls:]
+        return errors
 
     def _judge(
         self, cpu: int, leaf: Leaf, out: Registers, tdmr_base: int | None = None
@@ -330,11 +344,7 @@ class V5(Kernel):
 
     def tdx_module_init_cpus(self) -> None:
         """TDH.SYS.LP.INIT "concurrently by IPI, all run even if one fails"."""
-        errors = [
-            error
-            for cpu in self.cpus.online()
-            if (error := self.seamcall(cpu, Leaf.TDH_SYS_LP_INIT))
-        ]
+        errors = self.seamcall_on_each_cpu(Leaf.TDH_SYS_LP_INIT)
         online, packages = len(self.cpus.online()), len(self.packages())
         self.steps.detail(f"{counted(online, 'CPU')} in {counted(packages, 'package')}")
         if errors:

@@ -8,7 +8,7 @@ arch/x86/virt/vmx/tdx/tdx.c of those releases, with its names, in the order in w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -93,6 +93,12 @@ _SILENT = {
 }
 # Leaves whose failure prints the registers too.
 _WITH_REGISTERS = frozenset({Leaf.TDH_SYS_RD, Leaf.TDH_SYS_TDMR_INIT})
+
+#: Functions that bring a CPU online goes through.
+_ON_EACH_CPU = (
+    *("tdx_online_cpu", "tdx_cpu_enable", "try_init_module_global", "check_vmx"),
+    *("sc_retry_prerr", "sc_retry", "call_module"),
+)
 
 
 class V6_8(Kernel):  # noqa: N801  # the release's own name
@@ -224,10 +230,32 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
             self.check_vmx()
             self.try_init_module_global(first)
         with self.steps.step(steps.CPU_INIT):
-            for cpu in online:
-                self.tdx_online_cpu(cpu)
+            self._each_online(online)
             packages = len(self.packages())
             self.steps.detail(f"{counted(len(online), 'CPU')} in {counted(packages, 'package')}")
+
+    def _each_online(self, cpus: list[int]) -> None:
+        # tdx_online_cpu() on each of cpus in turn: TDH.SYS.LP.INIT on all of them together.
+        if self.overrides(*_ON_EACH_CPU) or not self.lp_initialized.isdisjoint(cpus):
+            for cpu in cpus:
+                self.tdx_online_cpu(cpu)
+            return
+        left, leaf = list(cpus), Leaf.TDH_SYS_LP_INIT
+
+        def call() -> tuple[Registers, int]:
+            out, calls = self.call_module_each(left, leaf)
+            passed = calls if out.rax == 0 else calls - 1
+            self._are_ready(left[:passed])
+            del left[:passed]
+            return out, calls
+
+        out = self.sc_retry(call)
+        if out.rax != 0:
+            raise self.seamcall_err(left[0], leaf, out)
+
+    def _are_ready(self, cpus: list[int]) -> None:
+        # TDH.SYS.LP.INIT went well on each of cpus.
+        self.lp_initialized.update(cpus)
 
     def check_vmx(self) -> None:
         """KVM needs VMX before it can want TDX. Raises NotModelledError without."""
@@ -308,6 +336,15 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         """The same SEAMCALL again while it succeeds and RDX < until."""
         self._mark_incoherent(cpu)
         return super().call_module_until(cpu, leaf, rcx=rcx, until=until)
+
+    def call_module_each(
+        self, cpus: Sequence[int], leaf: Leaf, **registers: int
+    ) -> tuple[Registers, int]:
+        """The same SEAMCALL on each of cpus in turn while it succeeds."""
+        out, calls = super().call_module_each(cpus, leaf, **registers)
+        if self.has(CACHES_MARKED_INCOHERENT):
+            self.cache_state_incoherent.update(cpus[:calls])
+        return out, calls
 
     def _mark_incoherent(self, cpu: int) -> None:
         # "Each SEAMCALL marks its CPU's cache as incoherent, before the call is made."

@@ -154,6 +154,11 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
         self.tdx_cpu_enable(cpu)
         self.vmx_references.add(cpu)
 
+    def _are_ready(self, cpus: list[int]) -> None:
+        # VMX stays on for each of them.
+        super()._are_ready(cpus)
+        self.vmx_references.update(cpus)
+
     def check_vmx(self) -> None:
         """Refuse a CPU without VMX."""
         if not self.cpus.features.vmx:

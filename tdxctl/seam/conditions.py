@@ -46,6 +46,11 @@ class Conditions:
     locked_tdmrs: set[int] = field(default_factory=set)
     busy_lps: set[int] = field(default_factory=set)
 
+    @property
+    def rdrand_is_scripted(self) -> bool:
+        """Whether one of the next RDRANDs may have no entropy."""
+        return bool(self.rdrand_failures or self.rdrand_faults)
+
     def rdrand(self) -> bool:
         """Whether the next RDRAND has entropy."""
         self.rdrands += 1

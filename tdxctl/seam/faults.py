@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -66,6 +67,26 @@ class FaultScript:
         """Count calls calls of leaf on cpu."""
         self._calls[leaf, None] += calls
         self._calls[leaf, cpu] += calls
+
+    def free_of(self, leaf: int, cpus: Sequence[int]) -> int:
+        """How many of the next calls of leaf, one on each of cpus in turn, no fault touches."""
+        free = len(cpus)
+        for fault in self._by_leaf.get(leaf, []):
+            if fault.cpu is not None:
+                number = self._calls[leaf, fault.cpu] + 1
+                if fault.call <= number < fault.call + fault.times and fault.cpu in cpus:
+                    free = min(free, cpus.index(fault.cpu))
+                continue
+            number = self._calls[leaf, None] + 1
+            if number < fault.call + fault.times:
+                free = min(free, max(0, fault.call - number))
+        return free
+
+    def count_each(self, leaf: int, cpus: Sequence[int]) -> None:
+        """Count one call of leaf on each of cpus."""
+        self._calls[leaf, None] += len(cpus)
+        for cpu in cpus:
+            self._calls[leaf, cpu] += 1
 
 
 def _shorter(a: int | None, b: int) -> int:

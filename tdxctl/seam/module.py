@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from tdxctl.errors import NotModelledError
@@ -12,12 +12,12 @@ from tdxctl.seam.conditions import Conditions, Halt
 from tdxctl.seam.environment import Environment
 from tdxctl.seam.handoff import Handoff, PamtMemory
 from tdxctl.seam.leaves import Leaf, leaf_title
-from tdxctl.seam.port import PhysicalMemory, Registers
+from tdxctl.seam.port import PhysicalMemory, Registers, seamcall_loop_each
 from tdxctl.seam.state import ModuleInfo, ModulePlatform, ModuleState, SysState
 from tdxctl.seam.status import Operand, Status, with_operand
 from tdxctl.seam.sys_config import sys_config
 from tdxctl.seam.sys_info import sys_info
-from tdxctl.seam.sys_init import sys_init, sys_lp_init, sys_lp_shutdown
+from tdxctl.seam.sys_init import sys_init, sys_lp_init, sys_lp_init_each, sys_lp_shutdown
 from tdxctl.seam.sys_key_config import sys_key_config
 from tdxctl.seam.sys_tdmr_init import sys_tdmr_init, sys_tdmr_init_repeat
 from tdxctl.units import U64_MASK
@@ -209,6 +209,25 @@ class TdxModule:
             calls += 1
             if out.rax != 0 or out.rdx >= until or calls == limit:
                 return out, calls
+
+    def seamcall_each(self, cpus: Sequence[int], registers: Registers) -> tuple[Registers, int]:
+        """TDH.SYS.LP.INIT on each of cpus in turn, while it returns 0; cpus as in SeamcallPort.
+
+        Returns the registers after the last call and the number of calls; those on LPs of which
+        nothing keeps the module from its ordinary answer are made all at once.
+        """
+        plain = registers.rax == Leaf.TDH_SYS_LP_INIT and not self._state.shut_down_lps
+        done = 0
+        if plain and not self._halted and self._is_in_range(cpus, registers):
+            done = sys_lp_init_each(self._state, cpus)
+        if done == len(cpus):
+            return registers._replace(rax=Status.TDX_SUCCESS, rcx=0, rdx=0, r8=0), done
+        out, calls = seamcall_loop_each(self, cpus[done:], registers)
+        return out, done + calls
+
+    def _is_in_range(self, cpus: Sequence[int], registers: Registers) -> bool:
+        in_platform = min(cpus) >= 0 and max(cpus) < self._state.platform.callers
+        return in_platform and min(registers) >= 0 and max(registers) <= U64_MASK
 
     def _gate(self, registers: Registers) -> int | None:
         # The status of a call that does not get past the dispatcher, in its order.

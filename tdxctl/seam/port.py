@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The port between a kernel and the TDX module: SEAMCALL, and SEAMCALL until done."""
+"""The port between a kernel and the TDX module: SEAMCALL, until done, and on each of many CPUs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -32,6 +33,14 @@ class SeamcallPort(Protocol):
         """
         ...
 
+    def seamcall_each(self, cpus: Sequence[int], registers: Registers) -> tuple[Registers, int]:
+        """The same SEAMCALL on each of cpus in turn while it returns 0.
+
+        cpus: at least one, all different. Returns the registers after the last call and the number
+        of calls, at least 1.
+        """
+        ...
+
 
 class PhysicalMemory(Protocol):
     """Physical memory as both sides see it. Addresses and lengths in bytes."""
@@ -55,3 +64,16 @@ def seamcall_loop(
         calls += 1
         if out.rax != 0 or out.rdx >= until:
             return out, calls
+
+
+def seamcall_loop_each(
+    port: SeamcallPort, cpus: Sequence[int], registers: Registers
+) -> tuple[Registers, int]:
+    """seamcall_each as the loop it stands for, one call after the other."""
+    out, calls = registers, 0
+    for cpu in cpus:
+        out = port.seamcall(cpu, registers)
+        calls += 1
+        if out.rax != 0:
+            break
+    return out, calls

@@ -232,6 +232,7 @@ def releases() -> tuple[Release, ...]:
     return tuple(_release(row, _whole(row["version"], own, whole)) for row in rows)
 
 
+@cache
 def release(version: str) -> Release:
     """The release of that version, which is one."""
     return next(each for each in releases() if each.version == version)

@@ -6,12 +6,12 @@ Where the CPU raises an exception it reaches none of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tdxctl.seam.faults import FaultScript
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.module import TdxModule
-from tdxctl.seam.port import Registers, seamcall_loop
+from tdxctl.seam.port import Registers, seamcall_loop, seamcall_loop_each
 from tdxctl.seam.status import Status
 
 TYPE_CHECKING = False
@@ -102,6 +102,25 @@ class SeamcallInstruction:
             total += calls
             if out.rax != 0 or out.rdx >= until:
                 return out, total
+
+    def seamcall_each(self, cpus: Sequence[int], registers: Registers) -> tuple[Registers, int]:
+        """TDH.SYS.LP.INIT on each of cpus, in arithmetic between scripted faults."""
+        leaf = _leaf(registers)
+        module = self._ready_module()
+        if leaf != Leaf.TDH_SYS_LP_INIT or module is None or any(map(self._raises, cpus)):
+            return seamcall_loop_each(self, cpus, registers)
+        done, out = 0, registers
+        while done < len(cpus):
+            free = cpus[done : done + self.faults.free_of(leaf, cpus[done:])]
+            if free:
+                out, calls = module.seamcall_each(free, registers)
+                self.faults.count_each(leaf, free[:calls])
+            else:
+                out, calls = self.seamcall(cpus[done], registers), 1
+            done += calls
+            if out.rax != 0:
+                break
+        return out, done
 
 
 def _fail_invalid(registers: Registers) -> Registers:

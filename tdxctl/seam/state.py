@@ -195,6 +195,8 @@ class ModuleState:
         self.platform = platform
         self.info = info
         self.profile = info.profile
+        #: Global metadata fields that not every release has, as far as this image has them.
+        self.fields = info.fields
         self.memory = memory
         self.conditions = conditions
         self.environment = environment

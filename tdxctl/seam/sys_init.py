@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tdxctl.seam.handoff import NEEDED_PAGES
 from tdxctl.seam.port import Registers
 from tdxctl.seam.state import MAX_KEYIDS, ModuleState, Refused, Samples, SysState
@@ -101,6 +103,32 @@ def sys_lp_init(state: ModuleState, cpu: int, registers: Registers) -> Registers
         return out._replace(rax=refused.status, **refused.registers)
     state.initialized_lps.add(cpu)
     return out._replace(rax=Status.TDX_SUCCESS)
+
+
+def sys_lp_init_each(state: ModuleState, cpus: Sequence[int]) -> int:
+    """TDH.SYS.LP.INIT on each of cpus in turn, as far as all of it is sure to succeed: how many.
+
+    What may come out otherwise (locks, entropy, a platform that is not the baseline, an LP that was
+    initialized before or stands twice) is left to calls of their own.
+    """
+    conditions, profile = state.conditions, state.profile
+    scripted = profile.lp_init_draws_rdrand and conditions.rdrand_is_scripted
+    if state.sys_state is not SysState.SYSINIT_DONE or not conditions.shared_lock or scripted:
+        return 0
+    if state.samples is not None or len(set(cpus)) != len(cpus):
+        return 0
+    if not state.initialized_lps.isdisjoint(cpus):
+        return 0
+    for done, cpu in enumerate(cpus):
+        try:
+            state.set_lp_package(cpu, state.platform.package_of(cpu))
+        except Refused:
+            cpus = cpus[:done]
+            break
+    if profile.lp_init_draws_rdrand:
+        conditions.rdrands += len(cpus)
+    state.initialized_lps.update(cpus)
+    return len(cpus)
 
 
 def sys_lp_shutdown(state: ModuleState, cpu: int, registers: Registers) -> Registers:

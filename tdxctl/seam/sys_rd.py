@@ -69,7 +69,7 @@ def sys_rd(state: ModuleState, cpu: int, registers: Registers) -> Registers:
     if cpu not in state.initialized_lps:
         return out._replace(rax=Status.TDX_SYS_LP_INIT_NOT_DONE)
     field_id = registers.rdx
-    has = state.info.fields
+    has = state.fields
     if field_id == _NONE:
         first = fields_of(has)[0].id
         return out._replace(rax=Status.TDX_METADATA_FIRST_FIELD_ID_IN_CONTEXT, rdx=first)
@@ -91,7 +91,7 @@ def sys_rdall(state: ModuleState, cpu: int, registers: Registers) -> Registers:
         return out._replace(rax=Status.TDX_SYS_LP_INIT_NOT_DONE)
     if not state.is_shared_hpa(registers.rdx, SZ_4K, SZ_4K):
         return out._replace(rax=with_operand(Status.TDX_OPERAND_INVALID, Operand.RDX))
-    fields = fields_of(state.info.fields)
+    fields = fields_of(state.fields)
     start = (0, 0)
     if registers.r8 != _NONE:
         found = _start(fields, registers.r8)
