@@ -26,7 +26,7 @@ SENTENCES = {
     "sweep": "Fail each call of a bring-up in turn, and say what comes of it.",
     "map": "Draw a machine's memory: ranges, TDMRs, PAMTs, reserved areas.",
     "html": "Write a page about a machine, for a ticket.",
-    "validate": "Check platform descriptions.",
+    "validate": "Check platform descriptions and scenarios.",
     "platforms": "List the shipped platforms, or print one.",
     "capture": "Make a platform description from what a real machine shows.",
     "diagnose": "Say from a real kernel's log what state TDX is in, and why.",

@@ -98,7 +98,7 @@ def _wrong(text: str, document: str) -> list[str]:
 def _unreadable(text: str, document: str) -> str | None:
     try:
         match document:
-            case "json":
+            case "json" | "gitlab" | "sarif":
                 json.loads(text)
             case "jsonl":
                 [json.loads(line) for line in text.splitlines()]

@@ -291,7 +291,7 @@ PLACES: dict[str, Place] = {
     **{
         f"scenario-{name}-{output_format}": _scenario(_CHANGES[name], output_format)
         for name in ("matrix-value", "waiver", "log", "set-key", "name")
-        for output_format in ("json", "jsonl", "junit", "ktap", "github")
+        for output_format in ("json", "jsonl", "junit", "ktap", "github", "gitlab", "sarif")
     },
     # Scripts of SEAMCALLs.
     "script-leaf": _script(lambda s: [{"leaf": s}]),

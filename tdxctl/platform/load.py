@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tdxctl.errors import DescriptionError, Diagnostic, UsageError
+from tdxctl.errors import Diagnostic, UsageError
 from tdxctl.platform.canonical import built_one_of
 from tdxctl.platform.description import Platform
 from tdxctl.platform.document import declared_problems, described, read_text_as
@@ -42,32 +42,14 @@ def from_canonical(data: dict[str, Any], settings: tuple[str, ...]) -> Platform:
     return platform_of(with_settings(Source(file=None, data=data), settings), default_name="")
 
 
-def validate_files(paths: tuple[str, ...]) -> tuple[list[dict[str, str]], list[Diagnostic]]:
-    """{file, name} of each description, and what is implausible in them.
+def check_text(text: DescriptionText) -> tuple[str, tuple[Diagnostic, ...]]:
+    """The name of the platform that text describes, and what is implausible in it.
 
-    Raises DescriptionError with the problems of all, and with what is implausible beside them.
+    Raises DescriptionError with every problem.
     """
-    problems: list[Diagnostic] = []
-    implausible: list[Diagnostic] = []
-    checked = []
-    missing: UsageError | None = None
-    for path in paths:
-        try:
-            text = read_text(path)
-            document = read(text.data, text.shown, is_json=text.is_json)
-            platform = platform_of(document, default_name=text.default_name)
-            checked.append({"file": path, "name": platform.name})
-            implausible += warnings(platform, document)
-        except UsageError as error:
-            missing = missing or error
-            problems += error.diagnostics()
-        except DescriptionError as error:
-            problems += error.diagnostics()
-    if missing is not None and all(problem.file is None for problem in problems):
-        raise missing
-    if problems:
-        raise DescriptionError((*problems, *implausible))
-    return checked, implausible
+    document = read(text.data, text.shown, is_json=text.is_json)
+    platform = platform_of(document, default_name=text.default_name)
+    return platform.name, tuple(warnings(platform, document))
 
 
 def runtime_fault(pairs: tuple[str, ...]) -> RuntimeFault:

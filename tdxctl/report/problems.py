@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`tdxctl.error/1`: why there is no answer; `tdxctl.validate/1`: descriptions without a problem."""
+"""`tdxctl.error/1`: why there is no answer."""
 
 from __future__ import annotations
 
@@ -31,33 +31,13 @@ class Error(Document, frozen=True, tag="tdxctl.error/1"):
     diagnostics: tuple[Problem, ...]
 
 
-class File(Struct, frozen=True):
-    """A description and the name of its platform."""
-
-    file: str
-    name: str
-
-
-class Validated(Document, frozen=True, tag="tdxctl.validate/1"):
-    """Descriptions that can be booted, and what in them no firmware makes."""
-
-    valid: bool
-    files: tuple[File, ...]
-    warnings: tuple[Problem, ...]
-
-
 def error(code: int, diagnostics: tuple[Diagnostic, ...]) -> Error:
     """The document of an exit."""
-    return Error(code, tuple(map(_problem, diagnostics)))
+    return Error(code, tuple(map(problem_of, diagnostics)))
 
 
-def validated(files: list[dict[str, str]], warnings: list[Diagnostic]) -> Validated:
-    """The document of files ({file, name} each) that are all valid."""
-    checked = tuple(File(**file) for file in files)
-    return Validated(valid=True, files=checked, warnings=tuple(map(_problem, warnings)))
-
-
-def _problem(found: Diagnostic) -> Problem:
+def problem_of(found: Diagnostic) -> Problem:
+    """A diagnostic, part by part."""
     return Problem(
         severity=found.severity,
         summary=found.summary,

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
+from tdxctl.errors import Diagnostic, UsageError
+from tdxctl.events import Failure
 from tdxctl.operations import Operation
 from tdxctl.platform.description import Platform
 from tdxctl.units import Cpulist
@@ -14,8 +16,10 @@ from tdxctl.units import Cpulist
 SCHEMA = "tdxctl.scenario/1"
 
 PASSED, FAILED, WAIVED, UNEXPECTED = "passed", "failed", "waived", "unexpectedly passed"
+#: Of a file that is wrong, or whose platform is: nothing was run.
+BROKEN = "broken"
 #: Outcomes that make the whole run a failure.
-BAD = frozenset({FAILED, UNEXPECTED})
+BAD = frozenset({FAILED, UNEXPECTED, BROKEN})
 
 
 class Bound(Struct, frozen=True):
@@ -90,8 +94,21 @@ class Difference(Struct, frozen=True):
     got: str
 
 
+class Ended(Struct, frozen=True):
+    """How a step ended: 0 or a negative errno, the status after it, and why it failed."""
+
+    step: str
+    returned: int
+    status: str
+    failure: Failure | None
+
+
 class Outcome(Struct, frozen=True):
-    """What became of a case. reason: of a waiver, or why no answer could be had."""
+    """What became of a case. reason: of a waiver, or why no answer could be had.
+
+    ended: how the first step ended that is not as expected. problems: what is wrong in a file that
+    is broken, and warnings of one that is not. seconds: what it took, where that was asked for.
+    """
 
     file: str
     line: int
@@ -100,8 +117,21 @@ class Outcome(Struct, frozen=True):
     outcome: str
     differences: tuple[Difference, ...] = ()
     reason: str | None = None
+    ended: Ended | None = None
+    problems: tuple[Diagnostic, ...] = ()
+    seconds: float | None = None
 
     @property
     def is_bad(self) -> bool:
         """Whether it makes the run fail."""
         return self.outcome in BAD
+
+
+class Checked(Outcome, frozen=True):
+    """What became of a file: passed or broken; its name, and how many cases, of a scenario.
+
+    missing: it could not be read at all.
+    """
+
+    cases: int | None = None
+    missing: UsageError | None = None

@@ -25,7 +25,7 @@ from tdxctl.platform.problems import Shape, model_problems
 from tdxctl.platform.reading import read
 from tdxctl.platform.settings import with_settings
 from tdxctl.platform.shipped import resolve
-from tdxctl.platform.source import Mark, Path, Source, got, in_order, shortened
+from tdxctl.platform.source import Mark, Path, Source, dotted, got, in_order, shortened
 from tdxctl.platform.text import read_bytes
 from tdxctl.scenario.description import SCHEMA, Case, Expected, Step
 from tdxctl.scenario.find import SUFFIXES
@@ -43,7 +43,12 @@ from tdxctl.units import printable
 
 def load_cases(path: str) -> list[Case]:
     """The cases of the scenario at path. Raises DescriptionError with every problem."""
-    document = read(read_bytes(path), path, is_json=path.lower().endswith(".json"))
+    return cases_in(read_bytes(path), path, is_json=path.lower().endswith(".json"))
+
+
+def cases_in(data: bytes, path: str, *, is_json: bool) -> list[Case]:
+    """The same of a scenario that was read; a platform's file is found from path."""
+    document = read(data, path, is_json=is_json)
     model, error = None, None
     if isinstance(document.data, dict):
         try:
@@ -180,13 +185,14 @@ def _setting(key: str, value: object) -> str:
 class _Described(Struct, frozen=True):
     """What a scenario says its platform is: what names it, or the description in place.
 
-    at: where the scenario says so.
+    at: where the scenario says so. settings: the path and the place of each `PATH=VALUE` on top.
     """
 
     named: str | None
     inline: Source
     file: str
     at: Mark
+    settings: dict[str, tuple[str, Mark]]
 
 
 def _described(document: Source, model: ScenarioModel, path: str) -> _Described:
@@ -202,7 +208,21 @@ def _described(document: Source, model: ScenarioModel, path: str) -> _Described:
         key_marks=inside(document.key_marks) if in_place else {},
     )
     at = document.value_marks.get(_PLATFORM, (1, 1))
-    return _Described(None if in_place else model.platform, inline, path, at)
+    settings = {text: (dotted(at), _mark(document, at)) for text, at in _settings(model)}
+    return _Described(None if in_place else model.platform, inline, path, at, settings)
+
+
+def _settings(model: ScenarioModel) -> Iterator[tuple[str, Path]]:
+    # `PATH=VALUE` and where the scenario says so; a value of `set` stands at its key.
+    for key, value in model.set_.items():
+        yield _setting(key, value), ("set", key)
+    for key, values in model.matrix.items():
+        for n, value in enumerate(values):
+            yield _setting(key, value), ("matrix", key, n)
+
+
+def _mark(document: Source, path: Path) -> Mark:
+    return document.key_marks.get(path) or document.value_marks.get(path, (1, 1))
 
 
 def _platform(described: _Described, settings: tuple[str, ...]) -> Platform:
@@ -218,24 +238,39 @@ def _platform(described: _Described, settings: tuple[str, ...]) -> Platform:
 
 
 def _at_the_scenario(described: _Described, problem: Diagnostic) -> Diagnostic:
-    # What is wrong in place has its line already; what is elsewhere is said of the platform.
+    # Where it can be mended: in the platform's file, at what is set, or where the platform is
+    # named. What is wrong in place has its line already.
     if problem.file == described.file and problem.line is not None:
         return problem._replace(path=f"platform.{problem.path}" if problem.path else "platform")
-    where = f"{printable(problem.path)} " if problem.path else ""
     line, column = described.at
+    if problem.file is not None and not problem.file.startswith(_SET):
+        told = (problem.detail, f"the platform of {printable(described.file)}:{line}")
+        return problem._replace(detail="; ".join(filter(None, told)))
+    path, (line, column) = _set_at(described, problem) or ("platform", described.at)
+    where = f"{printable(problem.path)} " if problem.path and problem.path not in path else ""
     return problem._replace(
-        summary=where + problem.summary,
-        file=described.file,
-        line=line,
-        column=column,
-        path="platform",
+        summary=where + problem.summary, file=described.file, line=line, column=column, path=path
     )
+
+
+_SET = "--set "
+
+
+def _set_at(described: _Described, problem: Diagnostic) -> tuple[str, Mark] | None:
+    # What is set that the problem is about: in its place of a file, or at the head of its words.
+    for setting, at in described.settings.items():
+        place = _SET + setting
+        if problem.file == place or problem.summary.startswith(printable(place) + ":"):
+            return at
+    return None
 
 
 def _relative(platform: str, path: str) -> str:
     # A platform by its name, or by a file relative to the scenario.
     is_file = "/" in platform or platform.endswith(SUFFIXES)
-    return os.path.join(os.path.dirname(path), platform) if is_file else resolve(platform)
+    if not is_file:
+        return resolve(platform)
+    return os.path.join(os.path.dirname(path), platform.removeprefix("./"))
 
 
 @lru_cache(maxsize=16)

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from msgspec.structs import replace
 
 from tdxctl.errnos import errno_name
-from tdxctl.errors import TdxctlError
+from tdxctl.errors import DescriptionError, TdxctlError
 from tdxctl.events import OpResult, Seamcall
 from tdxctl.machine import Machine
 from tdxctl.platform.description import Platform
 from tdxctl.scenario.description import (
+    BROKEN,
     FAILED,
     PASSED,
     UNEXPECTED,
@@ -21,6 +22,7 @@ from tdxctl.scenario.description import (
     Bound,
     Case,
     Difference,
+    Ended,
     Expected,
     Outcome,
     Step,
@@ -32,26 +34,35 @@ from tdxctl.seam.status import Wanted, status_name
 def run_case(case: Case) -> Outcome:
     """Boot the case's machine, perform its steps, compare.
 
-    Raises DescriptionError where its platform is wrong, which is no outcome.
+    One whose platform is wrong is broken, whatever is waived.
     """
-    platform = case.platform()
     try:
-        differences = tuple(_run(case, platform))
+        platform = case.platform()
+    except DescriptionError as error:
+        name, kernel = case.name, case.kernel
+        return Outcome(case.file, case.line, name, kernel, BROKEN, problems=error.problems)
+    try:
+        found = list(_run(case, platform))
     except TdxctlError as error:
-        return _outcome(case, (), error.message)
-    return _outcome(case, differences, None)
+        return _outcome(case, (), None, error.message)
+    differences = tuple(difference for difference, _ in found)
+    return _outcome(case, differences, found[0][1] if found else None, None)
 
 
-def _outcome(case: Case, differences: tuple[Difference, ...], error: str | None) -> Outcome:
+def _outcome(
+    case: Case, differences: tuple[Difference, ...], ended: Ended | None, error: str | None
+) -> Outcome:
     bad = bool(differences) or error is not None
     outcome = FAILED if bad else PASSED
     if case.waived is not None:
         outcome = WAIVED if bad else UNEXPECTED
     reason = case.waived if error is None else error
-    return Outcome(case.file, case.line, case.name, case.kernel, outcome, differences, reason)
+    return Outcome(
+        case.file, case.line, case.name, case.kernel, outcome, differences, reason, ended
+    )
 
 
-def _run(case: Case, platform: Platform) -> Iterator[Difference]:
+def _run(case: Case, platform: Platform) -> Iterator[tuple[Difference, Ended]]:
     machine = Machine.boot(platform, case.kernel)
     for number, step in enumerate(case.steps):
         result = machine.boot_result
@@ -68,12 +79,18 @@ def _run(case: Case, platform: Platform) -> Iterator[Difference]:
         if not number and result is not machine.boot_result:
             # What the boot printed and called is part of the first operation.
             result = replace(result, events=machine.boot_result.events + result.events)
-        if not _TELLING.intersection(expected.key for expected in step.expected):
-            yield from _failed(step, result)
-        for expected in step.expected:
-            difference = _compare(step, expected, machine, result)
-            if difference is not None:
-                yield difference
+        ended = Ended(step.label, result.returned, result.status, result.failure)
+        for difference in _differences(step, machine, result):
+            yield difference, ended
+
+
+def _differences(step: Step, machine: Machine, result: OpResult) -> Iterator[Difference]:
+    if not _TELLING.intersection(expected.key for expected in step.expected):
+        yield from _failed(step, result)
+    for expected in step.expected:
+        difference = _compare(step, expected, machine, result)
+        if difference is not None:
+            yield difference
 
 
 def _as_one(results: list[OpResult]) -> OpResult:

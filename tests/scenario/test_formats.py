@@ -8,8 +8,23 @@ import re
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-from tdxctl.report.results import as_json, github, junit, ktap, text
-from tdxctl.scenario.description import FAILED, PASSED, UNEXPECTED, WAIVED, Difference, Outcome
+import jsonschema
+from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as SarifLog
+
+from tdxctl.causes import TooFewKeyids
+from tdxctl.errors import Diagnostic
+from tdxctl.events import Failure
+from tdxctl.report.results import as_json, github, gitlab, junit, ktap, sarif, text
+from tdxctl.scenario.description import (
+    BROKEN,
+    FAILED,
+    PASSED,
+    UNEXPECTED,
+    WAIVED,
+    Difference,
+    Ended,
+    Outcome,
+)
 
 NASTY = "a.yaml"
 OUTCOMES = [
@@ -65,13 +80,13 @@ a.yaml:9: init: log: expected a line with '100 %, &lt;x&gt;', got one
       <skipped message="known | `bug` #12" />
     </testcase>
     <testcase classname="dir/b,c:d.yaml" name="mended" file="dir/b,c:d.yaml" line="2">
-      <failure message="was expected to fail: known&#10;bug" type="expectation">\
-was expected to fail: known
+      <failure message="was expected to fail: known&#10;bug" type="unexpected-pass">\
+dir/b,c:d.yaml:2: was expected to fail: known
 bug</failure>
     </testcase>
     <testcase classname="dir/b,c:d.yaml" name="crash" file="dir/b,c:d.yaml" line="2">
-      <failure message="it would oops, not modelled" type="expectation">\
-it would oops, not modelled</failure>
+      <failure message="it would oops, not modelled" type="not-run">\
+dir/b,c:d.yaml:2: it would oops, not modelled</failure>
     </testcase>
   </testsuite>
 </testsuites>"""
@@ -92,9 +107,10 @@ not ok 1 a.yaml
   # Subtest: dir/b,c:d.yaml
   1..3
   not ok 1 later # XFAIL known | `bug` #12
-  # was expected to fail: known\\nbug
+  # dir/b,c:d.yaml:2: was expected to fail: known
+  # bug
   not ok 2 mended
-  # it would oops, not modelled
+  # dir/b,c:d.yaml:2: it would oops, not modelled
   not ok 3 crash
 not ok 2 dir/b,c:d.yaml"""
 
@@ -204,6 +220,7 @@ def test_json_and_json_lines_have_the_text_as_it_was() -> None:
         "failed": 2,
         "waived": 1,
         "unexpectedly_passed": 1,
+        "broken": 0,
     }
     assert document["scenarios"][1]["name"] == 'odd[x="<b>&\'#\x1b[31m\x00"]'
     assert document["scenarios"][1]["differences"][1] == {
@@ -216,3 +233,141 @@ def test_json_and_json_lines_have_the_text_as_it_was() -> None:
     head, *rest = map(json.loads, as_json.render_lines(OUTCOMES).split("\n"))
     assert head == {"schema": "tdxctl.test/1", "summary": document["summary"]}
     assert rest == document["scenarios"]
+
+
+#: One that ended badly and says why, and one that could not be run.
+TELLING = [
+    Outcome(
+        "s/one.yaml",
+        1,
+        "one",
+        "v5",
+        FAILED,
+        (Difference(4, "init", "returned", "0", "-ENODEV"),),
+        ended=Ended("init", -19, "NONE", Failure(None, TooFewKeyids(1), "ENODEV", "ENODEV")),
+    ),
+    Outcome(
+        "s/two.yaml",
+        3,
+        "two",
+        "",
+        BROKEN,
+        problems=(Diagnostic("unknown key", None, "init?", "s/two.yaml", 3, 10, "steps.0.innit"),),
+    ),
+]
+
+
+def test_every_format_says_errno_why_and_what_to_do() -> None:
+    why = "BIOS left 1 KeyIDs for TDX, at least 2 are needed"
+    for render in (
+        *(text.render, ktap.render, github.render, junit.render, gitlab.render, sarif.render),
+        as_json.render,
+    ):
+        document = render(TELLING)
+        assert why in document, render
+        assert "raise the number of TDX KeyIDs in the BIOS" in document, render
+        assert "ENODEV" in document, render
+        assert "unknown key" in document, render
+        assert "init?" in document, render
+
+
+def test_a_failed_scenario_in_text() -> None:
+    assert (
+        text.render(TELLING)
+        == """\
+FAILED one (s/one.yaml)
+  s/one.yaml:4: init: returned
+    - 0
+    + -ENODEV
+  ended:  init: -ENODEV, status NONE
+  why:    BIOS left 1 KeyIDs for TDX, at least 2 are needed
+  to do:  raise the number of TDX KeyIDs in the BIOS (TME-MT/TDX key split)
+
+BROKEN two (s/two.yaml): 1 problem
+  s/two.yaml:3:10: steps.0.innit: unknown key
+    hint: init?
+
+2 scenarios: 1 failed, 1 broken"""
+    )
+
+
+def test_what_could_not_be_run_is_an_error_of_junit() -> None:
+    root = ET.fromstring(junit.render(TELLING))
+    assert (root.get("failures"), root.get("errors")) == ("1", "1")
+    (error,) = root.findall("testsuite/testcase/error")
+    assert error.get("message") == "steps.0.innit: unknown key"
+    assert error.text == "s/two.yaml:3:10: steps.0.innit: unknown key\nhint: init?"
+
+
+# The keys that GitLab reads, all of them required (docs.gitlab.com/ci/testing/code_quality).
+GITLAB = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["description", "check_name", "fingerprint", "severity", "location"],
+        "properties": {
+            "description": {"type": "string"},
+            "check_name": {"type": "string"},
+            "fingerprint": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            "severity": {"enum": ["info", "minor", "major", "critical", "blocker"]},
+            "location": {
+                "type": "object",
+                "required": ["path", "lines"],
+                "properties": {
+                    "path": {"type": "string"},
+                    "lines": {
+                        "type": "object",
+                        "required": ["begin"],
+                        "properties": {"begin": {"type": "integer", "minimum": 1}},
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+def test_gitlab_gets_the_keys_that_it_reads() -> None:
+    """Expect a finding for each difference and problem, no two with the same fingerprint."""
+    document = json.loads(gitlab.render(OUTCOMES + TELLING))
+    jsonschema.Draft202012Validator(GITLAB).validate(document)
+    assert [(each["check_name"], each["severity"]) for each in document] == [
+        ("tdxctl/expectation", "major"),
+        ("tdxctl/expectation", "major"),
+        ("tdxctl/waived", "info"),
+        ("tdxctl/unexpected-pass", "major"),
+        ("tdxctl/not-run", "major"),
+        ("tdxctl/expectation", "major"),
+        ("tdxctl/description", "major"),
+    ]
+    assert document[6]["location"] == {"path": "s/two.yaml", "lines": {"begin": 3}}
+    assert len({each["fingerprint"] for each in document}) == 7
+    assert gitlab.render(OUTCOMES[:1]) == "[]"
+
+
+def test_a_finding_of_gitlab_that_moved_is_the_same() -> None:
+    def fingerprint(line: int) -> str:
+        moved = Difference(line, "init", "status", "NONE", "ERROR")
+        outcome = Outcome("x.yaml", 1, "x", "v5", FAILED, (moved,))
+        return str(json.loads(gitlab.render([outcome]))[0]["fingerprint"])
+
+    assert fingerprint(4) == fingerprint(40)
+
+
+def test_sarif_is_what_its_schema_says() -> None:
+    document = sarif.render(OUTCOMES + TELLING)
+    SarifLog.model_validate_json(document)
+    (run,) = json.loads(document)["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert [(r["ruleId"], rules[r["ruleIndex"]], r["level"]) for r in run["results"][-5:]] == [
+        ("waived", "waived", "note"),
+        ("unexpected-pass", "unexpected-pass", "error"),
+        ("not-run", "not-run", "error"),
+        ("expectation", "expectation", "error"),
+        ("description", "description", "error"),
+    ]
+    place = run["results"][-1]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"] == {"uri": "s/two.yaml"}
+    assert place["region"] == {"startLine": 3, "startColumn": 10}
+    uri = run["results"][2]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri == "dir/b%2Cc%3Ad.yaml"

@@ -67,16 +67,16 @@ def test_cpus_of_a_step_are_named_not_listed(tmp_path: Path) -> None:
     ]
 
 
-def test_a_cell_that_is_wrong_ends_the_run(tmp_path: Path) -> None:
-    """The second cell is read when it is reached; what is wrong in it is no failed scenario."""
+def test_a_cell_that_is_wrong_is_broken_and_the_others_run(tmp_path: Path) -> None:
+    """The second cell is read when it is reached; what is wrong in it stands in the matrix."""
     path = scenario(
-        tmp_path, "platform: small\nmatrix: {module.max_tdmrs: [64, 0]}\nsteps: [init: 1]\n"
+        tmp_path, "platform: small\nmatrix: {module.max_tdmrs: [64, 0, 63]}\nsteps: [init: 1]\n"
     )
-    with pytest.raises(DescriptionError) as caught:
-        run_cases(cases_of((path,), None), jobs=1, fail_fast=False)
-    (problem,) = caught.value.diagnostics()
-    assert problem.line == 2
-    assert problem.summary == "module.max_tdmrs must be at least 1"
+    outcomes = run_cases(cases_of((path,), None), jobs=1, fail_fast=False)
+    assert [outcome.outcome for outcome in outcomes] == ["passed", "broken", "passed"]
+    (problem,) = outcomes[1].problems
+    assert (problem.line, problem.column) == (3, 33)
+    assert (problem.path, problem.summary) == ("matrix.module.max_tdmrs.1", "must be at least 1")
 
 
 @pytest.mark.parametrize(

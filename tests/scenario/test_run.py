@@ -16,6 +16,7 @@ from tdxctl.errors import NotModelledError, UsageError
 from tdxctl.linux.releases import KERNELS
 from tdxctl.platform.shipped import names
 from tdxctl.report.results import as_json
+from tdxctl.scenario.description import Case
 from tdxctl.scenario.find import scenario_files
 from tdxctl.scenario.load import load_cases
 from tdxctl.scenario.run import cases_of, run_cases
@@ -41,7 +42,7 @@ def test_the_shipped_scenarios_tell_the_story_of_every_kernel() -> None:
     outcomes = run_cases(cases, jobs=1, fail_fast=False)
     assert [(o.name, o.differences, o.reason) for o in outcomes if o.is_bad] == []
     assert sum(outcome.outcome == "waived" for outcome in outcomes) == 2
-    assert all(case.description for case in cases)
+    assert all(isinstance(case, Case) and case.description for case in cases)
 
 
 def test_the_report_is_the_same_whatever_the_order_and_the_processes() -> None:
@@ -204,12 +205,12 @@ def test_a_wrong_scenario_is_told_where(tmp_path: Path) -> None:
     ]
 
 
-def test_a_platform_that_is_wrong_is_told_at_the_scenario(tmp_path: Path) -> None:
+def test_a_platform_that_is_wrong_is_told_where_it_can_be_mended(tmp_path: Path) -> None:
     for text, message in (
         ("platform: nowhere\n", "platform: no such platform: 'nowhere'"),
         ("platform: ./none.yaml\n", "platform: cannot read"),
         ("platform: {cpus: {}}\n", "x.yaml:2:18: platform.cpus.madt: is required"),
-        ("platform: small\nset: {cpus.onlin: 1}\n", "platform: cpus.onlin unknown key"),
+        ("platform: small\nset: {cpus.onlin: 1}\n", "x.yaml:3:7: set.cpus.onlin: unknown key"),
         (
             "platform: small\nmatrix: {kernel: [5.10]}\n",
             "matrix.kernel: Linux 5.10 has no TDX host code",
@@ -302,3 +303,120 @@ def test_tdx_enable_can_be_called_without_the_cpus_first(tmp_path: Path) -> None
     path = scenario(tmp_path, f"platform: small\nkernel: '6.8'\n{steps}")
     (outcome,) = run_cases(load_cases(path), jobs=1, fail_fast=False)
     assert (outcome.outcome, outcome.reason, outcome.differences) == ("passed", None, ())
+
+
+def reported(folder: Path, *words: str) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """`tdxctl test` on a folder with a good file, a wrong one, and one whose platform is wrong."""
+    scenario(folder, "platform: small\nsteps: [{init: 1, expect: {status: NONE}}]\n", "bad.yaml")
+    scenario(folder, "platform: small\nsteps: [{init: 1}]\n", "good.yaml")
+    scenario(folder, "platform: ./p.yml\nsteps: [{init: 1}]\n", "on-wrong.yaml")
+    scenario(folder, "platform: small\nsteps: [{innit: 1}]\n", "typo.yaml")
+    (folder / "p.yml").write_text("cpus: {madt: [{apic_id: 0}]}\nmemory: {rangs: []}\n")
+    report = folder / "report.xml"
+    return tdxctl("test", ".", "--output", "junit=report.xml", *words, cwd=folder), report
+
+
+def test_a_wrong_file_is_a_broken_case_and_the_others_run(tmp_path: Path) -> None:
+    """Expect the problems where they can be mended, on standard error, and exit 3."""
+    done, report = reported(tmp_path)
+    assert done.returncode == 3
+    assert done.stderr.splitlines() == [
+        "1 other file is no scenario: p.yml",
+        "p.yml:2:9: memory.ranges: is required (the platform of on-wrong.yaml:2)",
+        "p.yml:2:10: memory.rangs: unknown key (the platform of on-wrong.yaml:2)",
+        "  hint: did you mean ranges?",
+        "typo.yaml:3:9: steps.0: must have one operation",
+        "  hint: one of: init, enable, boot, cpu_online, cpu_offline, memory_online, module, "
+        "update, fault, keyid, kvm_load, kvm_unload, kexec",
+        "typo.yaml:3:10: steps.0.innit: unknown key",
+        "  hint: did you mean init?",
+        "written to report.xml",
+    ]
+    assert (
+        done.stdout.splitlines()[-7:]
+        == [
+            *("", "BROKEN on-wrong (on-wrong.yaml): 2 problems", ""),
+            *("BROKEN typo (typo.yaml): 2 problems", ""),
+            "4 scenarios: 1 passed, 1 failed, 2 broken",
+        ][-7:]
+    )
+    assert 'tests="4" failures="1" errors="2"' in report.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["nowhere.yaml"], 2, "no such file or folder"),
+        (["typo.yaml"], 3, "steps.0.innit: unknown key"),
+        (["empty"], 2, "there is no scenario to run"),
+        (["good.yaml", "-k", "nobody"], 2, "no scenario"),
+    ],
+)
+@pytest.mark.parametrize("output_format", ["junit", "sarif"])
+def test_no_report_is_empty(
+    words: list[str], code: int, said: str, output_format: str, tmp_path: Path
+) -> None:
+    """Expect what stopped the run in the report, printed and written, and the exit unchanged."""
+    (tmp_path / "empty").mkdir()
+    scenario(tmp_path, "platform: small\nsteps: [{init: 1}]\n", "good.yaml")
+    scenario(tmp_path, "platform: small\nsteps: [{innit: 1}]\n", "typo.yaml")
+    report = ("--output", f"{output_format}=report")
+    done = tdxctl("test", *words, "--format", output_format, *report, cwd=tmp_path)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert said in done.stdout
+    assert (tmp_path / "report").read_text() == done.stdout
+
+
+def test_several_reports_come_of_one_run(tmp_path: Path) -> None:
+    reported(tmp_path)
+    words = [f"--output={name}={name}.out" for name in ("json", "sarif", "text")]
+    done = tdxctl("test", "good.yaml", "bad.yaml", *words, cwd=tmp_path)
+    assert done.returncode == 1
+    assert json.loads((tmp_path / "json.out").read_text())["summary"]["failed"] == 1
+    assert (tmp_path / "sarif.out").read_text().startswith('{\n  "$schema"')
+    assert (tmp_path / "text.out").read_text() == done.stdout
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ("junit", "'junit' is not FORMAT=FILE: junit=report.xml"),
+        ("junt=x", "'junt' is not one of 'text', 'json', "),
+        ("junit=no/x", "there is no folder 'no'"),
+    ],
+)
+def test_an_output_that_cannot_be_is_told_before_anything_runs(wanted: str, message: str) -> None:
+    done = tdxctl("test", str(SHIPPED), "--output", wanted)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: Invalid value for '--output': {message}")
+
+
+def test_a_list_names_what_would_run(tmp_path: Path) -> None:
+    scenario(tmp_path, "platform: small\nkernel: [v5, 6.8]\nsteps: [{init: 1}]\n", "a.yaml")
+    done = tdxctl("test", "a.yaml", "--list", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "a[v5] (a.yaml:1)\na[6.8] (a.yaml:1)\n")
+    done = tdxctl("test", "a.yaml", "--list", "-k", "6.8", "--format", "json", cwd=tmp_path)
+    assert json.loads(done.stdout)["scenarios"] == [
+        {
+            "file": "a.yaml",
+            "line": 1,
+            "name": "a[6.8]",
+            "kernel": "6.8",
+            "description": "",
+            "waived": None,
+        }
+    ]
+    scenario(tmp_path, "platform: small\nsteps: [{innit: 1}]\n", "typo.yaml")
+    done = tdxctl("test", ".", "--list", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (3, "a[v5] (a.yaml:1)\na[6.8] (a.yaml:1)\n")
+    assert "typo.yaml:3:10: steps.0.innit: unknown key" in done.stderr
+
+
+def test_seconds_are_told_where_they_are_asked_for(tmp_path: Path) -> None:
+    path = scenario(tmp_path, "platform: small\nkernel: [v5, 6.8]\nsteps: [{init: 1}]\n")
+    told = tdxctl("test", path, "-v", "--durations", "1").stdout.splitlines()
+    assert told[:3] == [f"PASSED x[v5] ({path})", f"PASSED x[6.8] ({path})", "slowest:"]
+    assert [line.split()[1] for line in told[3:4]] == ["s"]
+    assert " time=" not in tdxctl("test", path, "--format", "junit").stdout
+    assert " time=" in tdxctl("test", path, "--format", "junit", "--durations", "1").stdout

@@ -15,11 +15,6 @@ if TYPE_CHECKING:
 
     from tdxctl.events import InitReport, OpResult
     from tdxctl.report.memory_map.model import MemoryMap
-    from tdxctl.scenario.description import Outcome
-
-
-#: So many of the files that are no scenarios are named.
-_NAMED_OTHERS = 5
 
 
 def write_init(report: InitReport, output_format: str) -> None:
@@ -106,59 +101,6 @@ def write_status(status: dict[str, Any], output_format: str) -> None:
         from tdxctl.report.text_status import status_lines
 
         print_text("\n".join(status_lines(status)))
-
-
-def write_outcomes(outcomes: list[Outcome], output_format: str, others: tuple[str, ...]) -> None:
-    """Print what became of scenarios; with github the step summary is appended too.
-
-    others: files that were found beside them and are none, told on standard error.
-    """
-    if others:
-        from tdxctl.units import counted, printable
-
-        names = ", ".join(map(printable, others[:_NAMED_OTHERS]))
-        if (more := len(others) - _NAMED_OTHERS) > 0:
-            names += f" and {more} more"
-        are = "is no scenario" if len(others) == 1 else "are no scenarios"
-        sys.stderr.write(f"{counted(len(others), 'other file')} {are}: {names}\n")
-    text = _outcomes_renderer(output_format)(outcomes)
-    if output_format in ("junit", "ktap", "github"):
-        print_document(text)
-    else:
-        print_as(output_format, text)
-    if output_format == "github":
-        import os
-
-        from tdxctl.report.results import github
-
-        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-            with open(summary, "a", encoding="utf-8") as file:
-                file.write(github.step_summary(outcomes))
-
-
-def _outcomes_renderer(output_format: str) -> Callable[[list[Outcome]], str]:
-    # Imports only the one that is asked for.
-    match output_format:
-        case "json" | "jsonl":
-            from tdxctl.report.results import as_json
-
-            return as_json.render if output_format == "json" else as_json.render_lines
-        case "junit":
-            from tdxctl.report.results import junit
-
-            return junit.render
-        case "ktap":
-            from tdxctl.report.results import ktap
-
-            return ktap.render
-        case "github":
-            from tdxctl.report.results import github
-
-            return github.render
-        case _:
-            from tdxctl.report.results import text
-
-            return text.render
 
 
 def print_text(text: str) -> None:

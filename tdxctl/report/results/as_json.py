@@ -6,10 +6,14 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from tdxctl.document import Count, Document, one_of
+from tdxctl.errnos import errno_name
+from tdxctl.report.json_init import Failure, failure_of
+from tdxctl.report.problems import Problem, problem_of
 from tdxctl.report.results.summary import counts
+from tdxctl.scenario import description
 from tdxctl.scenario.description import Outcome
 
 
@@ -21,6 +25,7 @@ class Summary(Struct, frozen=True):
     failed: Count
     waived: Count
     unexpectedly_passed: Count
+    broken: Count
 
 
 class Difference(Struct, frozen=True):
@@ -33,16 +38,33 @@ class Difference(Struct, frozen=True):
     got: str
 
 
+class Ended(Struct, frozen=True):
+    """How a step ended, and why it failed where it did."""
+
+    step: str
+    returned: int
+    errno: str | None
+    status: str
+    failure: Failure | None
+
+
 class Scenario(Struct, frozen=True):
-    """A scenario on a kernel; reason: of the waiver, or why it could not be run."""
+    """A scenario on a kernel; reason: of the waiver, or why it could not be run.
+
+    ended: how the first step ended that is not as expected. problems: what is wrong in a file that
+    is broken, whose kernel is empty. seconds: what it took, where that was asked for.
+    """
 
     file: str
     line: Count
     name: str
     kernel: str
-    outcome: Annotated[str, one_of("passed", "failed", "waived", "unexpectedly_passed")]
+    outcome: Annotated[str, one_of("passed", "failed", "waived", "unexpectedly_passed", "broken")]
     reason: str | None
     differences: tuple[Difference, ...]
+    ended: Ended | None
+    problems: tuple[Problem, ...]
+    seconds: float | UnsetType = UNSET
 
 
 class Test(Document, frozen=True, tag="tdxctl.test/1"):
@@ -81,4 +103,14 @@ def _scenario(outcome: Outcome) -> Scenario:
             Difference(each.line, each.step, each.key, each.expected, each.got)
             for each in outcome.differences
         ),
+        ended=_ended(outcome.ended),
+        problems=tuple(map(problem_of, outcome.problems)),
+        seconds=UNSET if outcome.seconds is None else round(outcome.seconds, 3),
     )
+
+
+def _ended(ended: description.Ended | None) -> Ended | None:
+    if ended is None:
+        return None
+    errno, failure = errno_name(ended.returned), failure_of(ended.failure)
+    return Ended(ended.step, ended.returned, errno, ended.status, failure)

@@ -3,25 +3,29 @@
 
 from __future__ import annotations
 
-from tdxctl.report.results.summary import counts, in_a_line, why
+from tdxctl.report.results.summary import Finding, findings, in_numbers
 from tdxctl.scenario.description import PASSED, Outcome
-from tdxctl.units import counted, printable, printable_lines
+from tdxctl.units import printable, printable_lines
 
+_KINDS = {"error": "error", "warning": "warning", "note": "notice"}
 # GitHub shows no more of a kind for a step.
 _MAX_ANNOTATIONS = 10
 
 
-def render(outcomes: list[Outcome]) -> str:
+def render(outcomes: list[Outcome], what: str = "scenario") -> str:
     """An annotation per expectation that did not hold, at its line; then the summary."""
-    errors = [line for outcome in outcomes if outcome.is_bad for line in _errors(outcome)]
-    notices = [_notice(o) for o in outcomes if not o.is_bad and o.outcome != PASSED]
-    lines = [*_capped(errors, "error"), *_capped(notices, "notice")]
-    return "\n".join([*lines, _summary(outcomes)])
+    lines: dict[str, list[str]] = {kind: [] for kind in _KINDS.values()}
+    for outcome in outcomes:
+        for found in findings(outcome):
+            kind = _KINDS[found.severity]
+            lines[kind].append(_command(kind, found, f"{outcome.name}: {outcome.outcome}"))
+    told = [line for kind, group in lines.items() for line in _capped(group, kind)]
+    return "\n".join([*told, in_numbers(outcomes, what)])
 
 
-def step_summary(outcomes: list[Outcome]) -> str:
+def step_summary(outcomes: list[Outcome], what: str = "scenario") -> str:
     """Markdown for $GITHUB_STEP_SUMMARY: the numbers, and a table of what did not pass."""
-    lines = [f"### tdxctl: {_summary(outcomes)}", ""]
+    lines = [f"### tdxctl: {in_numbers(outcomes, what)}", ""]
     rows = [
         f"| {_cell(o.outcome)} | {_cell(o.name)} | {_cell(o.file)} | {_cell(_first(o))} |"
         for o in outcomes
@@ -32,32 +36,8 @@ def step_summary(outcomes: list[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def _summary(outcomes: list[Outcome]) -> str:
-    numbers = [f"{n} {what}" for what, n in counts(outcomes).items() if n]
-    return f"{counted(len(outcomes), 'scenario')}: {', '.join(numbers)}"
-
-
 def _first(outcome: Outcome) -> str:
-    if outcome.differences:
-        return in_a_line(outcome.differences[0])
-    return why(outcome) or ""
-
-
-def _errors(outcome: Outcome) -> list[str]:
-    title = f"{outcome.name}: {outcome.outcome}"
-    lines = [
-        _command("error", outcome.file, difference.line, title, in_a_line(difference))
-        for difference in outcome.differences
-    ]
-    reason = why(outcome)
-    if not lines or reason is not None:
-        lines.append(_command("error", outcome.file, outcome.line, title, reason or ""))
-    return lines
-
-
-def _notice(outcome: Outcome) -> str:
-    title = f"{outcome.name}: {outcome.outcome}"
-    return _command("notice", outcome.file, outcome.line, title, outcome.reason or "")
+    return next((found.message for found in findings(outcome)), "")
 
 
 def _capped(lines: list[str], kind: str) -> list[str]:
@@ -67,9 +47,11 @@ def _capped(lines: list[str], kind: str) -> list[str]:
     return [*lines[: _MAX_ANNOTATIONS - 1], f"::{kind}::and {more} more, in the log"]
 
 
-def _command(kind: str, file: str, line: int, title: str, message: str) -> str:
-    properties = f"file={_property(file)},line={line},title={_property(title)}"
-    return f"::{kind} {properties}::{_data(printable_lines(message))}"
+def _command(kind: str, found: Finding, title: str) -> str:
+    column = "" if found.column is None else f",col={found.column}"
+    place = f"file={_property(found.file)},line={found.line}{column}"
+    message = _data(printable_lines(found.text))
+    return f"::{kind} {place},title={_property(title)}::{message}"
 
 
 def _data(text: str) -> str:

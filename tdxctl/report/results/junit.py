@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A scenario run as JUnit XML, as Jenkins and GitLab read it.
 
-A testsuite per file. No times: the report is the same for the same input. A waived failure is
-skipped, with its reason.
+A testsuite per file. No times but where they were asked for: the report is the same for the same
+input. A waived failure is skipped, with its reason; what could not be run is an error.
 """
 
 from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from tdxctl.report.results.summary import by_file, counts, in_a_line, why
-from tdxctl.scenario.description import FAILED, UNEXPECTED, WAIVED, Outcome
-from tdxctl.units import printable, printable_lines
+from tdxctl.report.results.summary import by_file, counts, findings
+from tdxctl.scenario.description import BROKEN, FAILED, UNEXPECTED, WAIVED, Outcome
+from tdxctl.units import printable_lines
 
 
 def render(outcomes: list[Outcome]) -> str:
@@ -31,9 +31,14 @@ def _numbers(outcomes: list[Outcome]) -> dict[str, str]:
     return {
         "tests": str(len(outcomes)),
         "failures": str(numbers[FAILED] + numbers[UNEXPECTED]),
-        "errors": "0",
+        "errors": str(numbers[BROKEN]),
         "skipped": str(numbers[WAIVED]),
-    }
+    } | _time(*outcomes)
+
+
+def _time(*outcomes: Outcome) -> dict[str, str]:
+    seconds = [outcome.seconds for outcome in outcomes if outcome.seconds is not None]
+    return {"time": f"{sum(seconds):.3f}"} if seconds else {}
 
 
 def _case(outcome: Outcome) -> ET.Element:
@@ -42,21 +47,16 @@ def _case(outcome: Outcome) -> ET.Element:
         "name": outcome.name,
         "file": outcome.file,
         "line": str(outcome.line),
-    }
+    } | _time(outcome)
     case = ET.Element("testcase", {key: _clean(value) for key, value in attributes.items()})
-    reason = why(outcome)
     if outcome.outcome == WAIVED:
-        ET.SubElement(case, "skipped", {"message": _clean(reason or "")})
+        ET.SubElement(case, "skipped", {"message": _clean(outcome.reason or "")})
     elif outcome.is_bad:
-        texts = [
-            f"{printable(outcome.file)}:{difference.line}: {in_a_line(difference)}"
-            for difference in outcome.differences
-        ]
-        texts += [reason] if reason else []
-        message = in_a_line(outcome.differences[0]) if outcome.differences else reason or ""
-        attributes = {"message": _clean(message), "type": "expectation"}
-        failure = ET.SubElement(case, "failure", attributes)
-        failure.text = _clean("\n".join(texts))
+        found = list(findings(outcome))
+        tag = "error" if outcome.outcome == BROKEN else "failure"
+        attributes = {"message": _clean(found[0].message), "type": found[0].rule}
+        failure = ET.SubElement(case, tag, attributes)
+        failure.text = _clean("\n".join(each.at_its_place for each in found))
     return case
 
 

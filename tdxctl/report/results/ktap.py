@@ -7,7 +7,7 @@ What is to be said of a result stands before it, as diagnostic lines.
 
 from __future__ import annotations
 
-from tdxctl.report.results.summary import by_file, in_a_line, why
+from tdxctl.report.results.summary import by_file, findings
 from tdxctl.scenario.description import WAIVED, Outcome
 from tdxctl.units import printable
 
@@ -33,13 +33,8 @@ def _result(number: int, outcome: Outcome) -> list[str]:
     if outcome.outcome == WAIVED:
         return [f"not ok {number} {name} # XFAIL {_text(outcome.reason or '')}"]
     lines = []
-    if outcome.is_bad:
-        for difference in outcome.differences:
-            place = f"{_text(outcome.file)}:{difference.line}: "
-            texts = (place + in_a_line(difference)).split("\n")
-            lines += [f"# {_text(text)}" for text in texts]
-        reason = why(outcome)
-        lines += [f"# {_text(reason)}"] if reason else []
+    for found in findings(outcome):
+        lines += [f"# {_text(text)}" for text in found.at_its_place.split("\n")]
     return [*lines, f"{'not ok' if outcome.is_bad else 'ok'} {number} {name}"]
 
 
