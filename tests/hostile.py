@@ -27,7 +27,10 @@ from tests.hostile_places import Place
 _USERS = (0, 1, 2, 3, 4, 5)
 _OUTPUT = 74
 _ORDER = re.compile(r"^\s*::|##[a-z]*\[")
-_MEANT = re.compile(r"^::(error|notice) (file=[^:]*,line=[0-9]+,title=[^:]*)?::|^::error::and ")
+_MEANT = re.compile(
+    r"^::(error|warning|notice) (file=[^:]*,line=[0-9]+(,col=[0-9]+)?,title=[^:]*)?::"
+    r"|^::(error|warning)::and "
+)
 
 
 def findings(place: Place, text: str, folder: Path) -> list[str]:
