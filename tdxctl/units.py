@@ -29,9 +29,9 @@ NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 _SUFFIXES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 # Groups of hex digits, one underscore between groups: 0x1_0000.
-_HEX = re.compile(r"0[xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*", re.ASCII)
-_DECIMAL = re.compile(r"0|[1-9][0-9]*", re.ASCII)
-_SUFFIXED = re.compile(r"(0|[1-9][0-9]*)(KiB|MiB|GiB|TiB)", re.ASCII)
+_HEX = r"0[xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*"
+_DECIMAL = r"0|[1-9][0-9]*"
+_SUFFIXED = r"(0|[1-9][0-9]*)(KiB|MiB|GiB|TiB)"
 # What GitHub and Azure take for a command, up to the character that is shown as an escape.
 _COMMAND = re.compile(r"^ *::|##(?=[a-z]*\[)")
 # Longer than any 64-bit number in any notation; keeps int() away from absurd input.
@@ -57,11 +57,11 @@ def parse_size(text: str) -> int:
     """
     if len(text) > _LONGEST_NUMBER:
         raise ValueError("is too long for a size")
-    if _DECIMAL.fullmatch(text):
+    if re.fullmatch(_DECIMAL, text):
         return int(text)
-    if _HEX.fullmatch(text):
+    if re.fullmatch(_HEX, text):
         return int(text.replace("_", ""), 16)
-    if match := _SUFFIXED.fullmatch(text):
+    if match := re.fullmatch(_SUFFIXED, text):
         return int(match[1]) * _SUFFIXES[match[2]]
     raise ValueError("must be bytes, 0x... hex, or a whole number of KiB, MiB, GiB or TiB")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from msgspec import Struct
 
@@ -65,14 +64,13 @@ class KernelErrno(Exception):
         return Failure(step, self.cause, returned.name, self.errno.name)
 
 
-@dataclass(slots=True)
-class _Running:
+class _Running(Struct):
     step: Step
     outcome: str = "passed"
     seamcalls: int = 0
     detail: str | None = None
     memory: MemoryUse | None = None
-    substeps: dict[str, SubStep] = field(default_factory=dict)
+    substeps: dict[str, SubStep] = {}
 
 
 class StepRecorder:

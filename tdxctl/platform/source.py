@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
+
+from msgspec import Struct
 
 from tdxctl.errors import DescriptionError, Diagnostic
 from tdxctl.units import printable
@@ -47,21 +48,20 @@ class WrittenFloat(float):
         return number
 
 
-@dataclass(slots=True)
-class Source:
+class Source(Struct):
     """A parsed document: its data, where everything stands, and problems found while reading."""
 
     file: str | None
     data: object = None
-    value_marks: dict[Path, Mark] = field(default_factory=dict)
-    key_marks: dict[Path, Mark] = field(default_factory=dict)
-    problems: list[Diagnostic] = field(default_factory=list)
+    value_marks: dict[Path, Mark] = {}
+    key_marks: dict[Path, Mark] = {}
+    problems: list[Diagnostic] = []
     #: What a `--set` put where: its path, and its text, which stands for the place.
-    settings: dict[Path, str] = field(default_factory=dict)
+    settings: dict[Path, str] = {}
     #: Numbers whose notation says more than their value: 0x....
-    notations: dict[Path, str] = field(default_factory=dict)
+    notations: dict[Path, str] = {}
     #: Mappings with a merge key: what they seem to lack may be what would be merged.
-    merged: set[Path] = field(default_factory=set)
+    merged: set[Path] = set()
 
     def got(self, path: Path, value: object) -> str:
         """`got ...` for a message, as it was written where that is known."""

@@ -11,7 +11,6 @@ from tdxctl import events
 from tdxctl.document import ByNode, Count, Document, Hex, one_of
 from tdxctl.entries import Level
 from tdxctl.errnos import errno_name
-from tdxctl.explain.failures import explain_failure
 from tdxctl.report.evidence import Module, module_of
 from tdxctl.report.hosts import Host, host_of
 from tdxctl.seam.leaves import leaf_title
@@ -166,6 +165,9 @@ def failure_of(failure: events.Failure | None) -> Failure | None:
     """A failure with its words."""
     if failure is None:
         return None
+    # Only then: most bring-ups succeed, and are not to wait for it.
+    from tdxctl.explain.failures import explain_failure
+
     status, words = failure.status, explain_failure(failure)
     return Failure(
         step=failure.step,

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+
+from msgspec import Struct
 
 
 class Pconfig(IntEnum):
@@ -27,8 +28,7 @@ class Halt(Exception):
     """The module shuts itself down on a fatal error; every later SEAMCALL is VMfailInvalid."""
 
 
-@dataclass(slots=True)
-class Conditions:
+class Conditions(Struct):
     """pconfig: codes of the next PCONFIGs, SUCCESS when used up. rdrand_failures: how many
     RDRANDs fail from now on. busy_lps: LPs that are inside the module.
 
@@ -36,15 +36,15 @@ class Conditions:
     the machine was booted; of several that would fire the first does.
     """
 
-    pconfig: list[int] = field(default_factory=list)
+    pconfig: list[int] = []
     rdrand_failures: int = 0
-    pconfig_faults: list[tuple[int, int, int]] = field(default_factory=list)
-    rdrand_faults: list[tuple[int, int]] = field(default_factory=list)
+    pconfig_faults: list[tuple[int, int, int]] = []
+    rdrand_faults: list[tuple[int, int]] = []
     pconfigs: int = 0
     rdrands: int = 0
     global_lock: GlobalLock = GlobalLock.FREE
-    locked_tdmrs: set[int] = field(default_factory=set)
-    busy_lps: set[int] = field(default_factory=set)
+    locked_tdmrs: set[int] = set()
+    busy_lps: set[int] = set()
 
     @property
     def rdrand_is_scripted(self) -> bool:

@@ -3,20 +3,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 #: A sub-leaf number that stands for every sub-leaf.
 EVERY_SUBLEAF = 0xFFFFFFFF
 
 
-@dataclass(slots=True)
-class Environment:
+class Environment(Struct):
     """Values that differ from the baseline. An lp of None is every logical processor."""
 
     without_integrity: bool = False
-    msrs: dict[tuple[int | None, int], int] = field(default_factory=dict)
-    cpuids: list[tuple[int | None, int, int, str, int]] = field(default_factory=list)
-    seamops: dict[int | None, int] = field(default_factory=dict)
+    msrs: dict[tuple[int | None, int], int] = {}
+    cpuids: list[tuple[int | None, int, int, str, int]] = []
+    seamops: dict[int | None, int] = {}
 
     @property
     def is_baseline(self) -> bool:

@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 HEADER_SIZE = 8
 #: What the handoff data of every release needs.
 NEEDED_PAGES = 14
 
 
-@dataclass(slots=True)
-class Handoff:
+class Handoff(Struct):
     """The header and the data behind it; they outlive the module that wrote them.
 
     tdmrs: (base, size, next-to-initialise, reserved areas) of each TDMR. pairs: Dynamic PAMT
@@ -21,18 +20,17 @@ class Handoff:
     valid: bool = False
     hv: int = 0
     size: int = 0
-    tdmrs: list[tuple[int, int, int, tuple[tuple[int, int], ...]]] = field(default_factory=list)
+    tdmrs: list[tuple[int, int, int, tuple[tuple[int, int], ...]]] = []
     global_hkid: int = 0
     package_config_bitmap: int = 0
     dynamic_pamt: bool = False
 
 
-@dataclass(slots=True)
-class PamtMemory:
+class PamtMemory(Struct):
     """PAMT contents that survive in memory: Dynamic PAMT page pairs."""
 
-    pairs: dict[int, tuple[int, int]] = field(default_factory=dict)
-    removed: dict[int, int] = field(default_factory=dict)
+    pairs: dict[int, tuple[int, int]] = {}
+    removed: dict[int, int] = {}
 
     def initialize(self, start: int, end: int) -> None:
         """TDMR.INIT of [start, end), bytes: no 2 MiB range in it has a page pair any more."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import IntEnum
 
 from msgspec import Struct
@@ -35,12 +34,11 @@ class Refused(Exception):
         self.registers = registers
 
 
-@dataclass(slots=True)
-class Samples:
+class Samples(Struct):
     """What SYS.INIT saw and LP.INIT compares with: MSRs, CPUID by (leaf, sub-leaf)."""
 
-    msrs: dict[int, int] = field(default_factory=dict)
-    cpuid: dict[tuple[int, int | None], tuple[int, int, int, int]] = field(default_factory=dict)
+    msrs: dict[int, int] = {}
+    cpuid: dict[tuple[int, int | None], tuple[int, int, int, int]] = {}
     seamops: int = 0
     package_shift: int = 0
 
@@ -155,8 +153,7 @@ class ModulePlatform(Struct, frozen=True):
         return self.x2apic_id(lp) >> _PACKAGE_SHIFT
 
 
-@dataclass(slots=True)
-class TdmrEntry:
+class TdmrEntry(Struct):
     """A configured TDMR; next is its next-to-initialise address.
 
     reserved: (offset, size) of its reserved areas, relative to base.
