@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 from msgspec.structs import astuple, replace
 
@@ -68,11 +69,19 @@ from tdxctl.seam.faults import FaultScript
 from tdxctl.seam.module import ModuleInfo, TdxModule
 from tdxctl.seam.port import Registers
 from tdxctl.seam.seamcall import SeamcallInstruction
+from tdxctl.seam.seamldr import SeamldrVersion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tdxctl.linux.kvm import Kvm
     from tdxctl.linux.parts import UpdateImage
+
+
+class SeamldrState(NamedTuple):
+    """P-SEAMLDR: its version, and how many updates of the module it takes before a reboot."""
+
+    version: str
+    remaining_updates: int
 
 
 #: Who refused, where KVM did not come to call anything.
@@ -174,6 +183,16 @@ class Machine:
     def still_allocated(self) -> dict[str, int]:
         """What the kernel has allocated for TDX beside PAMTs and not freed: how many, by name."""
         return dict(self._mm.live)
+
+    @property
+    def seamldr(self) -> SeamldrState | None:
+        """P-SEAMLDR as its INFO tells of it; None where the machine has none."""
+        seamldr = self._seamcall.seamldr
+        if seamldr is None:
+            return None
+        version = SeamldrVersion()
+        text = f"{version.major}.{version.minor}.{version.update:02}"
+        return SeamldrState(text, seamldr.remaining_updates)
 
     @property
     def kvm(self) -> KvmState | None:

@@ -79,6 +79,7 @@ ALLOWED = {
     ("map", "--platform", "spr-2s-512g", "--format", "svg"): BOOTING | {"sqlite3"},
     ("map", "--machine", "no"): BOOTING | {"sqlite3"},
     ("html", "--platform", "spr-2s-512g", "-o", "-"): BOOTING | {"sqlite3"},
+    ("root", "tests/data", "--platform", "spr-2s-512g"): BOOTING | {"sqlite3"},
     ("kernels",): RECORDS,
     ("modules",): RECORDS,
     ("test", "tests/data/passes.yaml"): BOOTING | PYDANTIC,

@@ -268,6 +268,22 @@ ROOMS = (
             *_WORDS,
         ),
     ),
+    Room(
+        "rootfs",
+        "a booted machine as files of a host, and programs that run on it",
+        (
+            "machine",
+            "hardware",
+            "report",
+            DESCRIPTION,
+            DECLARATION,
+            TABLES,
+            "linux.changes",
+            "events",
+            "errors",
+            "units",
+        ),
+    ),
     Room("state", "where the store is, waiting for it", ("progress", "errors", "units")),
     Room(
         "database",

@@ -25,6 +25,6 @@ GROUPS = {
     ),
     "Questions about a platform": ("plan", "sweep", "map", "html", "validate", "platforms"),
     "Real hosts": ("capture", "diagnose"),
-    "Tests and CI": ("test", "scenario"),
+    "Tests and CI": ("test", "scenario", "root"),
     "Reference": ("kernels", "modules", "explain", "schema", "completion"),
 }

@@ -16,6 +16,7 @@ DOCUMENTS = {
     "status": "tdxctl.report.json_status:Status",
     "plan": "tdxctl.report.plans:Plan",
     "sweep": "tdxctl.report.sweeps:SweepDocument",
+    "root": "tdxctl.report.roots:Root",
     "operations": "tdxctl.report.operations:Operations",
     "diagnosis": "tdxctl.report.diagnosis:Diagnosed",
     "test": "tdxctl.report.results.as_json:Test",

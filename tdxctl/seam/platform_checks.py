@@ -19,6 +19,8 @@ from tdxctl.seam.platform_tables import (
     MsrRule,
     Tables,
     tables,
+    tme_activate,
+    tme_capability,
 )
 from tdxctl.seam.releases import Values
 from tdxctl.seam.state import MAX_KEYIDS, ModuleState, Refused, Samples
@@ -56,9 +58,9 @@ class Platform:
         plain = environment.without_integrity
         match msr:
             case msrs.MSR_IA32_TME_CAPABILITY:
-                return (1 if plain else 2) | platform.keyid_bits << 32 | 127 << 36
+                return tme_capability(platform.keyid_bits, plain=plain)
             case msrs.MSR_IA32_TME_ACTIVATE:
-                return 3 | platform.keyid_bits << 32 | (1 << 48 if plain else 1 << 49)
+                return tme_activate(platform.keyid_bits, plain=plain)
             case msrs.MSR_IA32_MKTME_KEYID_PARTITIONING:
                 return platform.mktme_keyids | platform.tdx_keyids << 32
             case _:

@@ -25,6 +25,16 @@ _DATA = os.path.join(os.path.dirname(__file__), "data")
 _BY_ROW = ("baseline_msr", "cpuid")
 
 
+def tme_capability(keyid_bits: int, *, plain: bool = False) -> int:
+    """IA32_TME_CAPABILITY: AES-XTS, and room for KeyIDs. plain: without integrity."""
+    return (1 if plain else 2) | keyid_bits << 32 | 127 << 36
+
+
+def tme_activate(keyid_bits: int, *, plain: bool = False) -> int:
+    """IA32_TME_ACTIVATE: locked and enabled, so many bits of addresses for KeyIDs."""
+    return 3 | keyid_bits << 32 | (1 << 48 if plain else 1 << 49)
+
+
 class CpuidRow(Struct, frozen=True):
     """A row of the CPUID table, in check order; registers as (eax, ebx, ecx, edx).
 

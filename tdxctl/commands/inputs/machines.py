@@ -81,6 +81,27 @@ def machines_to_show(subject: Subject) -> list[Machine]:
     return machines
 
 
+def machine_as_host(subject: Subject) -> Machine:
+    """The stored machine as it is, or the platform booted and made ready for TDs.
+
+    Raises UsageError where both a platform and a machine are named, or what only goes with a
+    platform.
+    """
+    from tdxctl.linux.releases import DEFAULT_KERNEL
+    from tdxctl.machine import Machine
+
+    if subject.platform is None:
+        return _as_it_is(subject)
+    if subject.machine is not None:
+        raise UsageError("--platform and --machine: one of them")
+    from tdxctl.commands.inputs.platforms import description_of
+
+    description = description_of(subject.platform, subject.settings)
+    machine = Machine.boot(description, subject.kernel or DEFAULT_KERNEL)
+    machine.init_host()
+    return machine
+
+
 def _as_it_is(subject: Subject) -> Machine:
     if subject.kernels or subject.settings:
         raise UsageError(
