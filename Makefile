@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 PYTEST := -m pytest -n 2 --quiet
 
-.PHONY: help setup demo test lint fmt type check lock newest floor pythons bench stress damages \
+.PHONY: help setup demo test lint fmt type check lock newest floor pythons bench stress damages equal \
 	bombs hostile fuzz mutants dist clean
 .DEFAULT_GOAL := help
 
@@ -76,6 +76,9 @@ stress: setup  ## 1,000 processes at once and 1,000 killed ones on stored machin
 
 damages: setup  ## 5,000 damaged stores: the same answer or exit 5
 	$(BIN)/python -m tools.damages
+
+equal: setup  ## 20,000 random hosts and the golden platforms as a fleet, equal to their machines
+	$(BIN)/python -m tools.equal
 
 bombs: setup  ## inputs that ask for much, read in time and memory that are linear in their size
 	$(BIN)/python -m tools.bombs

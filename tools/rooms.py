@@ -229,6 +229,24 @@ ROOMS = (
         ),
     ),
     Room(
+        "fleet",
+        "many hosts at once: columns in, verdicts out; pyarrow lives here",
+        (
+            "document",
+            "layout",
+            "machine",
+            DESCRIPTION,
+            DECLARATION,
+            TABLES,
+            "causes",
+            "events",
+            "linux.changes",
+            "linux.releases",
+            "errors",
+            "units",
+        ),
+    ),
+    Room(
         "scenario",
         "platforms, operations and what is expected; pydantic in `model` and `load`",
         (
@@ -328,7 +346,9 @@ FENCED = {
     "pydantic": ("platform", "scenario"),
     "pydantic_core": ("platform",),
     "yaml": ("platform",),
+    "pyarrow": ("fleet",),
     "numpy": (
+        "fleet",
         "layout",
         "seam.tdmr_info",
         "seam.sys_config",

@@ -104,9 +104,10 @@ def _alone(host: Host, module: Module, *, walk: bool = False) -> tuple[object, .
     return (end, *head, chunks, over[0] if over else -1, gaps.tolist(), pamts.tolist())
 
 
-def _random_host(rng: random.Random) -> Host:
-    # Anything that a description may say: holes, touching ranges, parts of pages, nodes out of
-    # order and with gaps, memory in use that overlaps.
+def random_memory(rng: random.Random) -> Host:
+    """Anything that a description may say: holes, touching ranges, parts of pages, nodes out of
+    order and with gaps, memory in use that overlaps.
+    """
     unit = rng.choice([PAGE, MIB, 16 * MIB, 256 * MIB, GIB])
     at, ranges = rng.choice([0, PAGE, MIB, 15 * MIB, GIB]), []
     nodes = rng.sample(range(1024), 3) if rng.random() < 0.2 else [0, 1, 2]
@@ -146,11 +147,11 @@ def _random_module(rng: random.Random) -> Module:
 
 
 @pytest.mark.parametrize("walk", [False, True], ids=["regions", "cmrs"])
-def test_random_hosts_are_laid_out_as_each_alone(walk: bool) -> None:
+def testrandom_memorys_are_laid_out_as_each_alone(walk: bool) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     rng = random.Random(seed)
-    hosts = [_random_host(rng) for _ in range(300)]
+    hosts = [random_memory(rng) for _ in range(300)]
     modules = [_random_module(rng) for _ in hosts]
     layouts = _lay_out(hosts, modules, walk=walk)
     for i, (host, module) in enumerate(zip(hosts, modules, strict=True)):

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verdicts of distinct hosts, and the rows that are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from msgspec.structs import asdict
+
+from tdxctl.fleet.arrow import verdicts_schema
+from tdxctl.fleet.outcomes import Numbers, Outcome, Words
+from tdxctl.layout.batch import Ends, Layouts
+from tdxctl.layout.ragged import ragged
+from tdxctl.linux.releases import KernelId
+from tdxctl.units import PAGE_SHIFT
+
+Int64s = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+_NUMBERS = ("tdmrs", "tdmrs_left", "reserved_areas", "reserved_left", "pamt_bytes", "memory_lost")
+_OF_WORDS = ("initializes", "kvm", "status", "errno", "cause", "seamcall_status", "guests")
+#: What stands for null among numbers; no number of a verdict is that.
+_NULL = np.iinfo(np.int64).min
+
+
+class Verdicts:
+    """What becomes of distinct hosts, `pairs`, under kernels."""
+
+    def __init__(self, kernels: Sequence[KernelId], pairs: int) -> None:
+        self._kernels = list(kernels)
+        self._place = {kernel: at for at, kernel in enumerate(kernels)}
+        self._pairs = pairs
+        shape = (pairs, len(kernels))
+        self._words: dict[Words, int] = {}
+        self._word = np.full(shape, -1, np.int32)
+        self._laid_out = np.zeros(shape, bool)
+        self._numbers = {name: np.full(shape, _NULL, np.int64) for name in _NUMBERS}
+        self._by_node: list[tuple[Int64s, Int64s, Int64s]] = []
+        #: Where the list of a verdict's PAMTs by node stands among all; -1 for null.
+        self._nodes = np.full(shape, -1, np.int64)
+        self._layouts: dict[int, int] = {}
+        self._said: dict[tuple[int, int], Numbers] = {}
+
+    def set_words(self, kernel: KernelId, pairs: Int64s, words: Words, *, laid_out: bool) -> None:
+        """The words of hosts; laid_out: their numbers are those of their layouts."""
+        at = self._place[kernel]
+        self._word[pairs, at] = self._words.setdefault(words, len(self._words))
+        self._laid_out[pairs, at] = laid_out
+
+    def set_outcome(self, kernel: KernelId, pair: int, outcome: Outcome) -> None:
+        """What a machine said of one host."""
+        self.set_words(kernel, np.array([pair]), outcome.words, laid_out=False)
+        if outcome.numbers is not None:
+            self._said[pair, self._place[kernel]] = outcome.numbers
+
+    def of_layouts(
+        self, kernel: KernelId, layouts: Layouts, lost: Int64s, limits: tuple[Int64s, Int64s]
+    ) -> None:
+        """The numbers of the hosts that have those of their layouts; limits: TDMRs, areas."""
+        max_tdmrs, max_reserved = limits
+        at_kernel = self._place[kernel]
+        rows = self._laid_out[:, at_kernel]
+        came_to_areas = np.isin(layouts.ends, (Ends.DONE, Ends.RESERVED))
+        areas = layouts.tightest()
+        full = np.flatnonzero(layouts.full >= 0)
+        at = layouts.offsets[full] + layouts.full[full]
+        areas[full] = layouts.holes[at] + layouts.pamts[at]
+        columns = {
+            "tdmrs": layouts.needed,
+            "tdmrs_left": max_tdmrs - layouts.needed,
+            "reserved_areas": np.where(came_to_areas, areas, _NULL),
+            "reserved_left": np.where(came_to_areas, max_reserved - areas, _NULL),
+            "pamt_bytes": layouts.pamt_in_all() << PAGE_SHIFT,
+            "memory_lost": lost,
+        }
+        for name, values in columns.items():
+            np.copyto(self._numbers[name][:, at_kernel], values, where=rows)
+        if id(layouts) not in self._layouts:
+            self._layouts[id(layouts)] = len(self._by_node)
+            offsets, node, pages = layouts.pamt_by_node()
+            self._by_node.append((offsets, node, pages << PAGE_SHIFT))
+        base = self._layouts[id(layouts)] * self._pairs
+        np.copyto(self._nodes[:, at_kernel], base + np.arange(self._pairs), where=rows)
+
+    def rows(
+        self, of: Int64s, names: pa.Array, first_row: int, errors: dict[int, str]
+    ) -> pa.RecordBatch:
+        """A row for each host and kernel; of: the pair of each host, -1 where it is wrong.
+
+        names: of the hosts. errors: what is wrong with hosts, by their place.
+        """
+        self._enter_said()
+        hosts, kernels = len(of), len(self._kernels)
+        wrong = np.zeros(hosts, bool)
+        wrong[np.fromiter(errors, np.int64, len(errors))] = True
+        pair = np.where(wrong, 0, of)
+        # The verdict of each row among those of pairs and kernels.
+        at = (pair[:, None] * kernels + np.arange(kernels)).ravel()
+        is_null = np.repeat(wrong, kernels)
+        columns = {
+            "row": pa.array(np.repeat(np.arange(first_row, first_row + hosts), kernels)),
+            "host": names if kernels == 1 else names.take(np.repeat(np.arange(hosts), kernels)),
+            "kernel": _words([k.id for k in self._kernels], np.tile(np.arange(kernels), hosts)),
+            **self._word_columns(at, is_null),
+            **{
+                name: _numbers(values.ravel(), at, is_null)
+                for name, values in self._numbers.items()
+            },
+            "pamt_by_node": self._lists(at, is_null),
+            "error": _errors(errors, hosts, kernels),
+        }
+        schema = verdicts_schema()
+        arrays = [columns[field.name].cast(field.type) for field in schema]
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def _enter_said(self) -> None:
+        # What machines said of hosts, among what layouts did.
+        base = len(self._by_node) * self._pairs
+        counts, nodes, sizes = [], [], []
+        for i, ((pair, kernel), numbers) in enumerate(self._said.items()):
+            for name in _NUMBERS:
+                value = getattr(numbers, name)
+                self._numbers[name][pair, kernel] = _NULL if value is None else value
+            self._nodes[pair, kernel] = base + i
+            counts.append(len(numbers.pamt_by_node))
+            nodes += [node for node, _ in numbers.pamt_by_node]
+            sizes += [size for _, size in numbers.pamt_by_node]
+        offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)))
+        self._by_node.append((offsets, np.array(nodes, np.int64), np.array(sizes, np.int64)))
+
+    def _word_columns(self, at: Int64s, is_null: Bools) -> dict[str, pa.Array]:
+        word = self._word.ravel()[at] if self._pairs else np.zeros(len(at), np.int32)
+        word = np.where(is_null, len(self._words), word)
+        columns = {}
+        for name in _OF_WORDS:
+            known = [asdict(words)[name] for words in self._words]
+            if name in ("initializes", "guests"):
+                kind = pa.bool_() if name == "initializes" else pa.int64()
+                columns[name] = pa.array([*known, None], kind).take(pa.array(word))
+            else:
+                columns[name] = _words([*known, None], word)
+        return columns
+
+    def _lists(self, at: Int64s, is_null: Bools) -> pa.Array:
+        offsets, nodes, sizes = [np.zeros(1, np.int64)], [], []
+        for begins, node, size in self._by_node:
+            offsets.append(begins[1:] + offsets[-1][-1])
+            nodes.append(node)
+            sizes.append(size)
+        begins = np.concatenate(offsets)
+        which = self._nodes.ravel()[at] if self._pairs else np.zeros(len(at), np.int64)
+        none = is_null | (which < 0)
+        low = begins[np.where(none, 0, which)]
+        high = np.where(none, low, begins[np.where(none, 0, which + 1)])
+        _, item = ragged(low, high)
+        counts = high - low
+        ends = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts))).astype(np.int32)
+        kind = verdicts_schema().field("pamt_by_node").type
+        structs = pa.StructArray.from_arrays(
+            [pa.array(np.concatenate(nodes)[item]), pa.array(np.concatenate(sizes)[item])],
+            fields=list(kind.value_type),
+        )
+        return pa.ListArray.from_arrays(
+            pa.array(ends), structs, type=kind, mask=pa.array(none) if none.any() else None
+        )
+
+
+def _numbers(values: Int64s, at: Int64s, is_null: Bools) -> pa.Array:
+    taken = values[at] if len(values) else np.full(len(at), _NULL)
+    null = is_null | (taken == _NULL)
+    return pa.array(taken, mask=null if null.any() else None)
+
+
+def _words(known: list[str | None], which: npt.NDArray[np.integer]) -> pa.Array:
+    # A dictionary of those that there are, each once, in the order in which they stand.
+    distinct = list(dict.fromkeys(word for word in known if word is not None))
+    code = np.array([-1 if word is None else distinct.index(word) for word in known], np.int32)
+    codes = code[which]
+    null = codes < 0
+    indices = pa.array(codes, mask=null if null.any() else None)
+    return pa.DictionaryArray.from_arrays(indices, pa.array(distinct, pa.string()))
+
+
+def _errors(errors: dict[int, str], hosts: int, kernels: int) -> pa.Array:
+    if not errors:
+        return pa.nulls(hosts * kernels, pa.string())
+    said: list[str | None] = [None] * hosts
+    for row, what in errors.items():
+        said[row] = what
+    column = pa.array(said, pa.string())
+    return column if kernels == 1 else column.take(pa.array(np.repeat(np.arange(hosts), kernels)))
