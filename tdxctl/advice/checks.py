@@ -29,7 +29,7 @@ from tdxctl.advice.known_causes import (
     KnownCause,
 )
 from tdxctl.errnos import Errno
-from tdxctl.messages import boot, bring_up, kvm, machine, runtime
+from tdxctl.messages import boot, bring_up, kvm, machine, own_loader, runtime
 from tdxctl.messages.check_ids import CheckId
 from tdxctl.seam.status import Status
 
@@ -218,7 +218,7 @@ CHECKS = (
     Check(
         "cpus-online",
         "all CPUs of the MADT are online",
-        f"v5: {bring_up.OFFLINE_CPUS.shown}",
+        f"v5: {bring_up.OFFLINE_CPUS.shown}; {own_loader.CPUS_LEFT_OUT.shown}",
         "kvm-conditions",
         NOT_STARTED,
         (
@@ -254,8 +254,8 @@ CHECKS = (
     Check(
         "module-loaded",
         "a TDX module is loaded",
-        f"{bring_up.MODULE_NOT_LOADED.shown}; {bring_up.LOAD_FAILED.shown}; "
-        f"{bring_up.LOADER_FAILED.shown}",
+        f"{bring_up.MODULE_NOT_LOADED.shown}; {own_loader.LOAD_FAILED.shown}; "
+        f"{own_loader.LOADER_FAILED.shown}",
         "seam-enabled",
         FAILED,
         (
@@ -278,7 +278,7 @@ CHECKS = (
     Check(
         "lp-init",
         "TDH.SYS.LP.INIT: the module accepts every CPU",
-        f"SEAMCALL failures of leaf 35; {bring_up.KEYIDS_INCONSISTENT.shown}",
+        f"SEAMCALL failures of leaf 35; {own_loader.KEYIDS_INCONSISTENT.shown}",
         "sys-init",
         FAILED,
         (OLD_BIOS,),
@@ -286,7 +286,7 @@ CHECKS = (
     Check(
         "system-info",
         "the module says what it is",
-        f"SEAMCALL failures of leaves 32 and 34; {bring_up.SYSINFO_INVALID.shown}; the module's "
+        f"SEAMCALL failures of leaves 32 and 34; {own_loader.SYSINFO_INVALID.shown}; the module's "
         "version",
         "lp-init",
         FAILED,

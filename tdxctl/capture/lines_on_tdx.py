@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from tdxctl.capture.findings import ModuleShown
 from tdxctl.capture.messages import Seen
-from tdxctl.messages import boot, bring_up, machine
+from tdxctl.messages import boot, bring_up, machine, own_loader
 from tdxctl.messages.reading import Found
 from tdxctl.platform.description import Seamrr
 from tdxctl.units import MAX_PHYSICAL_ADDRESS, U32_MASK
@@ -112,6 +112,6 @@ _ADDS: dict[str, Callable[[Seen, _Fields], None]] = {
     bring_up.VERSION.id: _version,
     bring_up.FEATURES.id: _features,
     bring_up.MODULE_NOT_LOADED.id: _not_loaded,
-    bring_up.MODULE_LOADED.id: _loaded,
+    own_loader.MODULE_LOADED.id: _loaded,
     bring_up.MODULE_INITIALIZED.id: _loaded,
 }

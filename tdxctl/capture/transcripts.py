@@ -211,7 +211,7 @@ def _with_option(call: _Rdmsr, name: str, value: str) -> _Rdmsr:
     if name == "--bitfield" or (name[:2] != "--" and name.endswith("f")):
         if (bits := _BITS.fullmatch(value)) and 63 >= int(bits[1]) >= int(bits[2]):
             return call._replace(first_bit=int(bits[2]), bits=int(bits[1]) - int(bits[2]) + 1)
-        return call
+        return call._replace(bits=0)  # bits that nobody knows
     if name.startswith("--"):
         base = {"--decimal": 10, "--unsigned": 10, "--octal": 8}.get(name, call.base)
         return call._replace(base=base, every_cpu=call.every_cpu or name == "--all")

@@ -35,7 +35,7 @@ from tdxctl.diagnose.progress import (
     stands,
 )
 from tdxctl.diagnose.releases import by_kvm, has_no_caller, is_too_old, unless_never_made
-from tdxctl.messages import boot, bring_up, kvm, machine
+from tdxctl.messages import boot, bring_up, kvm, machine, own_loader
 from tdxctl.messages.message import Message, Stage
 from tdxctl.seam.cpu_models import (
     CPU_MODELS,
@@ -296,6 +296,8 @@ def cpus_online(evidence: Evidence) -> Outcome:
     """v5's check of offline CPUs."""
     if (seen := stands(evidence, bring_up.OFFLINE_CPUS)) is not None:
         return failed("cpus-online", seen.line, "v5 does not initialize the module then")
+    if (seen := stands(evidence, own_loader.CPUS_LEFT_OUT)) is not None:
+        return failed("cpus-online", seen.line, "this kernel loads no module then")
     past = attempted(evidence, "the initialization got past it")
     return unless_never_made(evidence, "cpus-online", past)
 

@@ -47,7 +47,7 @@ def diagnose(log: BootLog, texts: Sequence[HostText] = ()) -> Diagnosis:
         state, deciding = "unknown", None
     summary = _SUMMARIES[state]
     if deciding is not None and deciding.check.id == "kvm":
-        summary = f"the TDX module is initialized, and KVM cannot use it: {deciding.outcome.detail}"
+        summary = _of_kvm(deciding, outcomes["initialized"])
     elif deciding is not None and state != RUNNING:
         summary += f": {deciding.outcome.detail}"
     to_do = None
@@ -56,6 +56,14 @@ def diagnose(log: BootLog, texts: Sequence[HostText] = ()) -> Diagnosis:
         summary += f": {why}"
     notes = tuple(_notes(log, texts, deciding))
     return Diagnosis(state, summary, deciding, results, evidence.kernel, prediction, to_do, notes)
+
+
+def _of_kvm(deciding: CheckResult, initialized: Outcome) -> str:
+    # Where KVM alone is shown, nothing tells how far the module got.
+    detail = deciding.outcome.detail
+    if initialized.verdict is Verdict.PASS:
+        return f"the TDX module is initialized, and KVM cannot use it: {detail}"
+    return f"{detail}; what became of the TDX module is not shown"
 
 
 def _notes(log: BootLog, texts: Sequence[HostText], deciding: CheckResult | None) -> Iterator[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from tdxctl.diagnose import after, before, steps
 from tdxctl.diagnose.parameters import command_line
 from tdxctl.diagnose.progress import Rule
-from tdxctl.messages import boot, bring_up
+from tdxctl.messages import boot, bring_up, own_loader
 from tdxctl.messages.check_ids import CheckId
 from tdxctl.messages.message import Stage
 
@@ -32,9 +32,9 @@ RULES: dict[CheckId, Rule] = {
     "seam-enabled": before.seam_enabled,
     "module-loaded": steps.module_loaded,
     "sys-init": steps.step("sys-init", Stage.ENUMERATED, stopped_by=bring_up.MODULE_OUTDATED),
-    "lp-init": steps.step("lp-init", Stage.ENUMERATED, stopped_by=bring_up.KEYIDS_INCONSISTENT),
+    "lp-init": steps.step("lp-init", Stage.ENUMERATED, stopped_by=own_loader.KEYIDS_INCONSISTENT),
     "system-info": steps.step(
-        "system-info", Stage.CONFIGURED, bring_up.CMR, stopped_by=bring_up.SYSINFO_INVALID
+        "system-info", Stage.CONFIGURED, bring_up.CMR, stopped_by=own_loader.SYSINFO_INVALID
     ),
     "module-features": steps.module_features,
     "cmrs": steps.cmrs,

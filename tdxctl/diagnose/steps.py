@@ -26,7 +26,7 @@ from tdxctl.diagnose.progress import (
 )
 from tdxctl.diagnose.releases import V6, release_of, unless_never_made
 from tdxctl.errnos import Errno
-from tdxctl.messages import bring_up
+from tdxctl.messages import bring_up, own_loader
 from tdxctl.messages.check_ids import CheckId
 from tdxctl.messages.message import V5, Message, Stage
 from tdxctl.seam.leaves import Leaf
@@ -36,7 +36,7 @@ def module_loaded(evidence: Evidence) -> Outcome:
     """Whether a module answered."""
     if (seen := stands(evidence, bring_up.MODULE_NOT_LOADED)) is not None:
         return failed("module-loaded", seen.line, "no module answered TDH.SYS.INIT")
-    if (seen := stands(evidence, bring_up.LOAD_FAILED, bring_up.LOADER_FAILED)) is not None:
+    if (seen := stands(evidence, own_loader.LOAD_FAILED, own_loader.LOADER_FAILED)) is not None:
         found = failed("module-loaded", seen.line, seen.message.meaning.rstrip("."))
         return replace(found, causes=(OWN_LOADER, SKU))
     seen = evidence.reached(Stage.ENUMERATED)

@@ -13,6 +13,7 @@ from tdxctl.messages.message import (
     Stage,
     Template,
 )
+from tdxctl.messages.words import TREES_OF_5_10
 
 #: Whose words no release has.
 SERIES_V6 = "series v6, v7"
@@ -126,10 +127,14 @@ SEAMRR_DISABLED = Message(
     "seamrr-disabled",
     _BOOT,
     ERR,
-    (Template("Cannot enable TDX with SEAMRR disabled", of="trees of 5.19 for TDX 1.0"),),
+    (
+        Template("Cannot enable TDX with SEAMRR disabled", of="trees of 5.19 for TDX 1.0"),
+        Template("SEAMRR base is not configured by BIOS", of=TREES_OF_5_10),
+        Template("SEAMRR is not enabled by BIOS", of=TREES_OF_5_10),
+    ),
     "The BIOS set no memory aside for the TDX module.",
     "seamrr",
-    sources=(Source.TDX, Source.KVM_TDX, Source.KVM),
+    sources=(Source.TDX, Source.KVM_TDX, Source.KVM, Source.SEAM_LOADER),
     generic=True,
 )
 FEATURE_MISSING = Message(

@@ -14,12 +14,12 @@ from tdxctl.messages.message import (
     Stage,
     Template,
 )
+from tdxctl.messages.words import TREES_OF_5_10 as _OF_5_10
 from tdxctl.messages.words import UBUNTU_24_04, UBUNTU_25_04
 
 _V8 = "series v8 to v14, 2023"
 _DOCUMENTED = "tdx.rst of 6.8"
-_OF_5_10 = "trees of 5.10 that load the module themselves"
-_SEAMCALLS = (Source.TDX, Source.SEAMLDR, Source.KVM)
+_SEAMCALLS = (Source.TDX, Source.SEAMLDR, Source.KVM, Source.SEAM_LOADER)
 
 OFFLINE_CPUS = Message(
     "offline-cpus",
@@ -39,6 +39,7 @@ SEAMCALL_FAILED = Message(
         Template("SEAMCALL failed: leaf {leaf:d}, error {status:#x}.", of=_V8),
         Template("SEAMCALL failed: CPU {cpu:d}: leaf {leaf:d}, error {status:#x}.", of=_V8),
         Template("SEAMCALL[{name}] failed: {words} ({status:#x})", of=_OF_5_10),
+        Template("SEAMCALL[{name}] failed {words} ({status:#x})", of=_OF_5_10),
     ),
     "A SEAMCALL returned an error.",
     sources=_SEAMCALLS,
@@ -233,6 +234,7 @@ NOT_CONVERTIBLE = Message(
         Template(
             "memory region [{start:#x}, {end:#x}) is not TDX convertible memory.", since=(6, 8)
         ),
+        Template("e820 ram [{start:#x} - {end:#x}] not covered by CMRs", of=_OF_5_10),
     ),
     "Memory of the kernel's lies outside the CMRs.",
     "cmrs",
@@ -311,6 +313,7 @@ MODULE_INITIALIZED = Message(
         Template("module initialized", (6, 8)),
         Template("TDX-Module initialized", (7, 1)),
         Template("Successfully initialized TDX module", of=_OF_5_10),
+        Template("TDX initialized.", of=_OF_5_10),
     ),
     "The TDX module is initialized.",
     "initialized",
@@ -326,6 +329,7 @@ INITIALIZATION_FAILED = Message(
         Template("TDX module initialization failed ({errno:-d})", of=_V8),
         Template("initialization failed ({errno:-d})", of=_V8),
         Template("Failed to initialize TDX module {errno:-d}", of=_OF_5_10),
+        Template("can't load/init TDX module. disabling TDX feature.", of=_OF_5_10),
     ),
     "The initialization ended with that errno.",
     "initialized",
@@ -349,30 +353,6 @@ MODULE_OUTDATED = Message(
     "sys-init",
     generic=True,
 )
-KEYIDS_INCONSISTENT = Message(
-    "keyids-inconsistent",
-    Stage.ASKED,
-    ERR,
-    (Template("MKTME KeyID partioning inconsistent on CPU {cpu:d}", of=_OF_5_10),),
-    "MSR 0x87 differs between CPUs: the BIOS did not set all of them up.",
-    "lp-init",
-)
-SYSINFO_INVALID = Message(
-    "sysinfo-invalid",
-    Stage.ASKED,
-    ERR,
-    (Template("Invalid TDSYSINFO.  Disable TDX.", of=_OF_5_10),),
-    "The module has other limits than this kernel can work with.",
-    "system-info",
-)
-INITIALIZING = Message(
-    "initializing",
-    Stage.ASKED,
-    INFO,
-    (Template("Initializing TDX module.", of=_OF_5_10),),
-    "The initialization begins.",
-    generic=True,
-)
 MODULE_SHUT_DOWN = Message(
     "shut-down",
     Stage.ASKED,
@@ -380,63 +360,4 @@ MODULE_SHUT_DOWN = Message(
     (Template("Failed to initialize TDX module.  Shut it down.", V5),),
     "v5: the initialization failed, and the module was shut down until the next boot.",
     "initialized",
-)
-MODULE_LOADED = Message(
-    "module-was-loaded",
-    Stage.ASKED,
-    INFO,
-    (Template("Loaded TDX module via P-SEAMLDR.", of=_OF_5_10),),
-    "The kernel itself loaded the TDX module.",
-    generic=True,
-)
-MEMORY_BLOCKS = Message(
-    "memory-blocks",
-    Stage.BOOT,
-    INFO,
-    (Template("Build all system memory blocks as TDX memory.", of=_OF_5_10),),
-    "All memory of the boot is for TDX.",
-)
-MODULE_LOADING = Message(
-    "module-loading",
-    Stage.ASKED,
-    INFO,
-    (Template("Loading TDX module via P-SEAMLDR with {module} and {sigstruct}", of=_OF_5_10),),
-    "The kernel itself loads the TDX module.",
-)
-LOAD_FAILED = Message(
-    "load-failed",
-    Stage.ASKED,
-    ERR,
-    (
-        Template("Failed to load TDX module.", of=_OF_5_10),
-        Template("Failed to find the TDX module. {errno:-d}", of=_OF_5_10),
-    ),
-    "The kernel could not load the TDX module itself.",
-    "module-loaded",
-)
-LOADER_FAILED = Message(
-    "loader-failed",
-    Stage.BOOT,
-    ERR,
-    (
-        Template("Failed to load TDX P-SEAMLDR", of=_OF_5_10),
-        Template("failed to load TDX P-SEAMLDR", of=_OF_5_10),
-        Template("failed to get TDX P-SEAMLDR info", of=_OF_5_10),
-        Template("No NP-SEAMLDR found.", of=_OF_5_10),
-        Template("no NP-SEAMLDR found", of=_OF_5_10),
-    ),
-    "The SEAM loader, which loads the TDX module, was not found or did not start.",
-    "module-loaded",
-    sources=(Source.SEAM_LOADER, Source.TDX),
-)
-SEAM_LOADER = Message(
-    "seam-loader",
-    Stage.BOOT,
-    INFO,
-    (
-        Template("Loading TDX P-SEAMLDR {file}", of=_OF_5_10),
-        Template("Successfully loaded TDX P-SEAMLDR.", of=_OF_5_10),
-    ),
-    "The kernel itself loads the SEAM loader, which loads the TDX module.",
-    sources=(Source.SEAM_LOADER,),
 )

@@ -13,7 +13,7 @@ from tdxctl.messages.message import (
     Stage,
     Template,
 )
-from tdxctl.messages.words import KVM_OF_2024
+from tdxctl.messages.words import KVM_OF_2024, TREES_OF_5_10
 
 _KVM, _KVM_TDX = (Source.KVM,), (Source.KVM, Source.KVM_TDX)
 _MODPROBE, _SYSTEMD = "modprobe", "systemd-modules-load"
@@ -94,6 +94,20 @@ KVM_SUPPORTED = Message(
     "KVM can run TDs.",
     "kvm",
     sources=_KVM,
+    generic=True,
+)
+KVM_OFFERS = Message(
+    "kvm-offers",
+    Stage.DONE,
+    INFO,
+    (
+        Template("max servtds supported per user TD is {servtds:d}", of=_DISTRIBUTIONS),
+        Template("live migration supported", of=_DISTRIBUTIONS),
+        Template("td partitioning supported", of=_DISTRIBUTIONS),
+        Template("support upto {keyids:d} TD keyids", of=TREES_OF_5_10),
+    ),
+    "What the initialized module offers to TDs, as KVM lists it.",
+    sources=(Source.KVM_TDX, Source.TDX),
     generic=True,
 )
 KVM_FAILED = Message(

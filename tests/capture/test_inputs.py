@@ -139,6 +139,7 @@ def test_keyids_that_differ_between_cpus_are_told_of_and_not_taken() -> None:
         "$ rdmsr 0x1401\nrdmsr:open: No such file or directory\n3ffe000c00\n",
         "$ sudo rdmsr 0x1401\nsudo: rdmsr: command not found\n",
         "$ rdmsr 0x1401 | tail -1\n3ffe000c00\n",
+        "$ sudo rdmsr -f 11:!1 0x1401\n1\n",
         "$ rdmsr 0x1401\n$ ls\nc0ffee\n",
     ],
 )

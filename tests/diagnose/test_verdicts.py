@@ -164,6 +164,25 @@ def test_what_contradicts_itself_is_unknown(text: str, why: str) -> None:
             "SEAM: CPU doesn't support EPT violation #VE\n",
             *("not supported", "kvm-conditions", "EPT violation #VE"),
         ),
+        (
+            "seam: SEAMRR is not enabled by BIOS\n",
+            *("not enabled", "seamrr", "SEAMRR is not enabled"),
+        ),
+        (
+            "tdx: Boot-time CPUs limited by 'maxcpus' kernel param, "
+            "skipping TDX-SEAM load/config.\n"
+            "tdx: can't load/init TDX module. disabling TDX feature.\n",
+            *("not started", "cpus-online", "this kernel loads no module then"),
+        ),
+        (
+            "tdx: e820 ram [0x6f800000 - 0x6fa00000] not covered by CMRs\n"
+            "tdx: can't load/init TDX module. disabling TDX feature.\n",
+            *("failed", "cmrs", "memory of the kernel's lies outside the CMRs"),
+        ),
+        (
+            "seam: failed to load np-seamldr\n",
+            *("failed", "module-loaded", "was not found or did not start"),
+        ),
         # Words that are known nowhere.
         (
             "virt/tdx: initialization failed: the moon is full\n",
@@ -181,6 +200,29 @@ def test_a_generation_between_is_understood(text: str, state: str, check: str, d
     assert detail in _outcome(found, check).detail
     assert _outcome(found, check).causes
     assert "cut" not in found.summary
+
+
+def test_kvm_alone_does_not_tell_of_the_module() -> None:
+    found = _diagnose("[   38.9] kvm_intel: TDX is not supported.\n")
+    assert (found.state, found.deciding and found.deciding.check.id) == ("failed", "kvm")
+    assert found.summary == ("KVM goes on without TDX; what became of the TDX module is not shown")
+    assert (
+        "is initialized, and KVM cannot use it"
+        in _diagnose(f"{BIOS}{DONE}[   38.9] kvm_intel: TDX is not supported.\n").summary
+    )
+
+
+@pytest.mark.parametrize(
+    "line", ["tdx: TDX initialized.", "kvm_intel: tdx: live migration supported"]
+)
+def test_other_words_of_an_initialized_module_are_known(line: str) -> None:
+    assert _diagnose(f"[    9.0] {line}\n").healthy
+
+
+def test_a_loader_that_is_in_place_is_no_initialized_module() -> None:
+    """Expect the words of a tree of 5.12, which come before the module is loaded."""
+    found = _diagnose("[    0.5] tdx: tdx module successfully initialized.\n")
+    assert not found.healthy
 
 
 def test_a_line_in_unknown_words_is_told_where_nothing_decides() -> None:

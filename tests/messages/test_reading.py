@@ -93,6 +93,33 @@ SEEN = [
     ("tdx: TDX module initialization failed (-22)", "init-failed", {"errno": -22}),
     ("tdx: initialization failed (-19)", "init-failed", {"errno": -19}),
     ("tdx: TDDEBUGCONFIG isn't supported.", "debugconfig", {}),
+    # Trees that load the module themselves.
+    ("tdx: TDX initialized.", "initialized", {}),
+    ("tdx: support upto 31 TD keyids", "kvm-offers", {"keyids": 31}),
+    ("tdx: Disabled CPUs detected, skipping TDX-SEAM load/config.", "cpus-left-out", {}),
+    ("tdx: Loading TDX module via P-SEAMLDR.", "module-loading", {}),
+    ("tdx: tdx module successfully initialized.", "seam-loader", {}),
+    ("tdx: can't load/init TDX module. disabling TDX feature.", "init-failed", {}),
+    (
+        "tdx: e820 ram [0x6f800000 - 0x6fa00000] not covered by CMRs",
+        "not-convertible",
+        {"start": 0x6F800000, "end": 0x6FA00000},
+    ),
+    ("seam: SEAMRR base is not configured by BIOS", "seamrr-disabled", {}),
+    ("seam: P-SEAMLDR was already loaded. reusing it.", "seam-loader", {}),
+    (
+        "seam: SEAMCALL[SEAMLDR_INFO] failed P_SEAMLDR_ENOENTROPY (0x8000000000030001)",
+        "seamcall-failed",
+        {
+            "name": "SEAMLDR_INFO",
+            "words": "P_SEAMLDR_ENOENTROPY",
+            "status": 0x8000000000030001,
+        },
+    ),
+    # KVM of SUSE's kernels of 15-SP5, and of Intel's of 6.2.
+    ("kvm_intel: tdx: max servtds supported per user TD is 1", "kvm-offers", {"servtds": 1}),
+    ("kvm_intel: tdx: live migration supported", "kvm-offers", {}),
+    ("kvm_intel: tdx: td partitioning supported", "kvm-offers", {}),
     ("seam: Loading TDX P-SEAMLDR a/b.acm.", "seam-loader", {"file": "a/b.acm."}),
     ("kvm_intel: TDX is supported.", "kvm-supported", {}),
     ("kvm_intel: Failed to initialize TDX module.", "kvm-failed", {}),
