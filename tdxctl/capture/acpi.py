@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from tdxctl.capture.files import read_file, shown
-from tdxctl.capture.text import decode
+from tdxctl.capture.text import decode, plain_lines
 from tdxctl.errors import FirmwareDataError, UsageError
 from tdxctl.units import printable
 
@@ -35,7 +35,13 @@ _MAX_SEARCHED = 64
 _HEX_LINE = re.compile(r"^\s{0,8}([0-9A-Fa-f]{4,8})(?::| ) ?((?:[0-9A-Fa-f]{2}){1,2}(?: .*)?)$")
 _GROUP = re.compile(r"(?:[0-9A-Fa-f]{2}){1,2}(?=[ \t]|$)")
 _HINT = "tables as acpidump or acpidump -b writes them, or of /sys/firmware/acpi/tables"
-_ACPIDUMP_ANYWHERE = re.compile(rb"(?m)^\s{0,8}\S[^@\n]{2,7} ?@ (?:0x)?[0-9A-Fa-f]{1,16}\s*$")
+# A dump of acpidump's, quoted by mail or not; one of hexdump or xxd, which is of a table by its
+# first bytes.
+_DUMP_ANYWHERE = re.compile(
+    rb"^[ \t>|]{0,16}(?:[^\s>|][^@\n]{2,7} ?@ (?:0x)?[0-9A-Fa-f]{1,16}[ \t\r]{0,8}$"
+    rb"|0{4,8}(?::| ) {0,4}(?:41 ?50 49 ?43|53 ?52 41 ?54) )",
+    re.MULTILINE,
+)
 _ACPIDUMP = re.compile(r"^\s{0,8}(\S[^@]{2,7}?) ?@ (?:0x)?[0-9A-Fa-f]{1,16}\s*$")
 
 
@@ -104,7 +110,7 @@ def read_tables(path: str) -> list[AcpiTable]:
 
 def has_tables(data: bytes) -> bool:
     """Whether data is a table, or a text with dumps of some."""
-    return _is_binary_table(data) or bool(_ACPIDUMP_ANYWHERE.search(data))
+    return _is_binary_table(data) or bool(_DUMP_ANYWHERE.search(data))
 
 
 def _is_binary_table(data: bytes) -> bool:
@@ -217,7 +223,7 @@ def _hex_dumps(text: str, name: str) -> Iterator[_Dump]:
     dump = bytearray()
     first, heading = 0, ""
     gap: FirmwareDataError | None = None
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in plain_lines(text):
         match = _HEX_LINE.match(line)
         if match is None:
             above = _ACPIDUMP.match(line)

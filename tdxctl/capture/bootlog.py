@@ -20,7 +20,7 @@ MAX_LOG_SIZE = 64 << 20
 
 # `[    1.234567]`, also with the task or CPU behind it: `[    1.234567][    T1]`, `[ 1.2@3]`.
 _TIMESTAMP = re.compile(
-    r"\[ {0,8}(\d{1,9}\.\d{1,9})(?:@\d+| < *\d+\.\d+>)?\](?: ?\[ {0,6}[TC]\d{1,9}\])? ?"
+    r"\[ {0,8}(\d{1,9}\.\d{1,9})(?:@\d+| < *\d+\.\d+ ?>)?\](?: ?\[ {0,6}[TC]\d{1,9}\])? ?"
 )
 _KERNELS_OWN = re.compile(r"(?:[\w.-]+ )?kernel(?:\[\d+\])?(?:: | (?:- ){3})")
 # A message that another ran into, as serial consoles have them.
@@ -30,7 +30,8 @@ _PREFIXES = (
     re.compile(r"\d{1,7}[:-](?=[\[<A-Za-z])"),  # grep -n
     re.compile(r"<\d{1,3}>(?:1 )?"),  # the level, as in pstore and syslog
     re.compile(r"(?:kern|user|daemon|syslog|auth) *: ?\w+ *: "),  # dmesg -x
-    re.compile(r"\[\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\] "),  # dmesg -T
+    # dmesg -T, with -d too.
+    re.compile(r"\[\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}(?: < *\d+\.\d+>)?\] "),
     # Documents; dmesg -H, -e and -d.
     re.compile(r"\[(?:\.\.+|\w{3} {0,2}\d{1,2} \d\d:\d\d| *[+<] *\d+\.\d+>?)\] "),
     re.compile(
@@ -44,7 +45,7 @@ _PREFIXES = (
     re.compile(r"\[?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\]? "),  # what takes down a console
     re.compile(r"\d{9,10}\.\d{6} "),  # journalctl -o short-unix
     re.compile(r"\[ {0,6}[TC]\d{1,9}\] "),  # the task or CPU, without a time
-    re.compile(r"In\(\d{1,4}\) "),  # ESXi
+    re.compile(r"In\(\d{1,4}\) |cpu\d{1,4}:\d{1,9}\)"),  # ESXi
     _KERNELS_OWN,  # a host's name is not kept
 )
 _NEW_BOOT = re.compile(r"^-- (?:Reboot|Boot [0-9a-f]{32}) --\s*$")
@@ -52,7 +53,16 @@ _FIRST = "Linux version "
 _KERNEL = re.compile(r"Linux version (\d{1,3}\.\d{1,4}(?:\.\d{1,4})?\S{0,40})")
 _COMMAND_LINE = re.compile(r"[Cc]ommand line: ")
 # What kexec-tools and kdump put on the command line of the kernel that saves a crashed one.
-_CRASH_KERNEL = re.compile(r"\belfcorehdr=|\breset_devices\b.*\bcgroup_disable=memory\b")
+_CRASH_KERNEL = re.compile(
+    r"\belfcorehdr=|\breset_devices\b|\bsystemd\.unit=kdump|\broot=kdump\b"
+    r"|\birqpoll\b.*\b(?:nr|max)_?cpus=1\b|\b(?:nr|max)_?cpus=1\b.*\birqpoll\b"
+)
+# What a kernel inside a TD prints.
+_OF_A_TD = ("tdx: Guest detected", "Memory Encryption Features active: Intel TDX")
+# What every boot with TDX has once, and a filter for tdx leaves.
+_ONCE = re.compile(r"private KeyID range:? \[\d")
+# Two kernels' clocks are further apart than a console mixes the lines of one.
+_APART = 0.5
 _BOOTS_NAMED = 8
 _ELIDED = re.compile(
     r"\W*(?:\.{3,}|\u2026|snip(?:ped)?)\W*"
@@ -80,11 +90,12 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """One of the boots in a log: its first line, its kernel, whether a crash kernel's."""
+    """One of the boots in a log: its first line, its kernel, whether a crash kernel's or a TD's."""
 
     line: int
     kernel: str | None
     is_crash_kernel: bool
+    is_of_a_td: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +135,7 @@ def which_boot(log: BootLog) -> str | None:
         )
     shown = [
         f"{number} ({'crash kernel, ' if boot.is_crash_kernel else ''}"
+        f"{'in a TD, ' if boot.is_of_a_td else ''}"
         f"{f'Linux {boot.kernel}, ' if boot.kernel else ''}line {boot.line})"
         for number, boot in enumerate(log.all_boots, start=1)
     ]
@@ -164,8 +176,7 @@ def parse_log(
     boots = _boots(joined([(piece.line, piece.begins) for piece in pieces]))
     shown = tuple(_shown(lines) for lines in boots)
     if boot is None:
-        of_machine = [n for n, one in enumerate(shown, start=1) if not one.is_crash_kernel]
-        boot = of_machine[-1] if of_machine else len(shown)
+        boot = _last_of_the_machine(shown)
     elif not 1 <= boot <= len(shown):
         raise UsageError(
             f"no boot {boot} in '{printable(name)}'", hint=f"it holds {counted(len(shown), 'boot')}"
@@ -181,6 +192,14 @@ def parse_log(
     )
 
 
+def _last_of_the_machine(boots: tuple[Boot, ...]) -> int:
+    # The last boot of the host itself; else the last that is at least no crash kernel's.
+    numbers = range(1, len(boots) + 1)
+    no_crash = [n for n in numbers if not boots[n - 1].is_crash_kernel]
+    hosts = [n for n in no_crash if not boots[n - 1].is_of_a_td]
+    return (hosts or no_crash or numbers)[-1]
+
+
 def _is_elision(text: str) -> bool:
     return len(text) <= _LONGEST_ELISION and bool(_ELIDED.fullmatch(text.strip()))
 
@@ -194,6 +213,7 @@ def _shown(lines: list[LogLine]) -> Boot:
         is_crash_kernel=any(
             _COMMAND_LINE.search(line.text) and _CRASH_KERNEL.search(line.text) for line in lines
         ),
+        is_of_a_td=any(words in line.text for line in lines for words in _OF_A_TD),
     )
 
 
@@ -207,23 +227,61 @@ def _is_of_a_kernel(piece: _Piece) -> bool:
 
 def _boots(lines: Iterable[LogLine]) -> list[list[LogLine]]:
     # The lines of each boot, empty ones left out; at least one boot.
-    boots: list[list[LogLine]] = [[]]
-    has_first = has_command_line = False
+    boots = _Boots()
     for line in lines:
-        if not line.text:
-            continue
-        separator = bool(_NEW_BOOT.match(line.text))
+        if line.text:
+            boots.add(line)
+    return [boot for boot in boots.all if boot] or [[]]
+
+
+class _Boots:
+    # Boots as they are told apart: by what comes once in each. clock: the last timestamp.
+    # turned: where in the boot the clock last went back. keyids: where its KeyIDs are told.
+    def __init__(self) -> None:
+        self.all: list[list[LogLine]] = [[]]
+        self._begin([])
+
+    def _begin(self, lines: list[LogLine]) -> None:
+        self.all.append(lines)
+        self._has_first = self._has_command_line = False
+        self._clock = 0.0
+        self._turned = 0
+        self._keyids: int | None = None
+
+    def add(self, line: LogLine) -> None:
+        if _NEW_BOOT.match(line.text):
+            self._begin([])
+            return
         first = line.text.startswith(_FIRST)
         # What was filtered for a word lacks the first line, and begins with the command line.
         command_line = line.text.startswith("Command line: ") and not line.seconds
-        if separator or (first and has_first) or (command_line and has_command_line):
-            boots.append([])
-            has_first = has_command_line = False
-        has_first = has_first or first
-        has_command_line = has_command_line or command_line
-        if not separator:
-            boots[-1].append(line)
-    return [boot for boot in boots if boot] or [[]]
+        if (first and self._has_first) or (command_line and self._has_command_line):
+            self._begin([])
+        self._has_first = self._has_first or first
+        self._has_command_line = self._has_command_line or command_line
+        self._look_at_the_clock(line)
+        if _ONCE.search(line.text):
+            self._tell_keyids(line)
+        self.all[-1].append(line)
+
+    def _look_at_the_clock(self, line: LogLine) -> None:
+        if line.seconds is None:
+            return
+        if line.seconds < self._clock - _APART:
+            self._turned = len(self.all[-1])
+        self._clock = line.seconds
+
+    def _tell_keyids(self, line: LogLine) -> None:
+        # A second time: the same line pasted again, or another boot whose beginning is filtered
+        # out. That began where the clock went back.
+        boot = self.all[-1]
+        if self._keyids is not None and (
+            line.seconds is None or line.seconds != boot[self._keyids].seconds
+        ):
+            begin = self._turned if self._turned > self._keyids else len(boot)
+            self.all[-1], rest = boot[:begin], boot[begin:]
+            self._begin(rest)
+        self._keyids = len(self.all[-1])
 
 
 def message_of(line: str) -> str:
@@ -243,7 +301,10 @@ def _pieces(record: Record) -> Iterator[_Piece]:
         return
     for text in _STAMP_INSIDE.split(record.text) if record.text.count("[") > 1 else (record.text,):
         piece = _piece(record.number, text)
-        yield replace(piece, begins=True, of_a_kernel=True) if record.is_record else piece
+        if record.is_record:
+            whole = replace(piece.line, bare=False)
+            piece = _Piece(whole, begins=True, of_a_kernel=True)
+        yield piece
 
 
 def _piece(number: int, text: str) -> _Piece:
@@ -261,4 +322,5 @@ def _piece(number: int, text: str) -> _Piece:
         if match := prefix.match(stripped.lstrip()):
             stripped = stripped.lstrip()[match.end() :]
             of_a_kernel = of_a_kernel or prefix is _KERNELS_OWN
-    return _Piece(LogLine(number, stripped, None), stripped != text, of_a_kernel)
+    begins = stripped != text
+    return _Piece(LogLine(number, stripped, None, bare=not begins), begins, of_a_kernel)

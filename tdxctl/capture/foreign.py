@@ -46,6 +46,14 @@ _FOREIGN = (
         r"^processor[ \t]{0,8}: ?\d{1,5}$",
         Foreign("is a /proc/cpuinfo", "tdxctl capture FILE reads it"),
     ),
+    (
+        r"^[ *]{0,4}Intel ACPI Component Architecture|^DefinitionBlock \(",
+        Foreign(
+            "is iasl's disassembly of ACPI tables",
+            "sudo acpidump, or the tables themselves (/sys/firmware/acpi/tables/APIC); of the "
+            "rest, sudo dmesg tells as much",
+        ),
+    ),
     (r"\brdmsr\b", Foreign("is the output of rdmsr", "tdxctl capture FILE reads it")),
     (r"/sys/devices/system/", Foreign("has files of /sys", "tdxctl capture FILE reads it")),
     (

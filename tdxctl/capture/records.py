@@ -25,10 +25,10 @@ _BOOT = re.compile(r";b=([0-9a-f]{1,32})")
 _ENDS = re.compile(r"[{}\[\], ]{0,8}")
 # What is taken of a record in one line, in the order in which it stands there.
 _IN_LINE = re.compile(
-    r'"(MESSAGE|msg|time|_SOURCE_MONOTONIC_TIMESTAMP|_TRANSPORT|_BOOT_ID)"\s{0,8}:\s{0,8}'
+    r'"(MESSAGE|msg|line|log|time|_SOURCE_MONOTONIC_TIMESTAMP|_TRANSPORT|_BOOT_ID)"\s{0,8}:\s{0,8}'
     r'("(?:[^"\\]|\\.)*"|\[[\d, ]*\]|[\d.]+)'
 )
-_OF_A_RECORD = re.compile(r'^\s*(?:data: )?[\[{].*"(?:MESSAGE|msg)"\s{0,8}:')
+_OF_A_RECORD = re.compile(r'^\s*(?:data: )?[\[{].*"(?:MESSAGE|msg|line|log)"\s{0,8}:')
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,8 @@ def unpacked(lines: Iterable[tuple[int, str]]) -> Iterator[Record]:
     yield from _record(pending, boots)
 
 
-_MESSAGES = ("MESSAGE", "msg")
+# Those of journals and dmesg, and those of collectors of logs.
+_MESSAGES = ("MESSAGE", "msg", "line", "log")
 
 
 def _is_message_field(line: str) -> bool:
@@ -128,7 +129,7 @@ class _Boots:
 
 def _record(pending: _Fields, boots: _Boots) -> Iterator[Record]:
     fields, pending.fields = pending.fields, {}
-    message = fields.get("MESSAGE", fields.get("msg"))
+    message = next((fields[key] for key in _MESSAGES if key in fields), None)
     if message is not None:
         yield from _of_the_kernel(pending.number, message, fields, boots)
 
@@ -140,7 +141,7 @@ def _of_the_kernel(
         return
     if boots.is_new(fields.get("_BOOT_ID")):
         yield Record(number, BOOT_LINE)
-    yield Record(number, message.replace("\n", " "), _seconds(fields), is_record=True)
+    yield Record(number, message.strip().replace("\n", " "), _seconds(fields), is_record=True)
 
 
 def _seconds(fields: dict[str, str]) -> float | None:
@@ -156,7 +157,7 @@ def _in_one_line(number: int, line: str, boots: _Boots) -> Iterator[Record]:
     found = [(match[1], _value(match[2])) for match in _IN_LINE.finditer(line)]
     if sum(key in _MESSAGES for key, _ in found) == 1:
         fields = dict(found)
-        message = fields.get("MESSAGE", fields.get("msg", ""))
+        message = next(fields[key] for key in _MESSAGES if key in fields)
         yield from _of_the_kernel(number, message, fields, boots)
         return
     fields = {}

@@ -34,13 +34,15 @@ class LogLine:
     """A line of a log: its number in the file, from 1, and the message without prefixes.
 
     seconds: since boot, None where the line has no such timestamp. parts: what it was joined from;
-    of one that was whole, none.
+    of one that was whole, none. bare: nothing that a kernel or a tool puts before a message stood
+    there.
     """
 
     number: int
     text: str
     seconds: float | None
     parts: tuple[str, ...] = ()
+    bare: bool = False
 
 
 def joined(lines: Sequence[tuple[LogLine, bool]]) -> Iterator[LogLine]:
@@ -69,7 +71,7 @@ def _glued(
     if not count:
         return line
     parts = [line.text, *(lines[i][0].text.lstrip() for i in range(at + 1, at + 1 + count))]
-    return LogLine(line.number, glue.join(parts), line.seconds, tuple(parts))
+    return LogLine(line.number, glue.join(parts), line.seconds, tuple(parts), line.bare)
 
 
 def _rest_of_command_line(lines: Sequence[tuple[LogLine, bool]], at: int) -> int:

@@ -16,7 +16,7 @@ from tdxctl.diagnose.prediction import judge, predict
 from tdxctl.diagnose.rules import RULES
 from tdxctl.diagnose.unclear import contradictions, unclear
 from tdxctl.messages.check_ids import CheckId
-from tdxctl.units import counted
+from tdxctl.units import counted, printable
 
 _SUMMARIES = {
     "initialized": "the TDX module is initialized",
@@ -54,7 +54,7 @@ def diagnose(log: BootLog, texts: Sequence[HostText] = ()) -> Diagnosis:
     if state == "unknown":
         why, to_do = unclear(evidence)
         summary += f": {why}"
-    notes = tuple(_notes(log, texts, deciding))
+    notes = tuple(_notes(evidence, texts, deciding))
     return Diagnosis(state, summary, deciding, results, evidence.kernel, prediction, to_do, notes)
 
 
@@ -66,9 +66,17 @@ def _of_kvm(deciding: CheckResult, initialized: Outcome) -> str:
     return f"{detail}; what became of the TDX module is not shown"
 
 
-def _notes(log: BootLog, texts: Sequence[HostText], deciding: CheckResult | None) -> Iterator[str]:
-    if (which := which_boot(log)) is not None:
+def _notes(
+    evidence: Evidence, texts: Sequence[HostText], deciding: CheckResult | None
+) -> Iterator[str]:
+    if (which := which_boot(evidence.log)) is not None:
         yield f"the log {which}"
+    if evidence.quoted:
+        first = evidence.quoted[0]
+        yield (
+            f"line {first.number} has no time and no host, as others have, and tells of another "
+            f"end: it is taken for no line of this log ({printable(first.text)})"
+        )
     for text in texts:
         if text.kvm_tdx is not None:
             can = "KVM can use TDX" if text.kvm_tdx else "KVM cannot use TDX, as it is loaded"

@@ -10,7 +10,13 @@ from dataclasses import dataclass, field, replace
 from tdxctl.capture.bootlog import BootLog
 from tdxctl.capture.host_texts import HostText
 from tdxctl.capture.wrapped import LogLine
-from tdxctl.messages.bring_up import SEAMCALL_FAILED, SEAMCALL_OUTPUT
+from tdxctl.messages.bring_up import (
+    INITIALIZATION_FAILED,
+    MODULE_INITIALIZED,
+    MODULE_NOT_LOADED,
+    SEAMCALL_FAILED,
+    SEAMCALL_OUTPUT,
+)
 from tdxctl.messages.message import Message, Release, Stage
 from tdxctl.messages.reading import Found, has_prefix, read
 from tdxctl.seam.leaves import Leaf
@@ -112,8 +118,8 @@ class Evidence:
     prints. kernel: the running kernel's number. uname: what `uname -r` says of it. cpu: family and
     model of CPU 0. brand: its name. board: vendor, model and BIOS. command_line: of the kernel, as
     often as the log has it, each with its line. strange: lines on TDX in words that are not known
-    here. reaches_tdx: the log goes on beyond where a kernel finds TDX. others: lines on other
-    things. ends: the last timestamp, in seconds.
+    here. quoted: those that are no log's. reaches_tdx: the log goes on beyond where a kernel finds
+    TDX. others: lines on other things. ends: the last timestamp, in seconds.
     """
 
     log: BootLog
@@ -129,6 +135,7 @@ class Evidence:
     brand: str = ""
     board: str = ""
     strange: list[LogLine] = field(default_factory=list)
+    quoted: list[LogLine] = field(default_factory=list)
     command_lines: list[tuple[LogLine, str]] = field(default_factory=list)
     reaches_tdx: bool = False
     others: int = 0
@@ -169,7 +176,11 @@ class Evidence:
 def gather(log: BootLog, texts: Iterable[HostText] = ()) -> Evidence:
     """The evidence in log, and in what is shown beside it where the log does not show it."""
     evidence = Evidence(log)
+    quoted = _quoted(log)
     for line in log.lines:
+        if line.bare and line in quoted:
+            evidence.quoted.append(line)
+            continue
         evidence.ends = max(evidence.ends, line.seconds or 0.0)
         if match := _COMMAND_LINE.search(line.text):
             if len(evidence.command_lines) < _KEPT:
@@ -184,6 +195,26 @@ def gather(log: BootLog, texts: Iterable[HostText] = ()) -> Evidence:
     for text in texts:
         _beside_the_log(evidence, text)
     return evidence
+
+
+# How a bring-up ends.
+_ENDS = frozenset({MODULE_INITIALIZED.id, INITIALIZATION_FAILED.id, MODULE_NOT_LOADED.id})
+
+
+def _quoted(log: BootLog) -> frozenset[LogLine]:
+    # Where the end of a bring-up comes with what a kernel or a tool puts before a line, another
+    # end that does not is of whoever tells of it: "expected: virt/tdx: module initialized".
+    ends = [
+        (line, found.message.id)
+        for line in log.lines
+        if _ON_TDX.search(line.text)
+        for found in read(line.text)
+        if found.message.id in _ENDS
+    ]
+    stamped = {end for line, end in ends if not line.bare}
+    if not stamped:
+        return frozenset()
+    return frozenset(line for line, end in ends if line.bare and end not in stamped)
 
 
 def _beside_the_log(evidence: Evidence, text: HostText) -> None:
@@ -240,7 +271,9 @@ def _note_release(evidence: Evidence, found: Found) -> None:
 
 def _note(evidence: Evidence, seen: Seen) -> None:
     if seen.message is SEAMCALL_FAILED:
-        if len(evidence.seamcalls) < _KEPT:
+        if _is_cut_short(seen):
+            evidence.strange.append(seen.line)
+        elif len(evidence.seamcalls) < _KEPT:
             evidence.seamcalls.append(_seamcall(seen))
     elif seen.message is SEAMCALL_OUTPUT:
         _add_field(evidence, seen)
@@ -248,6 +281,17 @@ def _note(evidence: Evidence, seen: Seen) -> None:
         kept.append(seen)
     else:
         kept[-1] = seen
+
+
+# The error bit of a status, its highest: what failed has it.
+_ERROR = 1 << 63
+
+
+def _is_cut_short(seen: Seen) -> bool:
+    # The line ends within its status.
+    last = seen.line.text.rstrip(" .)")
+    digits = re.search(r"0x([0-9a-fA-F]{1,15})$", last)
+    return digits is not None and not seen.number("status") & _ERROR
 
 
 def _seamcall(seen: Seen) -> FailedSeamcall:

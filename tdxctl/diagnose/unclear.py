@@ -30,6 +30,12 @@ def contradictions(evidence: Evidence) -> tuple[str, ...]:
                 f"lines of a host (line {host.line.number}) and of a kernel in a TD "
                 f"(line {guest.line.number})"
             )
+    none, end = evidence.last(bring_up.MODULE_NOT_LOADED), evidence.latest(Stage.DONE)
+    if none is not None and end is not None:
+        found.append(
+            f"that no module is loaded (line {none.line.number}) and that it is initialized "
+            f"(line {end.line.number})"
+        )
     return tuple(found)
 
 

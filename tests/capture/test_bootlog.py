@@ -7,7 +7,7 @@ import gzip
 
 import pytest
 
-from tdxctl.capture.bootlog import read_log
+from tdxctl.capture.bootlog import read_log, which_boot
 from tdxctl.errors import FirmwareDataError
 
 TEXT = "virt/tdx: module initialized"
@@ -68,6 +68,71 @@ def test_a_filtered_log_of_two_boots_begins_each_with_its_command_line() -> None
     one = b"[    0.000000] Command line: a\n[    0.5] Kernel command line: a\n[    1.0] tdx: x\n"
     log = read_log(one + one, "t")
     assert (log.boots, len(log.lines), log.begins) == (2, 3, False)
+
+
+BIOS = "virt/tdx: BIOS enabled: private KeyID range [32, 64)"
+
+
+@pytest.mark.parametrize(
+    ("text", "boots", "last"),
+    [
+        # What a filter for tdx leaves of two boots: the clock begins again.
+        (
+            f"[    0.31] {BIOS}\n[    9.2] tdx: one\n[    0.2] tdx: early\n[    0.30] {BIOS}\n",
+            *(2, ["tdx: early", BIOS]),
+        ),
+        (f"Apr  1 10:00:00 h kernel: {BIOS}\nApr  2 10:00:00 h kernel: {BIOS}\n", 2, [BIOS]),
+        # Two filters over one boot.
+        (
+            f"[    0.31] {BIOS}\n[    9.2] tdx: one\n[    0.2] x86/tme: enabled by BIOS\n",
+            *(1, [BIOS, "tdx: one", "x86/tme: enabled by BIOS"]),
+        ),
+        # The same line pasted twice.
+        (
+            f"[    0.31] {BIOS}\n[    9.2] tdx: one\n[    0.31] {BIOS}\n",
+            1,
+            [BIOS, "tdx: one", BIOS],
+        ),
+    ],
+)
+def test_boots_that_a_filter_cut_are_told_apart_by_what_comes_once(
+    text: str, boots: int, last: list[str]
+) -> None:
+    log = read_log(text.encode(), "t")
+    assert (log.boots, [line.text for line in log.lines]) == (boots, last)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "ro elfcorehdr=0x73ff1000 maxcpus=1",
+        "ro irqpoll nr_cpus=1 nousb systemd.unit=kdump-tools-dump.service",
+        "root=kdump rootflags=bind acpi_no_memhotplug numa=off",
+        "ro nr_cpus=1 irqpoll",
+    ],
+)
+def test_the_boot_of_a_kernel_that_saves_a_crashed_one_is_not_taken(parameters: str) -> None:
+    log = read_log(
+        b"[    0.000000] Linux version 6.8.0\n[    1.000000] tdx: one\n"
+        b"[    0.000000] Linux version 6.8.0\n"
+        b"[    0.000000] Command line: " + parameters.encode() + b"\n",
+        "t",
+    )
+    assert (log.boot, [boot.is_crash_kernel for boot in log.all_boots]) == (1, [False, True])
+
+
+@pytest.mark.parametrize(
+    "line", ["tdx: Guest detected", "Memory Encryption Features active: Intel TDX"]
+)
+def test_the_boot_of_a_td_behind_its_hosts_is_not_taken(line: str) -> None:
+    host = "[    0.000000] Linux version 6.8.0\n[    1.000000] tdx: one\n"
+    td = f"[    0.000000] Linux version 6.6.0\n[    0.000000] {line}\n"
+    assert read_log((host + td).encode(), "t").boot == 1
+    assert "2 (in a TD, Linux 6.6.0, line 3)" in str(
+        which_boot(read_log((host + td).encode(), "t"))
+    )
+    # Where there is no other.
+    assert read_log((td + td).encode(), "t").boot == 2
 
 
 def test_what_someone_left_out_is_noticed() -> None:

@@ -239,6 +239,7 @@ FOREIGN = {
     "dmidecode": "# dmidecode 3.3\nGetting SMBIOS data from sysfs.\nSMBIOS 3.5.0 present.\n",
     "hwloc": '<?xml version="1.0"?>\n<!DOCTYPE topology SYSTEM "hwloc2.dtd">\n<topology>\n',
     "Redfish": '{"@odata.id": "/redfish/v1/Systems/1/Bios", "Attributes": {"TdxEnable": "On"}}',
+    "iasl": "/*\n * Intel ACPI Component Architecture\n * Disassembly of apic.dat\n */\n",
     "QEMU": "qemu-system-x86_64: -accel kvm: vm-type tdx not supported by KVM\n",
     "libvirt": "error: Failed to start domain 'td'\nerror: internal error: process exited\n",
 }
@@ -356,6 +357,29 @@ def test_capture_finds_out_what_tables_and_maps_are(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "{start: 0x100000, end: 0x80000000, node: 0}" in done.stdout
     assert "madt:  # the MADT, in table order" in done.stdout
+
+
+TABLE = acpi.madt([acpi.lapic(0, 0), acpi.lapic(1, 6)])
+BYTES = [f"{byte:02x}" for byte in TABLE]
+DUMPS = {
+    "quoted by mail": "> " + acpi.acpidump(TABLE).replace("\n", "\n> "),
+    "quoted twice, wrapped": "> > "
+    + acpi.acpidump(TABLE).replace("  ..", "\n> > ..").replace("\n    ", "\n> >     "),
+    "hexdump -C": "\n".join(
+        f"{at:08x}  {' '.join(BYTES[at : at + 8])}  {' '.join(BYTES[at + 8 : at + 16])}  |...|"
+        for at in range(0, len(BYTES), 16)
+    ),
+    "xxd": "\n".join(
+        f"{at:08x}: {' '.join(''.join(BYTES[i : i + 2]) for i in range(at, at + 16, 2))}  ..."
+        for at in range(0, len(BYTES), 16)
+    ),
+}
+
+
+@pytest.mark.parametrize("form", DUMPS)
+def test_a_table_is_found_in_a_dump_of_any_form(form: str) -> None:
+    [findings] = read_bytes(DUMPS[form].encode(), "t").findings
+    assert [apic.apic_id for apic in findings.apics] == [0, 6]
 
 
 def test_a_boot_that_is_not_there_is_told() -> None:

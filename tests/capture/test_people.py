@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import quopri
 import textwrap
+from base64 import b64encode
 from html import escape
 from typing import Any
 
@@ -151,6 +153,30 @@ FORMS = {
     "HTML with entities": "<br>\n".join(
         line.replace(" ", "&nbsp;").replace("[", "&#91;") for line in _stamped()
     ),
+    "stored mail, base64": "Content-Type: text/plain; charset=utf-8\n"
+    "Content-Transfer-Encoding: base64\n\n"
+    + b64encode("\n".join(_stamped()).encode()).decode()
+    + "\n--b--\n",
+    "stored mail, quoted-printable": "Content-Type: text/plain; charset=utf-8\n"
+    "Content-Transfer-Encoding: quoted-printable\n\n"
+    + quopri.encodestring("\n".join(_stamped()).encode()).decode(),
+    "a list of code": "\n".join(f"- `{line}`" for line in _stamped()),
+    "a list of HTML": "\n".join(f"<li>{escape(line)}</li>" for line in _stamped()),
+    "bold": "\n".join(f"**{line}**" for line in _stamped()),
+    "cat -A": "\n".join(f"{line}^M$" for line in _stamped()),
+    "a string of JSON": json.dumps({"body": "\n".join(_stamped())}),
+    "a container's log": "\n".join(
+        json.dumps({"log": f"{line}\n", "stream": "stdout"}) for line in _stamped()
+    ),
+    "a table of commas": "\n".join(f'"{line}","host"' for line in _stamped()),
+    "full-width characters": "\n".join(_stamped()).translate(
+        {ord(plain): chr(ord(plain) + 0xFEE0) for plain in "():[]"}
+    ),
+    "short-delta": "\n".join(
+        f"[{at:12.6f} <    0.000001 >] h kernel: {text}"
+        for at, text in zip(SECONDS, MESSAGES, strict=True)
+    ),
+    "dmesg -T -d": _before("[Wed Apr  9 13:03:01 2025 <    0.000001>] "),
     "non-breaking spaces": "\n".join(_stamped()).replace(" ", "\u00a0"),
     "zero-width spaces": "\n".join(_stamped()).replace(":", ":\u200b"),
     "UTF-16": "\n".join(_stamped()),

@@ -202,6 +202,40 @@ def test_a_generation_between_is_understood(text: str, state: str, check: str, d
     assert "cut" not in found.summary
 
 
+FAILED = (
+    "[    0.31] virt/tdx: BIOS enabled: private KeyID range [32, 64)\n"
+    "[    9.20] virt/tdx: module initialization failed (-5)\n"
+)
+
+
+@pytest.mark.parametrize(
+    "text", [f"Expected:\nvirt/tdx: module initialized\nActual:\n{FAILED}",
+             f"{FAILED}Expected:\nvirt/tdx: module initialized\n"],
+)  # fmt: skip
+def test_what_somebody_expects_is_no_line_of_the_log(text: str) -> None:
+    found = _diagnose(text)
+    assert (found.state, found.deciding and found.deciding.check.id) == ("failed", "initialized")
+    assert "is taken for no line of this log (virt/tdx: module initialized)" in found.notes[0]
+    # Where no line has a time, it is a log like any other.
+    assert _diagnose(
+        "virt/tdx: 24636 KB allocated for PAMT\nvirt/tdx: module initialized\n"
+    ).healthy
+
+
+def test_a_manual_that_shows_either_end_is_no_log() -> None:
+    found = _diagnose("  [..] virt/tdx: module not loaded\n\n  [..] virt/tdx: module initialized\n")
+    assert (found.state, found.deciding) == ("unknown", None)
+    assert "that no module is loaded (line 1) and that it is initialized (line 3)" in found.summary
+
+
+@pytest.mark.parametrize("status", ["0xc0000a05", "0xc", "0xc00005050000000"])
+def test_a_status_that_is_cut_is_not_decoded(status: str) -> None:
+    """Expect no `the call succeeded` of the upper half of an error."""
+    found = _diagnose(f"[   10.8] virt/tdx: SEAMCALL (0x000000000000002d) failed: {status}\n")
+    assert (found.state, found.deciding) == ("unknown", None)
+    assert status in found.summary
+
+
 def test_kvm_alone_does_not_tell_of_the_module() -> None:
     found = _diagnose("[   38.9] kvm_intel: TDX is not supported.\n")
     assert (found.state, found.deciding and found.deciding.check.id) == ("failed", "kvm")
