@@ -203,7 +203,7 @@ _ENDS = frozenset({MODULE_INITIALIZED.id, INITIALIZATION_FAILED.id, MODULE_NOT_L
 
 def _quoted(log: BootLog) -> frozenset[LogLine]:
     # Where the end of a bring-up comes with what a kernel or a tool puts before a line, another
-    # end that does not is of whoever tells of it: "expected: virt/tdx: module initialized".
+    # end that does not is of whoever tells of it: `expected: virt/tdx: module initialized`.
     ends = [
         (line, found.message.id)
         for line in log.lines

@@ -73,7 +73,7 @@ PREFIXES: dict[Source, tuple[tuple[Release, str], ...]] = {
     Source.KVM: ((V5, "kvm_intel: "),),
     Source.KVM_TDX: ((V5, "kvm_intel: tdx: "),),
     Source.SEAM_LOADER: (((5, 10), "seam: "),),
-    Source.AMD: ((V5, "kvm_amd: "),),
+    Source.AMD: ((V5, "kvm_amd: "), (V5, "kvm: "), (V5, "SVM: ")),
     Source.VMX: ((V5, "kvm_intel: "), (V5, "kvm: ")),
     Source.GUEST: ((V5, "tdx: "),),
 }
