@@ -38,3 +38,5 @@ class NoCapacity(Struct, frozen=True):
 
 
 HostVerdict = ReadyToRunTds | TdxOff | KvmDoesNotLoad | NoCapacity
+#: The ids, best first.
+IDS = tuple(verdict.id for verdict in (ReadyToRunTds, TdxOff, KvmDoesNotLoad, NoCapacity))

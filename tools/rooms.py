@@ -257,6 +257,7 @@ ROOMS = (
             "linux.lookup",
             "linux.releases",
             "linux.steps",
+            "verdicts",
             "events",
             "progress",
             *_WORDS,

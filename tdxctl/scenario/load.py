@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import json
 import os
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from itertools import product
 from pathlib import PurePath
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from pydantic import ValidationError
 
@@ -230,7 +230,7 @@ def _platform(described: _Described, settings: tuple[str, ...]) -> Platform:
         if described.named is not None:
             return _read_once(_relative(described.named, described.file), settings)
         data = copy.deepcopy(described.inline.data)
-        given = dataclasses.replace(described.inline, data=data, settings={})
+        given = msgspec.structs.replace(described.inline, data=data, settings={})
         return platform_of(with_settings(given, settings), default_name="inline")
     except (DescriptionError, UsageError) as error:
         problems = [_at_the_scenario(described, problem) for problem in error.diagnostics()]

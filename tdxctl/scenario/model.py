@@ -57,6 +57,7 @@ from tdxctl.scenario.description import SCHEMA, BootAgain, Bound, OfEachCpu
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Wanted
 from tdxctl.units import Cpulist, parse_range, parse_runs, parse_size, printable
+from tdxctl.verdicts import IDS as HOST_VERDICTS
 
 MAX_STEPS = 1000
 #: Of a matrix and the kernels together.
@@ -180,6 +181,7 @@ class ExpectModel(Model):
         None
     )
     status: Annotated[str | None, one_of(*STATUSES)] = None
+    host: Annotated[str | None, one_of("none", *HOST_VERDICTS)] = None
     step: Annotated[str | None, one_of("none", *_STEP_NAMES)] = None
     seamcall: Annotated[Leaf | None, LEAF] = None
     seamcall_status: Annotated[Wanted | None, WANTED] = None

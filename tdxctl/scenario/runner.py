@@ -102,7 +102,7 @@ def _as_one(results: list[OpResult]) -> OpResult:
 
 # Expectations that tell how a step ends. Without one it must not fail: a number of nothing holds
 # where nothing happened, such as a PAMT of at most so much.
-_TELLING = frozenset({"returned", "status", "step", "seamcall", "seamcall_status", "log"})
+_TELLING = frozenset({"returned", "status", "host", "step", "seamcall", "seamcall_status", "log"})
 
 
 def _failed(step: Step, result: OpResult) -> Iterator[Difference]:
@@ -124,6 +124,9 @@ def _compare(
             holds, shown, got = result.returned == value, _errno(value), _errno(result.returned)
         case "status":
             holds, got = result.status == value, result.status
+        case "host":
+            got = "none" if result.host is None else result.host.id
+            holds = got == value
         case "step":
             got = (failure.step if failure is not None else None) or "none"
             holds = got == value

@@ -88,3 +88,19 @@ def test_of_several_cpus_the_first_that_fails_is_told(tmp_path: Path) -> None:
     assert _differences(tmp_path, text) == [("cpu_offline 0-1", *expected)]
     asked = text.replace("{cpu_offline: 0-1}", "{cpu_offline: 0-1, expect: {returned: 0}}")
     assert _differences(tmp_path, asked) == [("cpu_offline 0-1", "returned", "0", "-EBUSY")]
+
+
+@pytest.mark.parametrize(
+    ("expected", "differences"),
+    [
+        ("kvm-does-not-load", []),
+        ("tdx-off", [("kvm_load", "host", "tdx-off", "kvm-does-not-load")]),
+        ("none", [("kvm_load", "host", "none", "kvm-does-not-load")]),
+    ],
+)
+def test_what_the_load_of_kvm_leaves_the_host_with_tells_how_it_ends(
+    expected: str, differences: list[tuple[str, str, str, str]], tmp_path: Path
+) -> None:
+    """Expect no word on what it returned where the host's verdict is named."""
+    text = "platform: seamrr-off\nkernel: '6.18'\nsteps:\n  - kvm_load: true\n"
+    assert _differences(tmp_path, f"{text}    expect: {{host: {expected}}}\n") == differences
