@@ -7,7 +7,7 @@ import click
 
 from tdxctl.commands.inputs import completions
 from tdxctl.commands.inputs.options import boot_option, format_option
-from tdxctl.commands.outputs.stdout import print_json, print_text, terminal_width
+from tdxctl.commands.outputs.stdout import print_json, print_prose
 
 
 @click.command("diagnose")
@@ -16,10 +16,16 @@ from tdxctl.commands.outputs.stdout import print_json, print_text, terminal_widt
 )
 @boot_option
 @click.option("--short", is_flag=True, help="Only the checks that are not well.")
+@click.option("--all", "every", is_flag=True, help="Those that passed or say nothing too.")
 @click.option("--verbose", is_flag=True, help="Every check, with the line it rests on.")
 @format_option("text", "json")
 def command(
-    files: tuple[str, ...], boot: int | None, short: bool, verbose: bool, output_format: str
+    files: tuple[str, ...],
+    boot: int | None,
+    short: bool,
+    every: bool,
+    verbose: bool,
+    output_format: str,
 ) -> int:
     """Say from a real kernel's log what state TDX is in, and why.
 
@@ -43,6 +49,5 @@ def command(
     if output_format == "json":
         print_json(diagnosis.to_json(found))
     else:
-        width = terminal_width()
-        print_text(diagnosis.to_text(found, short=short, verbose=verbose, width=width))
+        print_prose(diagnosis.to_lines(found, short=short, every=every, verbose=verbose))
     return 0 if found.healthy else 1

@@ -9,7 +9,7 @@ import click
 
 from tdxctl.commands.inputs import completions
 from tdxctl.commands.inputs.options import format_option
-from tdxctl.commands.outputs.stdout import print_report
+from tdxctl.commands.outputs.stdout import print_json, print_prose
 from tdxctl.errors import UsageError
 from tdxctl.units import printable
 
@@ -41,7 +41,10 @@ def command(what: tuple[str, ...], leaf: str | None, output_format: str) -> int:
 
     context = None if leaf is None else _leaf(leaf)
     found = [look_up(word, context) for word in _words(what)]
-    print_report(answers, output_format, found)
+    if output_format == "json":
+        print_json(answers.to_json(found))
+    else:
+        print_prose(answers.to_lines(found))
     return 0 if all(answer.known for answer in found) else 1
 
 

@@ -8,9 +8,13 @@ import click
 from tdxctl.commands.inputs import completions
 from tdxctl.commands.inputs.kernels import KernelName, named_kernel
 from tdxctl.commands.inputs.options import format_option
-from tdxctl.commands.outputs.stdout import print_as
+from tdxctl.commands.outputs.stdout import print_json, print_prose
 from tdxctl.errors import UsageError
 from tdxctl.linux.releases import KERNELS, KernelId
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tdxctl.report.prose import Line
 
 
 @click.command("kernels")
@@ -35,15 +39,27 @@ def command(kernel: KernelId | None, against: KernelId | None, output_format: st
     """
     from tdxctl.report import kernels
 
-    as_json = output_format == "json"
     if kernel is None:
         if against is not None:
             raise UsageError("--against which kernel's?", hint="tdxctl kernels 6.18 --against 6.8")
-        shown = kernels.list_json(KERNELS) if as_json else kernels.list_text(KERNELS)
+        is_json = output_format == "json"
+        _print(kernels.list_json(KERNELS) if is_json else kernels.list_lines(KERNELS))
     elif against is not None:
-        render = kernels.between_json if as_json else kernels.between_text
-        shown = render(kernel, against)
+        if output_format == "json":
+            _print(kernels.between_json(kernel, against))
+        else:
+            _print(kernels.between_lines(kernel, against))
+    elif output_format == "json":
+        _print(kernels.one_json(kernel))
     else:
-        shown = kernels.one_json(kernel) if as_json else kernels.one_text(kernel)
-    print_as(output_format, shown)
+        _print(kernels.one_lines(kernel))
     return 0
+
+
+def _print(shown: str | list[Line]) -> None:
+    from tdxctl.report.kernels import WIDTH
+
+    if isinstance(shown, str):
+        print_json(shown)
+    else:
+        print_prose(shown, WIDTH)

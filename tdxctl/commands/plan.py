@@ -9,7 +9,7 @@ import click
 
 from tdxctl.commands.inputs.kernels import ALL, KernelName, booted_kernel, each_once
 from tdxctl.commands.inputs.options import format_option, one_platform_option, set_option
-from tdxctl.commands.outputs.stdout import print_report
+from tdxctl.commands.outputs.stdout import print_blocks, print_json
 from tdxctl.errors import UsageError
 from tdxctl.linux.releases import KernelId
 
@@ -64,7 +64,10 @@ def command(
     with shown("planning"):
         before = plan(unchanged, _told(kernels))
         after = None if changed == unchanged else plan(changed, _told(kernels))
-    print_report(plans, output_format, before, after)
+    if output_format == "json":
+        print_json(plans.to_json(before, after))
+    else:
+        print_blocks(plans.to_blocks(before, after))
     return 0 if all(plan.is_ready for plan in (after or before).kernels) else 1
 
 

@@ -99,7 +99,13 @@ def command(
         raise DescriptionError(problems)
     out.tell_problems(outcomes)
     out.write_files(lambda wanted: out.render(wanted, outcomes, **of_text), outputs)
-    out.print_outcomes(out.render(output_format, outcomes, **of_text, told=True), output_format)
+    if output_format == "text":
+        from tdxctl.commands.outputs.stdout import print_prose
+        from tdxctl.report.results import text
+
+        print_prose(text.to_lines(outcomes, **of_text, told=True))
+    else:
+        out.print_outcomes(out.render(output_format, outcomes), output_format)
     if output_format == "github":
         out.append_step_summary(outcomes)
     return _exit(outcomes)

@@ -45,7 +45,7 @@ def command(
         out.tell_problems(checked)
     out.write_files(lambda wanted: _render(wanted, checked), outputs)
     if not broken or output_format not in ("text", "json", "jsonl"):
-        out.print_outcomes(_render(output_format, checked), output_format)
+        _print(checked, output_format)
     if output_format == "github":
         out.append_step_summary([*checked], "file")
     missing = [each.missing for each in broken if each.missing is not None]
@@ -55,6 +55,18 @@ def command(
         fine = [each for each in checked if not each.is_bad]
         raise DescriptionError(out.problems_of([*broken, *fine]))
     return 0
+
+
+def _print(checked: list[Checked], output_format: str) -> None:
+    if output_format == "text":
+        from tdxctl.commands.outputs.stdout import print_prose
+        from tdxctl.report.validated import to_lines
+
+        print_prose(to_lines(checked))
+    else:
+        from tdxctl.commands.outputs.outcomes import print_outcomes
+
+        print_outcomes(_render(output_format, checked), output_format)
 
 
 def _render(wanted: str, checked: list[Checked]) -> str:

@@ -9,22 +9,26 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tdxctl.document import SPREAD, Document, spread
 from tdxctl.explain.answer import Answer
-from tdxctl.report.reasons import labelled
+from tdxctl.report import prose
 from tdxctl.units import printable
 
 
-def to_text(answers: list[Answer]) -> str:
-    """A block per answer: its name, then a line each."""
-    return "\n\n".join(map(_block, answers))
+def to_lines(answers: list[Answer]) -> list[prose.Line]:
+    """A block per answer: its name, then a line each; an empty line between them."""
+    lines: list[prose.Line] = []
+    for answer in answers:
+        lines += [prose.Line(""), *_block(answer)] if lines else _block(answer)
+    return lines
 
 
-def _block(answer: Answer) -> str:
-    if not answer.known:
-        near = f": near {', '.join(answer.nearest)}" if answer.nearest else ""
-        head = f"{printable(answer.asked)}: unknown{near}"
-    else:
-        head = answer.name
-    return "\n".join([head, *labelled(answer.lines)])
+def _block(answer: Answer) -> list[prose.Line]:
+    if answer.known:
+        return [prose.Line(answer.name, prose.HEAD), *prose.labelled(answer.lines)]
+    near = f": near {', '.join(answer.nearest)}" if answer.nearest else ""
+    return [
+        prose.Line(f"{printable(answer.asked)}: unknown{near}", prose.WARN),
+        *prose.labelled(answer.lines),
+    ]
 
 
 class Line(Struct, frozen=True):

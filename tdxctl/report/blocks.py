@@ -35,7 +35,8 @@ class Steps(Struct, frozen=True):
 class Table(Struct, frozen=True):
     """A table; numbers are right-aligned in the columns named in right.
 
-    bad: rows that stand out where rows can. note: a line below it.
+    bad: rows that stand out where rows can. verdict: the column that says why they do. note: a line
+    below it.
     """
 
     title: str
@@ -43,6 +44,7 @@ class Table(Struct, frozen=True):
     rows: tuple[tuple[str, ...], ...]
     right: Collection[int] = ()
     bad: Collection[int] = ()
+    verdict: int | None = None
     note: str = ""
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -12,67 +11,84 @@ from msgspec import Struct
 from tdxctl.advice.words import MORE, TO_DO
 from tdxctl.diagnose.outcome import CheckResult, Diagnosis, Status, Verdict
 from tdxctl.document import Document, Hex, one_of
-from tdxctl.report.reasons import labelled
+from tdxctl.report import prose
+from tdxctl.report.prose import BAD, DIM, GOOD, WARN
 from tdxctl.units import printable
 
 _TELLING = (Verdict.WARN, Verdict.FAIL)
 _LABEL = 10
+_ROLES = {Verdict.PASS: GOOD, Verdict.WARN: WARN, Verdict.FAIL: BAD}
+#: What is said of checks that are folded.
+_FOLDED = {
+    Verdict.PASS: "passed",
+    Verdict.UNKNOWN: "not shown by what was given",
+    Verdict.SKIP: "not reached or none of this kernel's",
+}
 
 
 def to_text(
-    diagnosis: Diagnosis, *, short: bool = False, verbose: bool = False, width: int | None = None
+    diagnosis: Diagnosis,
+    *,
+    short: bool = False,
+    every: bool = False,
+    verbose: bool = False,
+    width: int | None = None,
 ) -> str:
-    """The state, the tree of checks, and for what failed the causes and the way out.
+    """The lines as they are piped, or in at most width columns."""
+    lines = to_lines(diagnosis, short=short, every=every, verbose=verbose)
+    return prose.plain(lines, width)
 
-    short: only what is not well. verbose: every check with the line it rests on and what it
-    looks at. width: of a terminal, whose lines are wrapped under their texts.
+
+def to_lines(
+    diagnosis: Diagnosis, *, short: bool = False, every: bool = False, verbose: bool = False
+) -> list[prose.Line]:
+    """The verdict, the check that decides and the line it rests on, what to do, and the tree.
+
+    Of the tree what is not well, and how many the others are; short: without them, every: each of
+    them, verbose: each with the line it rests on and what it looks at.
     """
-    lines = [f"TDX is {diagnosis.state.upper()}: {printable(diagnosis.summary)}"]
-    lines += [f"note: {printable(note)}" for note in diagnosis.notes]
-    shown = [
-        result
-        for result in diagnosis.results
-        if verbose or result.outcome.verdict in _TELLING or not short
-    ]
-    if shown:
-        lines.append("")
-    longest = max((len(result.check.id) for result in shown), default=0)
-    for result in shown:
-        lines += _check(result, longest, verbose=verbose)
+    role = GOOD if diagnosis.healthy else WARN if diagnosis.state == "unknown" else BAD
+    lines = [prose.Line(f"TDX is {diagnosis.state.upper()}: {printable(diagnosis.summary)}", role)]
+    lines += [prose.Line(printable(note), WARN, "note: ") for note in diagnosis.notes]
+    if diagnosis.deciding is not None:
+        lines += [prose.Line(""), *prose.labelled(tuple(_reason(diagnosis.deciding)), _LABEL)]
+    if diagnosis.to_do is not None:
+        lines += [prose.Line(""), *prose.labelled(((TO_DO, diagnosis.to_do),), _LABEL)]
     prediction = diagnosis.prediction
     if prediction is not None and prediction.differences:
-        lines += ["", "  where the difference in what was predicted can come from:"]
-        lines += [f"    {difference}" for difference in prediction.differences]
-    deciding = diagnosis.deciding
-    if deciding is not None and deciding.outcome.verdict is Verdict.FAIL:
-        lines += ["", *labelled(_reason(deciding), _LABEL)]
-    if diagnosis.to_do is not None:
-        lines += ["", *labelled([(TO_DO, diagnosis.to_do)], _LABEL)]
-    if width is not None:
-        lines = [part for line in lines for part in _wrapped(line, width)]
-    return "\n".join(lines)
+        what = "where the difference in what was predicted can come from:"
+        lines += [prose.Line(""), prose.Line(what, label="  ")]
+        lines += [prose.Line(each, label="    ") for each in prediction.differences]
+    tree = list(_tree(diagnosis, every=every or verbose, verbose=verbose))
+    folded = [] if short or every or verbose else _folded(diagnosis)
+    return [*lines, prose.Line(""), *tree, *folded] if tree or folded else lines
 
 
-def _wrapped(line: str, width: int) -> list[str]:
-    # What follows goes under the text, which stands behind the last run of spaces of a label.
-    from textwrap import wrap
-
-    label = re.match(r" *(?:\S+:? {2,})*(?:\d+\. )?(?:to do: )?", line)
-    indent = min(label.end() if label else 0, width // 2)
-    return wrap(line, width, subsequent_indent=" " * indent, break_on_hyphens=False) or [""]
+def _tree(diagnosis: Diagnosis, *, every: bool, verbose: bool) -> Iterator[prose.Line]:
+    results = [each for each in diagnosis.results if every or each.outcome.verdict in _TELLING]
+    longest = max((len(result.check.id) for result in results), default=0)
+    for result in results:
+        yield from _check(result, longest, verbose=verbose)
 
 
-def _check(result: CheckResult, width: int, *, verbose: bool) -> Iterator[str]:
+def _folded(diagnosis: Diagnosis) -> list[prose.Line]:
+    found = [result.outcome.verdict for result in diagnosis.results]
+    told = [f"{found.count(verdict)} {what}" for verdict, what in _FOLDED.items()]
+    return [prose.Line(f"{', '.join(told)}: --all shows them", DIM, "checks: ")]
+
+
+def _check(result: CheckResult, width: int, *, verbose: bool) -> Iterator[prose.Line]:
     check, outcome = result.check, result.outcome
-    detail = printable(outcome.detail)
-    yield f"{outcome.verdict.value:<8}{check.id:<{width}}  {detail}"
+    label = f"{outcome.verdict.value:<8}{check.id:<{width}}  "
+    yield prose.Line(printable(outcome.detail), "", label, _ROLES.get(outcome.verdict, DIM))
     if not verbose:
         return
     after = f", after {check.parent}" if check.parent else ""
-    yield f"        checks that {check.title}{after}"
-    yield f"        looks at {check.looks_at}"
+    for text in (f"checks that {check.title}{after}", f"looks at {check.looks_at}"):
+        yield prose.Line(text, DIM, f"{'':8}")
     if outcome.line is not None:
-        yield f"        line {outcome.line.number}: {printable(outcome.line.text.strip())}"
+        text = printable(outcome.line.text.strip())
+        yield prose.Line(text, "", f"{'':8}line {outcome.line.number}: ")
 
 
 def _reason(result: CheckResult) -> Iterator[tuple[str, str]]:
@@ -80,6 +96,8 @@ def _reason(result: CheckResult) -> Iterator[tuple[str, str]]:
     yield "check", f"{result.check.id}: {result.check.title}"
     if outcome.line is not None:
         yield f"line {outcome.line.number}", printable(outcome.line.text.strip())
+    if outcome.verdict is not Verdict.FAIL:
+        return
     if outcome.status is not None:
         status = outcome.status
         yield "status", f"{status.name}, {status.value:#x}: {status.meaning}"

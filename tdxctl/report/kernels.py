@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from textwrap import fill
 
 from msgspec import Struct
 
@@ -12,35 +11,39 @@ from tdxctl.document import Document
 from tdxctl.linux.changes import Change
 from tdxctl.linux.releases import RELEASE_OF, KernelId, changes_between, of_release
 from tdxctl.report.json_init import Evidence
+from tdxctl.report.prose import HEAD, Line
 from tdxctl.units import counted
 
-_WIDTH = 100
+#: Columns of the text where it goes to no terminal.
+WIDTH = 100
 
 
-def list_text(kernels: Iterable[KernelId]) -> str:
+def list_lines(kernels: Iterable[KernelId]) -> list[Line]:
     """Each kernel with its changes and what shows that it is right."""
-    return "\n".join(_block(kernel) for kernel in kernels)
+    return [line for kernel in kernels for line in _block(kernel)]
 
 
-def one_text(kernel: KernelId) -> str:
+def one_lines(kernel: KernelId) -> list[Line]:
     """A kernel in full: every change with its commit."""
-    changes = kernel.changes
-    lines = [_block(kernel), "", f"{counted(len(changes), 'change')} since the first of its line:"]
-    return "\n".join([*lines, *map(_change, changes)]) if changes else lines[0]
+    changes, lines = kernel.changes, _block(kernel)
+    if changes:
+        told = f"{counted(len(changes), 'change')} since the first of its line:"
+        lines += [Line(""), Line(told)]
+    return [*lines, *(line for change in changes for line in _change(change))]
 
 
-def between_text(kernel: KernelId, against: KernelId) -> str:
+def between_lines(kernel: KernelId, against: KernelId) -> list[Line]:
     """The changes that lie between two kernels, and what more of the metadata is read."""
     added, gone = changes_between(kernel, against)
-    lines = [f"{kernel.id} against {against.id}: {_counts(added, gone)}"]
-    lines += [_change(change) for change in added]
-    lines += [_change(change, "not in it: ") for change in gone]
+    lines = [Line(f"{kernel.id} against {against.id}: {_counts(added, gone)}", HEAD)]
+    for before, changes in (("", added), ("not in it: ", gone)):
+        lines += [line for change in changes for line in _change(change, before)]
     lines += [_item("metadata", line) for line in _metadata(kernel, against)]
     if _engine(kernel) != _engine(against):
         lines.append(
             _item("engine", f"{_engine(kernel)}, not {_engine(against)}: another tdx.c altogether")
         )
-    return "\n".join(lines)
+    return lines
 
 
 class Commit(Struct, frozen=True):
@@ -120,7 +123,7 @@ def between_json(kernel: KernelId, against: KernelId) -> str:
     ).render()
 
 
-def _block(kernel: KernelId) -> str:
+def _block(kernel: KernelId) -> list[Line]:
     release = kernel.release
     new = (*release.adds, *kernel.extra)
     told = "; ".join(change.title for change in new)
@@ -128,23 +131,20 @@ def _block(kernel: KernelId) -> str:
         before = of_release(RELEASE_OF[release.on])
         read = (f"the metadata {line}" for line in _metadata(kernel, before))
         told = f"on {release.on}: {'; '.join(filter(None, (told, *read)))}"
-    return "\n".join(
-        [
-            f"{kernel.id}: {kernel.title} ({kernel.date})",
-            *([_item("changes", told)] if told else []),
-            _item("evidence", f"{kernel.evidence.word}: {kernel.validated_by}"),
-        ]
-    )
+    return [
+        Line(f"{kernel.title} ({kernel.date})", label=f"{kernel.id}: ", label_role=HEAD),
+        *([_item("changes", told)] if told else []),
+        _item("evidence", f"{kernel.evidence.word}: {kernel.validated_by}"),
+    ]
 
 
-def _change(change: Change, before: str = "") -> str:
+def _change(change: Change, before: str = "") -> list[Line]:
     told = f"{before}{change.does}. {'; '.join(map(str, change.commits))}"
-    return f"  {change.id}\n{fill(told, _WIDTH, initial_indent='    ', subsequent_indent='    ')}"
+    return [Line("", label=f"  {change.id}", label_role=HEAD), Line(told, label="    ")]
 
 
-def _item(label: str, text: str) -> str:
-    indent = " " * 12
-    return fill(f"{label + ':':<10}{text}", _WIDTH, initial_indent="  ", subsequent_indent=indent)
+def _item(label: str, text: str) -> Line:
+    return Line(text, label=f"  {label + ':':<10}")
 
 
 def _counts(added: Sequence[Change], gone: Sequence[Change]) -> str:

@@ -25,11 +25,12 @@ _ARROW = " -> "
 
 
 def to_text(before: PlatformPlan, after: PlatformPlan | None) -> str:
+    """The blocks as they are piped."""
+    return plain.render(to_blocks(before, after))
+
+
+def to_blocks(before: PlatformPlan, after: PlatformPlan | None) -> Iterator[Block]:
     """A row per kernel, why those say no, what the PAMT costs per node, and what is an estimate."""
-    return plain.render(_blocks(before, after))
-
-
-def _blocks(before: PlatformPlan, after: PlatformPlan | None) -> Iterator[Block]:
     yield _heading(before, after)
     yield _kernels(before, after)
     for kernels, reason, hint in reasons(before if after is None else after):
@@ -89,12 +90,14 @@ COLUMNS: tuple[tuple[str, Callable[[KernelPlan], str]], ...] = (
 
 
 def _kernels(before: PlatformPlan, after: PlatformPlan | None) -> Table:
-    pairs = zip(before.kernels, (after or before).kernels, strict=True)
+    pairs = list(zip(before.kernels, (after or before).kernels, strict=True))
     return Table(
         title="",
         columns=tuple(name for name, _ in COLUMNS),
         rows=tuple(tuple(_both(show(old), show(new)) for _, show in COLUMNS) for old, new in pairs),
         right=range(2, len(COLUMNS)),
+        bad=[i for i, (_, new) in enumerate(pairs) if not new.is_ready],
+        verdict=1,
     )
 
 

@@ -8,17 +8,49 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from tdxctl.advice.words import TO_DO
+from tdxctl.report import prose
 from tdxctl.report.blocks import Facts, Heading, Log, Notes, Steps, Table, Verdict
+from tdxctl.report.prose import BAD, DIM, GOOD, HEAD, KEPT, WARN, Line, wrapped
+from tdxctl.units import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from tdxctl.report.blocks import Block, Step
 
 _OUTCOMES = {"passed": ("✔", "green"), "failed": ("✘", "bold red"), "skipped": ("·", "dim")}
 _ASCII_OUTCOMES = {"passed": "+", "failed": "X", "skipped": "-"}
-_LEVELS = {"err": "red", "warn": "yellow", "WARN": "yellow"}
+_LEVELS = {"err": "err", "warn": WARN, "WARN": WARN}
+
+
+_ROLES = {
+    HEAD: "bold",
+    GOOD: "bold green",
+    BAD: "bold red",
+    WARN: "yellow",
+    DIM: "dim",
+    "err": "red",
+}
+
+
+def show_prose(lines: Iterable[Line]) -> None:
+    """Print the lines on the terminal that standard output is, wrapped at words."""
+    _prose(_console(), lines)
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def _prose(console: Console, lines: Iterable[Line]) -> None:
+    for line in lines:
+        for label, text in wrapped(line, console.width):
+            shown = Text.assemble(
+                (printable(label), _ROLES.get(line.label_role, "")),
+                (printable(text), _ROLES.get(line.role, "")),
+            )
+            console.print(shown, soft_wrap=True)
 
 
 def show(blocks: Iterable[Block]) -> None:
@@ -26,7 +58,7 @@ def show(blocks: Iterable[Block]) -> None:
 
     Facts without a title belong to what stands above them.
     """
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = _console()
     for i, block in enumerate(blocks):
         if i and not (isinstance(block, Facts) and not block.title):
             console.print()
@@ -36,28 +68,22 @@ def show(blocks: Iterable[Block]) -> None:
 def _print(console: Console, block: Block) -> None:
     match block:
         case Heading():
-            _heading(console, block.lines[0], *map(Text, block.lines[1:]))
+            first, *rest = block.lines
+            _prose(console, [Line(first, HEAD), *map(Line, rest)])
         case Notes():
-            console.print(Text("\n").join(map(Text, block.lines)), soft_wrap=True)
+            _prose(console, [Line(line, DIM) for line in block.lines])
         case Steps():
             console.print(_steps(block.steps, unicode=console.encoding.startswith("utf")))
         case Table():
-            console.print(_table(block))
-            if block.note:
-                console.print(Text(block.note), soft_wrap=True)
+            _table(console, block)
         case Log():
-            lines = (Text("  " + text, _LEVELS.get(level, "dim")) for level, text in block.lines)
-            _heading(console, "Kernel log", *lines)
+            lines = [Line(text, _LEVELS.get(level, DIM), "  ") for level, text in block.lines]
+            _prose(console, [Line("Kernel log", HEAD), *lines])
         case Verdict():
-            console.print(Text(block.text, "bold green" if block.good else "bold red"))
+            _prose(console, [Line(block.text, GOOD if block.good else BAD)])
         case Facts():
-            if block.title:
-                _heading(console, block.title)
-            console.print(pairs_grid(block.pairs, gap=1))
-
-
-def _heading(console: Console, title: str, *lines: Text) -> None:
-    console.print(Text("\n").join([Text(title, "bold"), *lines]), soft_wrap=True)
+            title = [Line(block.title, HEAD)] if block.title else []
+            _prose(console, [*title, *prose.labelled(block.pairs, block.width)])
 
 
 def _steps(steps: tuple[Step, ...], *, unicode: bool) -> RichTable:
@@ -75,7 +101,29 @@ def _steps(steps: tuple[Step, ...], *, unicode: bool) -> RichTable:
     return grid
 
 
-def _table(table: Table) -> RichTable:
+def _table(console: Console, table: Table) -> None:
+    widths = [max(map(len, column)) for column in zip(table.columns, *table.rows, strict=True)]
+    if table.right and sum(widths) + 2 * (len(widths) - 1) > console.width:
+        _prose(console, _stacked(table))
+    else:
+        console.print(_grid(table))
+    if table.note:
+        _prose(console, [Line(table.note, DIM)])
+
+
+def _stacked(table: Table) -> Iterator[Line]:
+    # A table that is wider than the terminal: a paragraph per row, no number torn apart.
+    if table.title:
+        yield Line(table.title, HEAD)
+    width = max(len(row[0]) for row in table.rows)
+    for n, (first, *cells) in enumerate(table.rows):
+        named = [(a, b) for a, b in zip(table.columns[1:], cells, strict=True) if b != "-"]
+        text = "; ".join(f"{column} {cell}".replace(" ", KEPT) for column, cell in named)
+        role = HEAD if table.verdict is None else BAD if n in table.bad else GOOD
+        yield Line(text, "", f"{first:<{width}}  ", role)
+
+
+def _grid(table: Table) -> RichTable:
     rich = RichTable(
         title=Text(table.title, "bold"),
         title_justify="left",
@@ -87,8 +135,10 @@ def _table(table: Table) -> RichTable:
         rich.add_column(
             Text(column), justify="right" if i in table.right else "left", overflow="fold"
         )
-    for row in table.rows:
-        rich.add_row(*map(Text, row))
+    for n, row in enumerate(table.rows):
+        role = _ROLES[BAD if n in table.bad else GOOD]
+        cells = (Text(cell, role if i == table.verdict else "") for i, cell in enumerate(row))
+        rich.add_row(*cells)
     return rich
 
 

@@ -13,6 +13,8 @@ from tdxctl.document import Count, Document, one_of
 from tdxctl.errors import DescriptionError
 from tdxctl.report import problems
 from tdxctl.report.problems import Problem, problem_of
+from tdxctl.report.prose import GOOD, Line, plain
+from tdxctl.report.results.text import of_problem
 from tdxctl.scenario.description import Checked
 from tdxctl.units import counted, printable
 
@@ -34,16 +36,21 @@ class Validated(Document, frozen=True, tag="tdxctl.validate/1"):
     warnings: tuple[Problem, ...]
 
 
-def to_text(checked: list[Checked]) -> str:
+def to_lines(checked: list[Checked]) -> list[Line]:
     """A line for each that is right, what is wrong with the others."""
-    lines: list[str] = []
+    lines: list[Line] = []
     for each in checked:
         if each.is_bad:
-            lines += [problem.render() for problem in each.problems]
+            lines += [line for problem in each.problems for line in of_problem(problem)]
         else:
             cases = "" if each.cases is None else f", {counted(each.cases, 'case')}"
-            lines.append(f"{printable(each.file)}: valid{cases}")
-    return "\n".join(lines)
+            lines.append(Line(f"valid{cases}", GOOD, f"{printable(each.file)}: ", ""))
+    return lines
+
+
+def to_text(checked: list[Checked]) -> str:
+    """The lines as they are piped."""
+    return plain(to_lines(checked))
 
 
 def to_json(checked: list[Checked]) -> str:
@@ -54,7 +61,7 @@ def to_json(checked: list[Checked]) -> str:
     return _document(checked).render()
 
 
-def to_lines(checked: list[Checked]) -> str:
+def to_jsonl(checked: list[Checked]) -> str:
     """A head line, then a line per file; an error is one line."""
     document = json.loads(to_json(checked))
     files = document.pop("files", [])
@@ -65,7 +72,7 @@ def to_lines(checked: list[Checked]) -> str:
 RENDERERS: dict[str, Callable[[list[Checked]], str]] = {
     "text": to_text,
     "json": to_json,
-    "jsonl": to_lines,
+    "jsonl": to_jsonl,
 }
 
 

@@ -975,8 +975,6 @@ def test_the_text_of_a_diagnosis() -> None:
         "TDX is FAILED: the initialization of the TDX module failed: TDH.SYS.INIT returned "
         "TDX_INCORRECT_CPUID_VALUE\n"
         "\n"
-        "FAIL    sys-init  TDH.SYS.INIT returned TDX_INCORRECT_CPUID_VALUE\n"
-        "\n"
         "  check:    sys-init: TDH.SYS.INIT: the module accepts the platform\n"
         "  line 3:   virt/tdx: SEAMCALL (0x0000000000000021) failed: 0xc000090000000000\n"
         "  status:   TDX_INCORRECT_CPUID_VALUE, 0xc000090000000000: CPUID says something that the "
@@ -988,7 +986,32 @@ def test_the_text_of_a_diagnosis() -> None:
         "               to do: use a module and a kernel that match: update the BIOS or load a "
         "newer module\n"
         "  more:     tdxctl explain sys-init\n"
+        "\n"
+        "FAIL    sys-init  TDH.SYS.INIT returned TDX_INCORRECT_CPUID_VALUE\n"
     )
+
+
+def test_checks_that_are_well_are_counted_and_all_shows_them() -> None:
+    """Expect the tree behind what to do: a line per check that is not well, one for the others."""
+    told = tdxctl("diagnose", FAILED_LOG).stdout.splitlines()
+    assert told[-2:] == [
+        "FAIL    sys-init  TDH.SYS.INIT returned TDX_INCORRECT_CPUID_VALUE",
+        "checks: 13 passed, 6 not shown by what was given, 17 not reached or none of this "
+        "kernel's: --all shows them",
+    ]
+    every = tdxctl("diagnose", "--all", FAILED_LOG).stdout.splitlines()
+    assert every[: len(told) - 2] == told[:-2]
+    assert len(every) - len(told) + 2 == len(CHECKS)
+    assert "PASS    vmx              KVM is loaded" in every
+
+
+def test_what_decides_that_all_is_well_is_told_too() -> None:
+    told = tdxctl("diagnose", "tests/data/boot.log").stdout.splitlines()
+    assert told[:4] == [
+        *("TDX is INITIALIZED: the TDX module is initialized", ""),
+        "  check:    initialized: the module is initialized",
+        "  line 41:  virt/tdx: module initialized",
+    ]
 
 
 def test_in_full_every_check_names_the_line_it_rests_on() -> None:

@@ -10,11 +10,13 @@ from tdxctl.units import printable_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from tdxctl.events import InitReport, OpResult
+    from tdxctl.report.blocks import Block
     from tdxctl.report.memory_map.model import MemoryMap
+    from tdxctl.report.prose import Line
 
 
 def write_init(report: InitReport, output_format: str) -> None:
@@ -37,15 +39,7 @@ def write_init(report: InitReport, output_format: str) -> None:
         case _:
             from tdxctl.report.view import init_view
 
-            shown = init_view(report).blocks
-            if sys.stdout.isatty():
-                from tdxctl.report import terminal
-
-                terminal.show(shown)
-            else:
-                from tdxctl.report import plain
-
-                print_text(plain.render(shown))
+            print_blocks(init_view(report).blocks)
 
 
 def write_map(picture: MemoryMap, output_format: str) -> None:
@@ -60,7 +54,8 @@ def write_map(picture: MemoryMap, output_format: str) -> None:
     from tdxctl.report.memory_map import text
 
     unicode = sys.stdout.isatty() and sys.stdout.encoding.lower().startswith("utf")
-    print_text(text.render(picture, get_terminal_size((80, 24)).columns, unicode=unicode))
+    columns = get_terminal_size((80, 24)).columns
+    print_prose(text.to_lines(picture, columns, unicode=unicode))
 
 
 def write_operations(machine: str, results: list[tuple[str, OpResult]], output_format: str) -> None:
@@ -112,6 +107,30 @@ def print_text(text: str) -> None:
     print_document(printable_lines(text))
 
 
+def print_prose(lines: Iterable[Line], width: int | None = None) -> None:
+    """Lines of words: on a terminal within its columns, in its colours; else in width, if any."""
+    if sys.stdout.isatty():
+        from tdxctl.report import terminal
+
+        terminal.show_prose(lines)
+        return
+    from tdxctl.report.prose import plain
+
+    print_text(plain(lines, width))
+
+
+def print_blocks(blocks: Iterable[Block]) -> None:
+    """Blocks: on a terminal within its columns, in its colours; plain elsewhere."""
+    if sys.stdout.isatty():
+        from tdxctl.report import terminal
+
+        terminal.show(blocks)
+        return
+    from tdxctl.report import plain
+
+    print_text(plain.render(blocks))
+
+
 def print_json(text: str) -> None:
     """JSON and a newline on standard output."""
     # "##[" is a command to GitHub and Azure anywhere in a line; in JSON it stands in strings only.
@@ -139,12 +158,3 @@ class Report(Protocol):
 def print_report(report: Report, output_format: str, *of: object) -> None:
     """What the report makes of its arguments, as JSON or as text."""
     print_as(output_format, (report.to_json if output_format == "json" else report.to_text)(*of))
-
-
-def terminal_width() -> int | None:
-    """Columns of the terminal that standard output is; None where it is none."""
-    if not sys.stdout.isatty():
-        return None
-    from shutil import get_terminal_size
-
-    return get_terminal_size((80, 24)).columns

@@ -10,6 +10,8 @@ from tdxctl.report.memory_map.areas import Fate
 from tdxctl.report.memory_map.model import MemoryMap, TdmrLine, area_text, pamt_size, range_of
 from tdxctl.units import approximate_size, format_size
 
+#: What stands behind an area that took the last place, and behind one that found none.
+THE_LAST, NONE_LEFT = "  <- the last reserved area", "  <- none left"
 _COLUMNS = ("TDMR", "start", "end", "size", "node", "areas", "PAMT", "PAMT at")
 
 
@@ -79,8 +81,8 @@ def wanted_lines(picture: MemoryMap) -> list[str]:
         said = f"{number:>4}  {range_of(area.start, area.end)} {area_text(area)}"
         said += f", {approximate_size(area.end - area.start)}"
         if area.fate is Fate.LAST:
-            said += "  <- the last reserved area"
+            said += THE_LAST
         elif area.fate is Fate.LEFT_OUT:
-            said += "  <- none left"
+            said += NONE_LEFT
         lines.append(said)
     return lines

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from textwrap import wrap
 
+from tdxctl.report import prose
 from tdxctl.report.memory_map.axis import axis_labels
 from tdxctl.report.memory_map.model import Kind, Lane, MemoryMap, Segment
 from tdxctl.report.memory_map.scale import Band, Canvas, Drawn, bands
-from tdxctl.report.memory_map.table import tdmr_lines, wanted_lines
-from tdxctl.report.reasons import labelled
+from tdxctl.report.memory_map.table import NONE_LEFT, THE_LAST, tdmr_lines, wanted_lines
+from tdxctl.report.prose import BAD, DIM, GOOD, HEAD, WARN, Line
 from tdxctl.units import approximate_size
 
 #: Widths that a drawing can have, names of lanes included.
@@ -56,20 +57,31 @@ _LETTERS = {
 
 
 def render(picture: MemoryMap, columns: int, *, unicode: bool) -> str:
-    """The map in at most columns (cut to NARROWEST..WIDEST); without a newline at the end.
+    """The lines of the map as they are piped: words are as long as they are."""
+    return prose.plain(to_lines(picture, columns, unicode=unicode))
 
-    Words are as long as they are: only the drawing and the tables are made to fit.
-    """
+
+def to_lines(picture: MemoryMap, columns: int, *, unicode: bool) -> list[Line]:
+    """The map, drawing and tables in at most columns (cut to NARROWEST..WIDEST)."""
     columns = min(max(columns, NARROWEST), WIDEST)
     chars = _UNICODE if unicode else _ASCII
     drawn = bands(picture.extents, Canvas(columns - _NAMES, 1, _gap_width))
-    blocks = ["\n".join((*picture.heading, picture.verdict))]
-    blocks += list(_drawing(picture, drawn, chars)) or ["no memory at all"]
-    blocks.append("\n".join(_legend(picture, drawn, chars, columns)))
-    blocks.append("\n".join(tdmr_lines(picture, columns)))
-    blocks.append("\n".join(wanted_lines(picture)))
-    blocks.append("\n".join(labelled(picture.problem, width=7, indent=0)))
-    return "\n\n".join(block for block in blocks if block)
+    first, *heading = picture.heading
+    role = BAD if picture.problem else GOOD if picture.tdmrs else ""
+    blocks = [[Line(first, HEAD), *map(Line, heading), Line(picture.verdict, role)]]
+    drawing = list(_drawing(picture, drawn, chars)) or ["no memory at all"]
+    blocks += [[Line(line) for line in part.split("\n")] for part in drawing]
+    blocks.append([Line(line, DIM) for line in _legend(picture, drawn, chars, columns)])
+    blocks.append([Line(line) for line in tdmr_lines(picture, columns)])
+    blocks.append([Line(line, _role(line)) for line in wanted_lines(picture)])
+    blocks.append(prose.labelled(picture.problem, width=7, indent=0))
+    shown = [block for block in blocks if block]
+    return [line for n, block in enumerate(shown) for line in ([Line("")] if n else []) + block]
+
+
+def _role(line: str) -> str:
+    # Of what took the reserved areas.
+    return BAD if line.endswith(NONE_LEFT) else WARN if line.endswith(THE_LAST) else ""
 
 
 def _gap_width(size: int) -> int:
