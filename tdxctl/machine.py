@@ -86,12 +86,15 @@ class SeamldrState(NamedTuple):
 
 #: Who refused, where KVM did not come to call anything.
 KVM_ITSELF = "KVM's own checks"
+_NOT_EXPORTED = "this kernel has no {}() that could be called"
+_TDX_INIT = "tdx_init() is what brings TDX up on it"
 
 
 class Machine:
     """A fake machine, booted. Every operation returns an OpResult.
 
-    Operations may be called from several threads; they take effect one after the other.
+    All of it may be used from several threads: operations take effect one after the other, and
+    what is read is what lies between two of them.
     """
 
     def __init__(
@@ -104,7 +107,7 @@ class Machine:
         self.platform = platform
         self.name = platform.name if name is None else name
         self.kernel_id = find_kernel(kernel) if isinstance(kernel, str) else kernel
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._events: list[Event] = []
         self._calls = 0
         self._last: OpResult | None = None
@@ -147,42 +150,57 @@ class Machine:
     @property
     def status(self) -> str:
         """The status of the TDX module as the kernel knows it."""
-        return self._kernel.status
+        with self._lock:
+            return self._kernel.status
 
     @property
     def dmesg(self) -> tuple[LogLine, ...]:
         """The kernel's log since boot."""
-        return log_of(self._events)
+        return log_of(self.events)
 
     @property
     def trace(self) -> tuple[TraceEvent, ...]:
         """Hardware events since boot, runs of equal events counted."""
-        return trace_of(self._events)
+        return trace_of(self.events)
 
     @property
     def events(self) -> tuple[Event, ...]:
         """Everything since boot, in order."""
-        return tuple(self._events)
+        with self._lock:
+            return tuple(self._events)
 
     @property
     def tdmrs(self) -> tuple[TdmrRow, ...]:
         """The TDMRs last built, kept even where the kernel has freed its array."""
-        return self._kernel.tdmrs.rows() if self._kernel.tdmrs else ()
+        with self._lock:
+            return self._kernel.tdmrs.rows() if self._kernel.tdmrs else ()
 
     @property
     def pamt_bytes(self) -> int:
-        """Bytes of the PAMTs that were obtained, modulo 2^64, also after a failure."""
-        return self._kernel.tdmrs.pamt_bytes if self._kernel.tdmrs else 0
+        """Bytes of the PAMTs that the last bring-up obtained, modulo 2^64: what tdmrs tells of.
+
+        After a failure too, where the kernel has given them back: pamt_held_bytes says what it has.
+        """
+        with self._lock:
+            return self._kernel.tdmrs.pamt_bytes if self._kernel.tdmrs else 0
+
+    @property
+    def pamt_held_bytes(self) -> int:
+        """Bytes of the PAMTs that the kernel has allocated and not freed; 0 after a failure."""
+        with self._lock:
+            return self._mm.live_pamt_bytes
 
     @property
     def allocations(self) -> tuple[str, ...]:
         """What the kernel asked for beside PAMTs, by name, in order, since boot."""
-        return tuple(self._mm.asked_for)
+        with self._lock:
+            return tuple(self._mm.asked_for)
 
     @property
     def still_allocated(self) -> dict[str, int]:
         """What the kernel has allocated for TDX beside PAMTs and not freed: how many, by name."""
-        return dict(self._mm.live)
+        with self._lock:
+            return dict(self._mm.live)
 
     @property
     def seamldr(self) -> SeamldrState | None:
@@ -197,13 +215,18 @@ class Machine:
     @property
     def kvm(self) -> KvmState | None:
         """kvm_intel as user space sees it; None for a kernel whose KVM knows nothing of TDX."""
-        kvm = self._kvm
-        return None if kvm is None else KvmState(kvm.loaded, kvm.tdx, kvm.capacity, kvm.verdict)
+        with self._lock:
+            kvm = self._kvm
+            return None if kvm is None else KvmState(kvm.loaded, kvm.tdx, kvm.capacity, kvm.verdict)
 
     # Operations
 
     def tdx_init(self, callers: int = 1) -> OpResult:
-        """What KVM does when it wants TDX on this kernel; callers: so many threads at once."""
+        """What KVM does when it wants TDX on this kernel; callers: so many threads at once.
+
+        From 6.8 to 7.0 that is tdx_cpu_enable() on each CPU that is online, then tdx_enable(); from
+        7.1 on the boot has done it, and returned is what it made of it.
+        """
         with self._lock:
             if callers == 1:
                 result = self._operate("init", self._kernel.bring_up)
@@ -247,12 +270,33 @@ class Machine:
         )
         return self._last
 
+    def tdx_cpu_enable(self, cpu: int) -> OpResult:
+        """The kernel's function of that name on a CPU, and nothing else.
+
+        Raises UsageError where the kernel has no such function, and for a CPU that the machine does
+        not have or that is offline.
+        """
+        enable = self._kernel.exported_tdx_cpu_enable
+        if enable is None:
+            raise UsageError(_NOT_EXPORTED.format("tdx_cpu_enable"), hint=_TDX_INIT)
+        self._require_online(cpu, "tdx_cpu_enable() runs on the CPU itself")
+        with self._lock:
+            result = self._operate("cpu_enable", lambda: enable(cpu))
+            [call] = self._kernel.take_calls()
+            return replace(result, steps=call.steps, failure=call.failure)
+
     def tdx_enable(self) -> OpResult:
-        """Enable TDX without its CPUs first. Raises UsageError where a kernel has no such thing."""
+        """The kernel's function of that name, and nothing else.
+
+        Its caller has called tdx_cpu_enable() on each CPU before, and gets what tdx_init() and
+        `tdxctl init` say; without, the module refuses, as it does a kernel that forgot. Raises
+        UsageError where the kernel has no such function.
+        """
         enable = self._kernel.exported_tdx_enable
         if enable is None:
-            raise UsageError("this kernel has no tdx_enable() that could be called")
-        return self._locked("enable", enable)
+            raise UsageError(_NOT_EXPORTED.format("tdx_enable"), hint=_TDX_INIT)
+        with self._lock:
+            return self._told(self._operate("enable", enable))
 
     def kvm_load(self, tdx: bool | None = None) -> OpResult:
         """Insert kvm_intel with that parameter, by default the description's kvm.tdx.
@@ -382,9 +426,7 @@ class Machine:
         The result's one event is a DirectSeamcall. Raises UsageError for a CPU that the machine
         does not have or that is offline, NotModelledError for a leaf that is not modelled.
         """
-        self._require_cpu(cpu)
-        if not self._cpus.is_online(cpu):
-            raise UsageError(f"CPU {cpu} is offline: it makes no SEAMCALL")
+        self._require_online(cpu, "it makes no SEAMCALL")
         return self._locked("seamcall", lambda: self._direct_seamcall(cpu, registers, until))
 
     def write_memory(self, pa: int, data: bytes) -> OpResult:
@@ -397,17 +439,23 @@ class Machine:
 
     def is_online(self, cpu: int) -> bool:
         """Whether the machine has that logical CPU, and it is online."""
-        return self._cpus.is_online(cpu)
+        with self._lock:
+            return self._cpus.is_online(cpu)
 
     @property
     def sys_state(self) -> str | None:
         """SYS_STATE of the module in place; None where there is none, or it answers no more."""
-        return self._seamcall.sys_state
+        with self._lock:
+            return self._seamcall.sys_state
 
     # Reports
 
     def summary(self) -> MachineSummary:
         """What reports say about the machine."""
+        with self._lock:
+            return self._summary()
+
+    def _summary(self) -> MachineSummary:
         platform, tdmrs = self.platform, self._kernel.tdmrs
         return MachineSummary(
             machine=self.name,
@@ -648,6 +696,11 @@ class Machine:
         else:
             self._journal.record(MemoryData(pa, self._memory.read(pa, data), written=False))
         return 0
+
+    def _require_online(self, cpu: int, why_not: str) -> None:
+        self._require_cpu(cpu)
+        if not self._cpus.is_online(cpu):
+            raise UsageError(f"CPU {cpu} is offline: {why_not}")
 
     def _require_cpu(self, cpu: int) -> None:
         if not 0 <= cpu < self._cpus.present:

@@ -8,14 +8,20 @@ the first sentence of its help; the rooms are those of `tools.rooms`, the docume
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
+import msgspec
 
+from tdxctl import Machine, Platform
 from tdxctl.commands import GROUPS
 from tdxctl.commands.schema import DOCUMENTS, record_of
+from tdxctl.events import Failure, LogLine, OpResult, TdmrRow
 from tdxctl.explain.terms import TERMS
 from tdxctl.report.schemas import schema_of
 from tools.rooms import ROOMS, Room
@@ -56,6 +62,7 @@ def files() -> dict[Path, str]:
                 ("command-line.md", "commands", _commands(said)),
                 ("json.md", "documents", _documents()),
                 ("architecture.md", "rooms", _rooms()),
+                ("python.md", "members", _members()),
             )
         },
     }
@@ -93,6 +100,44 @@ def _documents() -> list[str]:
         link = f"[`{schema['title']}`](schemas/{file}.schema.json)"
         lines.append(f"| {link} | `{name}` | {schema.get('description', _LINES)} |")
     return lines
+
+
+def _members() -> list[str]:
+    lines = []
+    for record in (Platform, Machine, OpResult, Failure, TdmrRow, LogLine):
+        said = " ".join((inspect.getdoc(record) or "").split())
+        lines += ["", f"### {record.__name__}", "", said, ""]
+        lines += ["| member | what it is |", "|---|---|"]
+        lines += [f"| `{shown}` | {said} |" for shown, said in _members_of(record)]
+    return [*lines, ""]
+
+
+def _members_of(record: type) -> Iterator[tuple[str, str]]:
+    # Fields of a record, which its sentence tells of, then what has a docstring of its own.
+    if issubclass(record, msgspec.Struct) and record is not Platform:
+        for field in msgspec.structs.fields(record):
+            yield field.name, f"`{record.__annotations__[field.name].replace(' | ', ' or ')}`"
+    for name, member in vars(record).items():
+        if name.startswith("_") or inspect.getdoc(member) is None:
+            continue
+        if isinstance(member, property):
+            yield name, _first(member)
+        elif callable(function := getattr(member, "__func__", member)):
+            yield f"{name}{_arguments(function)}", _first(function)
+
+
+def _arguments(function: Any) -> str:
+    names = list(inspect.signature(function).parameters.values())[1:]
+    shown = [
+        one.name if one.default is one.empty else f"{one.name}={one.default!r}" for one in names
+    ]
+    return f"({', '.join(shown)})"
+
+
+def _first(documented: object) -> str:
+    # The first paragraph of a docstring.
+    first, *_ = (inspect.getdoc(documented) or "").split("\n\n")
+    return " ".join(first.split()).replace("|", "\\|")
 
 
 def _glossary() -> str:

@@ -107,6 +107,7 @@ class Kernel(ABC):
         self.dynamic_pamt = False
         # What not every kernel can do: None where this one cannot.
         self.exported_tdx_enable: Callable[[], int] | None = None
+        self.exported_tdx_cpu_enable: Callable[[int], int] | None = None
         self.by_hand: ByHand | None = None
         self.runtime_update: RuntimeUpdate | None = None
         self.guest_keyids: GuestKeyids | None = None

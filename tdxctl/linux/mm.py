@@ -67,8 +67,8 @@ class Mm:
         self.asked_for: list[str] = []
         #: What the kernel has allocated and not freed: how many, by what it is.
         self.live: Counter[str] = Counter()
-        #: Contiguous chunks, of PAMTs, that are not freed.
-        self.live_pamts = 0
+        #: Bytes of PAMTs that are not freed.
+        self.live_pamt_bytes = 0
         # "< 1 MB is always reserved"; "A `reserved` range that is not page aligned counts outward"
         # [linux-host 5.3, 7a].
         self._taken = [(0, SZ_1M >> PAGE_SHIFT)] + [
@@ -112,7 +112,7 @@ class Mm:
             return None
         pfn, got_nid = found
         self._taken.append((pfn, pfn + nr_pages))
-        self.live_pamts += 1
+        self.live_pamt_bytes += nr_pages << PAGE_SHIFT
         self._journal.record(AllocContigPages(nr_pages, nid, got_nid, pfn << PAGE_SHIFT))
         return pfn << PAGE_SHIFT, got_nid
 
@@ -120,7 +120,7 @@ class Mm:
         """Give back what alloc_contig_pages returned."""
         pfn = base >> PAGE_SHIFT
         self._taken.remove((pfn, pfn + nr_pages))
-        self.live_pamts -= 1
+        self.live_pamt_bytes -= nr_pages << PAGE_SHIFT
         self._journal.record(FreeContigRange(base, nr_pages))
 
     def alloc_page(self, nid: int) -> int | None:

@@ -582,7 +582,7 @@ class V5ByHand:
         with kernel.tdx_module_lock:
             for cpu in kernel.cpus.online():
                 kernel.survives(cpu)
-            if kernel.mm.live_pamts:
+            if kernel.mm.live_pamt_bytes:
                 kernel.wbinvd_on_all_cpus()
                 kernel.tdmrs_free_pamt_all()
             kernel.set_status("UNKNOWN")

@@ -129,6 +129,7 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
         self._kexec_told = False
         self._entry = "tdx_enable()"
         self.exported_tdx_enable = self._enable_alone
+        self.exported_tdx_cpu_enable = self._cpu_enable_alone
         self.guest_keyids = GuestKeyidPool(self)
 
     @property
@@ -292,6 +293,20 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
             self.sysinit_done = True
         if self.sysinit_ret is not None:
             raise KernelErrno(self.sysinit_ret.errno, self.sysinit_ret.cause)
+
+    def _cpu_enable_alone(self, cpu: int) -> int:
+        # What a caller gets who does by himself what KVM's callback does on each CPU.
+        self._entry = "tdx_cpu_enable()"
+
+        def enable() -> int:
+            try:
+                with self.steps.step(steps.CPU_INIT):
+                    self.tdx_cpu_enable(cpu)
+            except KernelErrno as error:
+                return self.failed(error)
+            return 0
+
+        return self.in_turn(enable)
 
     def _enable_alone(self) -> int:
         # What a caller gets who calls tdx_enable() without tdx_cpu_enable(), as it must not.

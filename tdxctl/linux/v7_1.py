@@ -55,6 +55,7 @@ class V7_1(V6_8):  # noqa: N801  # the release's own name
         #: Whether shutdown calls tdx_shutdown(): once there was a success, for good.
         self._shutdown_registered = False
         self.exported_tdx_enable = None
+        self.exported_tdx_cpu_enable = None
         if self.has(RUNTIME_UPDATE):
             self.runtime_update = Seamldr(self)
         if self.has(DYNAMIC_PAMT):
