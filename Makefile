@@ -12,7 +12,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 PYTEST := -m pytest -n 2 --quiet
 
 .PHONY: help setup demo test lint fmt type check lock newest floor pythons bench stress damages equal \
-	bombs hostile fuzz mutants dist clean
+	bombs hostile fuzz mutants docs man dist clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
@@ -52,6 +52,8 @@ lock: setup  ## renew requirements.lock: the newest release of everything that p
 	$(BIN)/python -m tools.locked_requirements | $(BIN)/uv pip compile --quiet --universal \
 		--upgrade --generate-hashes --group dev --custom-compile-command 'make lock' \
 		--output-file requirements.lock pyproject.toml -
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --group docs \
+		--custom-compile-command 'make lock' --output-file docs/requirements.lock
 
 newest: setup  ## the suite with the newest release of everything: what users will meet
 	$(PYTHON) -m venv --clear .venv-newest
@@ -92,6 +94,20 @@ fuzz: setup  ## readers of files fed with damaged input; FUZZ_SECONDS each, athe
 
 mutants: setup  ## which small changes no test notices: a sample of each room, or ROOM=linux SAMPLE=20
 	$(BIN)/python -m tools.mutants --sample $(SAMPLE) $(ROOM)
+
+.venv-docs/.stamp: docs/requirements.lock
+	$(PYTHON) -m venv --clear .venv-docs
+	.venv-docs/bin/python $(PIP) --no-deps --require-hashes --requirement docs/requirements.lock
+	@touch $@
+
+docs: setup .venv-docs/.stamp  ## the pages as a site in build/site, with search, for no network
+	$(BIN)/python -m tools.site
+	PYTHONPATH=. .venv-docs/bin/python -m sphinx --quiet --fail-on-warning --keep-going \
+		--builder html build/docs build/site
+	@echo build/site/index.html
+
+man: setup  ## a man page of tdxctl and of each command in build/man
+	$(BIN)/python -m tools.manpages
 
 dist: setup  ## a wheel in dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \

@@ -52,6 +52,14 @@ def test_every_command_prints_what_the_page_shows(name: str, checkout: Path) -> 
     assert [f"$ {command}\n{_run(command, checkout)}" for command, _ in commands] == shown
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_every_command_that_a_page_shows_is_in_a_block_that_is_run(name: str) -> None:
+    """Expect no fence to be lost, and no command to hide in a block of another kind."""
+    lines = PAGES[name].read_text().splitlines()
+    assert sum(line.startswith("```") for line in lines) % 2 == 0
+    assert sum(line.startswith("$ ") for line in lines) == len(examples(PAGES[name]))
+
+
 @pytest.mark.parametrize("name", [name for name, page in PAGES.items() if blocks(page, "python")])
 def test_the_python_of_a_page_runs(
     name: str, checkout: Path, monkeypatch: pytest.MonkeyPatch

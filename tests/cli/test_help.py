@@ -3,8 +3,15 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
 from tdxctl.commands import GROUPS
 from tests.cli.runner import ROOT, tdxctl
+from tools import manpages
 
 # The folder's own: what commands share.
 _SHARED = {"__init__", "operation"}
@@ -38,3 +45,27 @@ def test_without_a_word_it_is_the_same_on_standard_error() -> None:
     done = tdxctl()
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == tdxctl("--help").stdout
+
+
+def test_each_command_has_a_man_page_made_of_its_help() -> None:
+    pages = manpages.pages()
+    assert len(pages) == 1 + sum(map(len, GROUPS.values()))
+    assert "\n.B tdxctl cpu\n[OPTIONS] {online|offline} LIST\n" in pages["tdxctl-cpu.1"]
+    assert "\n.RS 4\ntdxctl cpu online 3 \\-\\-machine offline\\-cpu\n" in pages["tdxctl-cpu.1"]
+    assert "\\fB\\-h, \\-\\-help\\fR" in pages["tdxctl-cpu.1"]
+    assert ".TP\n\\fB5\\fR\nstored state: busy" in pages["tdxctl.1"]
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="no mandoc here: apt-get install mandoc")
+def test_a_formatter_of_man_pages_has_nothing_to_say(tmp_path: Path) -> None:
+    for name, text in manpages.pages().items():
+        (tmp_path / name).write_text(text)
+    linted = subprocess.run(
+        ["mandoc", "-Tlint", "-Wwarning", *sorted(tmp_path.iterdir())],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # Pages of a release have no day: they are the same whenever they are made.
+    said = [line for line in linted.stdout.splitlines() if "missing date" not in line]
+    assert said == []
