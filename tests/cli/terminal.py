@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import os
 import pty
+import re
+import select
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from tests.cli.runner import ROOT
 
 CTRL_C = b"\x03"
+_ESCAPES = re.compile(rb"\x1b(?:\[[0-9;?<>=]*[a-zA-Z]|[()=>].?|\][^\x07]*\x07)")
 
 
 def on_a_terminal(
@@ -52,6 +56,45 @@ def on_a_terminal(
             type_after = None
     os.close(parent)
     return process.wait(timeout=60), shown
+
+
+def typed_in(
+    shell: Sequence[str], typed: Sequence[str], shown: Sequence[str], environment: dict[str, str]
+) -> list[str]:
+    """Those of shown that an interactive shell shows, each after the keys of typed in its place."""
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        shell,
+        stdin=child,
+        stdout=child,
+        stderr=child,
+        cwd=ROOT,
+        env=environment,
+        preexec_fn=_as_a_shell_starts_it,  # noqa: PLW1509  # no thread is running here
+    )
+    os.close(child)
+    found = []
+    for keys, wanted in zip(typed, shown, strict=True):
+        os.write(parent, keys.encode())
+        if not _is_shown(parent, wanted.encode()):
+            break
+        found.append(wanted)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    os.close(parent)
+    return found
+
+
+def _is_shown(terminal: int, wanted: bytes) -> bool:
+    # Within some seconds; what a terminal is sent to move or colour text is read over.
+    screen = b""
+    give_up = time.monotonic() + 20
+    while time.monotonic() < give_up:
+        if select.select([terminal], [], [], 0.1)[0]:
+            screen += os.read(terminal, 1 << 16)
+            if wanted in _ESCAPES.sub(b"", screen):
+                return True
+    return False
 
 
 def _as_a_shell_starts_it() -> None:

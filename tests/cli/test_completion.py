@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,8 @@ from tdxctl.cli import COMMANDS
 from tdxctl.linux.lookup import ALIASES
 from tdxctl.linux.releases import KERNELS
 from tdxctl.platform import shipped
-from tests.cli.runner import ROOT, tdxctl
+from tests.cli.runner import ROOT, in_shell, tdxctl
+from tests.cli.terminal import typed_in
 from tests.test_imports import loaded_by
 
 KERNEL_NAMES = [*(kernel.id for kernel in KERNELS), *ALIASES]
@@ -135,24 +135,34 @@ def test_the_script_is_the_one_of_click(shell: str) -> None:
     assert f"_TDXCTL_COMPLETE={shell}_complete" in script
 
 
-def test_bash_completes_with_the_script(tmp_path: Path) -> None:
-    """Expect a bash that read the script to call tdxctl for a TAB and take its answer."""
-    if shutil.which("bash") is None:
-        pytest.skip("there is no bash")
-    command = tmp_path / "tdxctl"
-    command.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m tdxctl "$@"\n')
+@pytest.mark.parametrize(
+    ("shell", "line"),
+    [
+        (("bash", "--noprofile", "--norc", "-i"), 'eval "$(tdxctl completion bash)"'),
+        (
+            ("zsh", "-f", "-i"),
+            'autoload -U compinit && compinit -u -D && eval "$(tdxctl completion zsh)"',
+        ),
+        (("fish", "--no-config", "-i"), "tdxctl completion fish | source"),
+    ],
+    ids=["bash", "zsh", "fish"],
+)
+def test_a_tab_in_a_shell_completes(shell: tuple[str, ...], line: str, tmp_path: Path) -> None:
+    """Expect what a person sees who has the line of docs/install.md and presses TAB."""
+    if shutil.which(shell[0]) is None:
+        pytest.skip(f"there is no {shell[0]} here: apt-get install {shell[0]}")
+    (command := tmp_path / "tdxctl").write_text(f'#!/bin/bash\n{in_shell()}tdxctl "$@"\n')
     command.chmod(0o755)
-    asked = (
-        f'PATH="{tmp_path}:$PATH"; eval "$(tdxctl completion bash)"; complete -p tdxctl\n'
-        "COMP_WORDS=(tdxctl init --platform em); COMP_CWORD=3\n"
-        '_tdxctl_completion tdxctl; echo "${COMPREPLY[@]}"'
-    )
-    done = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [
-        "complete -o nosort -F _tdxctl_completion tdxctl",
-        "emr-2s-256g-fragmented",
-    ]
+    environment = {
+        "HOME": str(tmp_path),
+        "TERM": "xterm",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+    }
+    typed = [f"{line}; echo re''ady\n", "tdxctl init --platform em\t", " --ker\t", "7.2+\t"]
+    shown = ["ready", "emr-2s-256g-fragmented", "--kernel", "7.2+dynamic-pamt"]
+    assert typed_in(shell, typed, shown, environment) == shown
 
 
 def test_a_tab_loads_no_command_but_the_one_that_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
