@@ -12,11 +12,11 @@ PIP := -m pip install --quiet --disable-pip-version-check
 PYTEST := -m pytest -n 2 --quiet
 
 .PHONY: help setup demo test lint fmt type check lock newest floor pythons bench stress damages equal \
-	bombs hostile fuzz mutants docs man dist clean
+	bombs hostile fuzz mutants docs man release-check dist clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
 
 # What is installed is what the lock names, pip and the build backend too, and nothing else.
 $(VENV)/.stamp: requirements.lock pyproject.toml
@@ -54,6 +54,8 @@ lock: setup  ## renew requirements.lock: the newest release of everything that p
 		--output-file requirements.lock pyproject.toml -
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --group docs \
 		--custom-compile-command 'make lock' --output-file docs/requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --group release \
+		--custom-compile-command 'make lock' --output-file tools/release/requirements.lock
 
 newest: setup  ## the suite with the newest release of everything: what users will meet
 	$(PYTHON) -m venv --clear .venv-newest
@@ -105,6 +107,15 @@ docs: setup .venv-docs/.stamp  ## the pages as a site in build/site, with search
 	PYTHONPATH=. .venv-docs/bin/python -m sphinx --quiet --fail-on-warning --keep-going \
 		--builder html build/docs build/site
 	@echo build/site/index.html
+
+.venv-release/.stamp: tools/release/requirements.lock
+	$(PYTHON) -m venv --clear .venv-release
+	.venv-release/bin/python $(PIP) --no-deps --require-hashes \
+		--requirement tools/release/requirements.lock
+	@touch $@
+
+release-check: setup docs .venv-release/.stamp  ## all of a release but the suite
+	$(BIN)/python -m tools.release
 
 man: setup  ## a man page of tdxctl and of each command in build/man
 	$(BIN)/python -m tools.manpages
