@@ -100,10 +100,11 @@ def cli() -> None:
 
     \b
       tdxctl init --platform spr-2s-512g
-      tdxctl validate x.yaml
+      tdxctl diagnose dmesg.log
 
     Describe a server in YAML or JSON, or take a shipped platform; tdxctl boots it as a fake
-    machine and runs the kernel's tdx_init() on it against a fake TDX module.
+    machine and runs the kernel's tdx_init() on it against a fake TDX module. A log of a real host
+    is diagnosed. The help of each command opens with two examples.
 
     An option that is not repeatable can also be given as TDXCTL_<COMMAND>_<OPTION>:
     TDXCTL_INIT_KERNEL=6.8.
