@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tdxctl.units import FILE_SUFFIXES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,12 +22,10 @@ if TYPE_CHECKING:
     from tdxctl.platform.description import Platform
     from tdxctl.scenario.description import Case, Outcome
 
-_SUFFIXES = (".yaml", ".yml", ".json")
-
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """A file that says that it is a scenario is a file of tests."""
-    if file_path.suffix not in _SUFFIXES:
+    if file_path.suffix not in FILE_SUFFIXES:
         return None
     from tdxctl.scenario.find import is_scenario
 

@@ -27,6 +27,9 @@ U64_MASK = (1 << 64) - 1
 #: A machine's or a platform's name: what is_name() asks for, as a JSON Schema has it.
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
+#: How the name of a file ends that may be a description or a scenario.
+FILE_SUFFIXES = (".yaml", ".yml", ".json")
+
 _SUFFIXES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 # Groups of hex digits, one underscore between groups: 0x1_0000.
 _HEX = r"0[xX][0-9a-fA-F]+(_[0-9a-fA-F]+)*"

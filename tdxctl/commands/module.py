@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from tdxctl.linux.parts import UpdateImage
     from tdxctl.operations import Operation
 
-_IMAGE_HEADER = 4096
-
 
 @operation_command(
     "module",
@@ -70,11 +68,12 @@ def command(action: str, version: str | None, image: str | None, force: bool) ->
 
 def _uploaded(path: str) -> UpdateImage:
     from tdxctl.linux.parts import UpdateImage
+    from tdxctl.linux.seamldr import HEADER_SIZE
 
     # The header, without the zeros at its end, and the size: all that is looked at.
     try:
         with open(path, "rb") as file:
-            header = file.read(_IMAGE_HEADER).rstrip(b"\0")
+            header = file.read(HEADER_SIZE).rstrip(b"\0")
             size = file.seek(0, os.SEEK_END)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

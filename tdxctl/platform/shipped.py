@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from tdxctl.errors import UsageError
-from tdxctl.units import did_you_mean, printable
+from tdxctl.units import FILE_SUFFIXES, did_you_mean, printable
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _SUFFIX = ".yaml"
@@ -51,7 +51,7 @@ def resolve(platform: str) -> str:
 
     A file contains `/` or ends in .yaml, .yml or .json; all else is a name.
     """
-    if platform == "-" or "/" in platform or platform.endswith((".yaml", ".yml", ".json")):
+    if platform == "-" or "/" in platform or platform.endswith(FILE_SUFFIXES):
         return platform
     return path_of(platform)
 

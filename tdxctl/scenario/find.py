@@ -11,9 +11,8 @@ from msgspec import Struct
 
 from tdxctl.errors import UsageError
 from tdxctl.platform.text import MAX_FILE_SIZE, hint_for_missing
-from tdxctl.units import printable
+from tdxctl.units import FILE_SUFFIXES, printable
 
-SUFFIXES = (".yaml", ".yml", ".json")
 _BEGINNING = 4096
 _SAYS_SO = b"tdxctl.scenario/"
 # Without one of these words a file is something else, whatever is wrong in it.
@@ -69,7 +68,7 @@ def _in_folder(folder: str) -> Iterator[str]:
         folders[:] = sorted(name for path, name in once.items() if path not in seen)
         seen |= once.keys()
         for name in files:
-            if name.lower().endswith(SUFFIXES):
+            if name.lower().endswith(FILE_SUFFIXES):
                 yield os.path.normpath(os.path.join(parent, name))
 
 

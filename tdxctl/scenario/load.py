@@ -28,7 +28,6 @@ from tdxctl.platform.shipped import resolve
 from tdxctl.platform.source import Mark, Path, Source, dotted, got, in_order, shortened
 from tdxctl.platform.text import read_bytes
 from tdxctl.scenario.description import SCHEMA, Case, Expected, Step
-from tdxctl.scenario.find import SUFFIXES
 from tdxctl.scenario.model import (
     MAX_AXES,
     MAX_CASES,
@@ -38,7 +37,7 @@ from tdxctl.scenario.model import (
     StepModel,
     kernel_text,
 )
-from tdxctl.units import printable
+from tdxctl.units import FILE_SUFFIXES, printable
 
 
 def load_cases(path: str) -> list[Case]:
@@ -267,7 +266,7 @@ def _set_at(described: _Described, problem: Diagnostic) -> tuple[str, Mark] | No
 
 def _relative(platform: str, path: str) -> str:
     # A platform by its name, or by a file relative to the scenario.
-    is_file = "/" in platform or platform.endswith(SUFFIXES)
+    is_file = "/" in platform or platform.endswith(FILE_SUFFIXES)
     if not is_file:
         return resolve(platform)
     return os.path.join(os.path.dirname(path), platform.removeprefix("./"))

@@ -9,14 +9,13 @@ import re
 import click
 
 from tdxctl.errors import TdxctlError
-from tdxctl.units import is_name
+from tdxctl.units import FILE_SUFFIXES, is_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 _WAIT = 0.2
-_SUFFIXES = (".yaml", ".yml", ".json")
 # What a shell takes as one word, as it stands.
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9._+@-]+", re.ASCII)
 
@@ -34,7 +33,7 @@ def platforms(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 
     here = []
     if "/" not in incomplete:
-        here = [name for name in _listed(os.curdir) if name.endswith(_SUFFIXES)]
+        here = [name for name in _listed(os.curdir) if name.endswith(FILE_SUFFIXES)]
     return _words([*shipped.names(), *here], incomplete) or files(ctx, param, incomplete)
 
 
