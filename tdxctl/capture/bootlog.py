@@ -12,6 +12,8 @@ from tdxctl.capture.records import Record, unpacked
 from tdxctl.capture.text import decode, plain_line, plain_lines
 from tdxctl.capture.wrapped import LogLine, joined
 from tdxctl.errors import FirmwareDataError, UsageError
+from tdxctl.messages import bring_up, machine
+from tdxctl.messages.boot import KEYIDS
 from tdxctl.messages.reading import has_prefix, read
 from tdxctl.units import counted, printable
 
@@ -57,10 +59,12 @@ _CRASH_KERNEL = re.compile(
     r"\belfcorehdr=|\breset_devices\b|\bsystemd\.unit=kdump|\broot=kdump\b"
     r"|\birqpoll\b.*\b(?:nr|max)_?cpus=1\b|\b(?:nr|max)_?cpus=1\b.*\birqpoll\b"
 )
+_ON_TDX = re.compile(r"tdx|TDX")
 # What a kernel inside a TD prints.
-_OF_A_TD = ("tdx: Guest detected", "Memory Encryption Features active: Intel TDX")
-# What every boot with TDX has once, and a filter for tdx leaves.
-_ONCE = re.compile(r"private KeyID range:? \[\d")
+_OF_A_TD = frozenset({machine.GUEST.id, machine.GUEST_FEATURES.id})
+# What every boot with TDX has once, and a filter for tdx leaves; and how a bring-up ends.
+_ONCE = KEYIDS.id
+_ENDS = frozenset({bring_up.MODULE_INITIALIZED.id, bring_up.INITIALIZATION_FAILED.id})
 # Two kernels' clocks are further apart than a console mixes the lines of one.
 _APART = 0.5
 _BOOTS_NAMED = 8
@@ -213,7 +217,7 @@ def _shown(lines: list[LogLine]) -> Boot:
         is_crash_kernel=any(
             _COMMAND_LINE.search(line.text) and _CRASH_KERNEL.search(line.text) for line in lines
         ),
-        is_of_a_td=any(words in line.text for line in lines for words in _OF_A_TD),
+        is_of_a_td=any(not _OF_A_TD.isdisjoint(_ids(line)) for line in lines),
     )
 
 
@@ -223,6 +227,13 @@ def _is_of_a_kernel(piece: _Piece) -> bool:
     if piece.of_a_kernel or _OF_A_KERNEL.search(piece.line.text) or has_prefix(piece.line.text):
         return True
     return bool(read(piece.line.text))
+
+
+def _ids(line: LogLine) -> set[str]:
+    # Of a line on TDX, the messages that it is.
+    if not _ON_TDX.search(line.text):
+        return set()
+    return {found.message.id for found in read(line.text)}
 
 
 def _boots(lines: Iterable[LogLine]) -> list[list[LogLine]]:
@@ -236,7 +247,8 @@ def _boots(lines: Iterable[LogLine]) -> list[list[LogLine]]:
 
 class _Boots:
     # Boots as they are told apart: by what comes once in each. clock: the last timestamp.
-    # turned: where in the boot the clock last went back. keyids: where its KeyIDs are told.
+    # turned: where in the boot the clock last went back. keyids, end: where in it its KeyIDs and
+    # the end of a bring-up are told.
     def __init__(self) -> None:
         self.all: list[list[LogLine]] = [[]]
         self._begin([])
@@ -247,6 +259,7 @@ class _Boots:
         self._clock = 0.0
         self._turned = 0
         self._keyids: int | None = None
+        self._end: int | None = None
 
     def add(self, line: LogLine) -> None:
         if _NEW_BOOT.match(line.text):
@@ -260,8 +273,11 @@ class _Boots:
         self._has_first = self._has_first or first
         self._has_command_line = self._has_command_line or command_line
         self._look_at_the_clock(line)
-        if _ONCE.search(line.text):
+        ids = _ids(line)
+        if _ONCE in ids:
             self._tell_keyids(line)
+        elif not _ENDS.isdisjoint(ids):
+            self._tell_end(line)
         self.all[-1].append(line)
 
     def _look_at_the_clock(self, line: LogLine) -> None:
@@ -278,10 +294,21 @@ class _Boots:
         if self._keyids is not None and (
             line.seconds is None or line.seconds != boot[self._keyids].seconds
         ):
-            begin = self._turned if self._turned > self._keyids else len(boot)
-            self.all[-1], rest = boot[:begin], boot[begin:]
-            self._begin(rest)
+            self._split(self._turned if self._turned > self._keyids else len(boot))
         self._keyids = len(self.all[-1])
+
+    def _tell_end(self, line: LogLine) -> None:
+        # Another end, earlier than what is shown: of another boot.
+        boot = self.all[-1]
+        end = self._end
+        if end is not None and self._turned > end and line.seconds != boot[end].seconds:
+            self._split(self._turned)
+        self._end = len(self.all[-1])
+
+    def _split(self, begin: int) -> None:
+        boot = self.all[-1]
+        self.all[-1] = boot[:begin]
+        self._begin(boot[begin:])
 
 
 def message_of(line: str) -> str:

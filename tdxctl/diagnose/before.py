@@ -75,6 +75,8 @@ def cpu(evidence: Evidence) -> Outcome:
     if (seen := evidence.first(kvm.KVM_OF_AMD)) is not None:
         return _of_another_vendor("AMD", seen.line, "KVM runs on it as on an AMD CPU")
     if evidence.cpu_line is None:
+        if (seen := evidence.first(machine.IOMMU_OF_AMD)) is not None:
+            return _of_another_vendor("AMD", seen.line, "its IOMMU is AMD's")
         return NOT_SHOWN
     family, model = evidence.cpu or (None, None)
     name = _name_of_cpu(evidence)
@@ -240,6 +242,8 @@ def kernel_support(evidence: Evidence) -> Outcome:
         return passed(seen.line, "it prints lines on TDX")
     if evidence.seamcalls:
         return passed(evidence.seamcalls[0].line, "it makes SEAMCALLs")
+    if (seen := evidence.first(machine.REPORT_HAS_TDX)) is not None:
+        return passed(seen.line, "it has found TDX")
     if (seen := evidence.first(machine.REPORT_NO_TDX)) is not None:
         return failed(
             "kernel-support",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tdxctl.advice.checks import BY_ID, CHECKS, RUNNING, Check
+from tdxctl.advice.known_causes import SKU
 from tdxctl.advice.setups import Setup, in_words_of, setup_of
 from tdxctl.capture.bootlog import BootLog, which_boot
 from tdxctl.capture.host_texts import HostText
@@ -16,6 +17,7 @@ from tdxctl.diagnose.prediction import judge, predict
 from tdxctl.diagnose.rules import RULES
 from tdxctl.diagnose.unclear import contradictions, unclear
 from tdxctl.messages.check_ids import CheckId
+from tdxctl.seam.cpu_models import is_sold_with_seam
 from tdxctl.units import counted, printable
 
 _SUMMARIES = {
@@ -99,6 +101,9 @@ def _outcome(check: Check, evidence: Evidence, outcomes: dict[CheckId, Outcome])
         for cause in outcome.causes
         if cause.refuted_by is None or not _passes(outcomes, cause.refuted_by)
     )
+    if is_sold_with_seam(evidence.brand) is False:
+        # Of a workstation's CPU that comes first.
+        stand = tuple(sorted(stand, key=lambda cause: cause is not SKU))
     if not stand and outcome.status is not None:
         stand = (outcome.status.as_cause,)
     return replace(outcome, causes=stand)

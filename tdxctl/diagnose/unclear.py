@@ -13,6 +13,8 @@ _ONE_BOOT = "take the log of one boot of one host: journalctl -k -b"
 _MACHINES_BOOT = "get the log of the boot before it: journalctl -k -b -1, or the console's"
 _PARAMETER = "look at /sys/module/kvm_intel/parameters/tdx on the host: Y says that KVM can use it"
 _IN_ITS_WORDS = "read the line, and the ones before it; " + _PARAMETER
+# Of a system report, or of MSRs that were read.
+_OF_THE_FIRMWARE = (machine.REPORT_SEAMRR, machine.REPORT_KEYIDS, machine.REPORT_MCHECK)
 # A boot that goes on for so long has loaded KVM, where it does.
 _LONG_ENOUGH = 30.0
 
@@ -63,6 +65,8 @@ def unclear(evidence: Evidence) -> tuple[str, str]:
     if under_way is not None:
         return "it is cut, it ends while the initialization is under way", _WHOLE_LOG
     if not evidence.earliest(_tells_of_tdx):
+        if evidence.first(*_OF_THE_FIRMWARE) is not None:
+            return "it shows what the BIOS set up, and no line of the kernel's on TDX", _WHOLE_LOG
         return "no line of it is on TDX", _WHOLE_LOG if evidence.is_cut else _PARAMETER
     if evidence.is_cut and evidence.ends < _LONG_ENOUGH:
         return "it is cut", _WHOLE_LOG

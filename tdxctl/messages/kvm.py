@@ -231,6 +231,8 @@ KVM_OF_AMD = Message(
         Template("Virtual VMLOAD VMSAVE supported", of="any release"),
         Template("Virtual GIF supported", of="any release"),
         Template("AVIC enabled", of="any release"),
+        Template("SEV supported: {asids:d} ASIDs", of="before 6.4"),
+        Template("SEV-ES supported: {asids:d} ASIDs", of="before 6.4"),
     ),
     "KVM runs on an AMD CPU, which has SEV-SNP where Intel's have TDX.",
     "cpu",

@@ -101,6 +101,20 @@ PANIC = Message(
     "boot",
     sources=_CPU,
 )
+IOMMU_OF_AMD = Message(
+    "iommu-of-amd",
+    Stage.BOOT,
+    INFO,
+    (
+        Template("AMD-Vi: Interrupt remapping enabled", of=_ANY),
+        Template("AMD-Vi: IOMMU performance counters supported", of=_ANY),
+        Template("AMD-Vi: Found IOMMU", of=_ANY),
+        Template("AMD-Vi: Using global IVHD", of=_ANY),
+    ),
+    "The machine has AMD's IOMMU, and so AMD's CPUs.",
+    "cpu",
+    sources=_CPU,
+)
 HYPERVISOR = Message(
     "hypervisor",
     Stage.BOOT,
@@ -135,7 +149,10 @@ REPORT_SEAMRR = Message(
     "report-seamrr",
     Stage.BOOT,
     INFO,
-    (Template("SEAM_RR bit: {enabled:d}", of=_OF_A_REPORT),),
+    (
+        Template("SEAM_RR bit: {enabled:d}", of=_OF_A_REPORT),
+        Template("TDX_STATUS bit: {enabled:d}", of=_OF_A_REPORT),
+    ),
     "A system report: whether SEAMRR is enabled (MSR 0x1401, bit 11).",
     "seamrr",
     sources=_REPORT,
@@ -153,7 +170,10 @@ REPORT_TME = Message(
     "report-tme",
     Stage.BOOT,
     INFO,
-    (Template("MK_TME_ENABLED bit: {enabled:d}", of=_OF_A_REPORT),),
+    (
+        Template("MK_TME_ENABLED bit: {enabled:d}", of=_OF_A_REPORT),
+        Template("HW_ENCRYPT_ENABLE bit: {enabled:d}", of=_OF_A_REPORT),
+    ),
     "A system report: whether multi-key memory encryption is enabled.",
     "tme",
     sources=_REPORT,
@@ -162,9 +182,21 @@ REPORT_MCHECK = Message(
     "report-sgx",
     Stage.BOOT,
     INFO,
-    (Template("SGX_AND_MCHECK_STATUS: {mcheck:x}", of=_OF_A_REPORT),),
+    (
+        Template("SGX_AND_MCHECK_STATUS: {mcheck:x}", of=_OF_A_REPORT),
+        Template("MSR_EXTRA1 (0xa0): {mcheck:x}", of=_OF_A_REPORT),
+    ),
     "A system report: 0 says that SGX and the check of memory passed.",
     "sgx",
+    sources=_REPORT,
+)
+REPORT_HAS_TDX = Message(
+    "report-cpuinfo-tdx",
+    Stage.BOOT,
+    INFO,
+    (Template("CPU supports TDX according to /proc/cpuinfo", of=_OF_A_REPORT),),
+    "A system report: the running kernel has found TDX.",
+    "kernel-support",
     sources=_REPORT,
 )
 REPORT_NO_TDX = Message(

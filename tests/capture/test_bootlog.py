@@ -82,6 +82,13 @@ BIOS = "virt/tdx: BIOS enabled: private KeyID range [32, 64)"
             *(2, ["tdx: early", BIOS]),
         ),
         (f"Apr  1 10:00:00 h kernel: {BIOS}\nApr  2 10:00:00 h kernel: {BIOS}\n", 2, [BIOS]),
+        # Of two boots only the ends.
+        (
+            "[  146.5] virt/tdx: module initialization failed (-22)\n"
+            "[   29.3] virt/tdx: 24636 KB allocated for PAMT\n"
+            "[   29.4] virt/tdx: module initialized\n",
+            *(2, ["virt/tdx: 24636 KB allocated for PAMT", "virt/tdx: module initialized"]),
+        ),
         # Two filters over one boot.
         (
             f"[    0.31] {BIOS}\n[    9.2] tdx: one\n[    0.2] x86/tme: enabled by BIOS\n",
