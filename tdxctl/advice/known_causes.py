@@ -117,6 +117,10 @@ WRONG_KERNEL = KnownCause(
     "choose the kernel with TDX in the boot loader, and make it the default",
     6,
 )
+OTHER_BUILD = KnownCause(
+    "kvm_intel is of another build than the running kernel, or is not installed",
+    "install the kernel's own modules (linux-modules-extra), depmod -a, renew the initrd, reboot",
+)
 PARAMETER = KnownCause(
     "kvm_intel.tdx=1 is missing from the command line, or misspelt",
     "kvm_intel.tdx=1 nohibernate on the command line (compare with /proc/cmdline), or "

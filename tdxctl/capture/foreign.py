@@ -21,25 +21,46 @@ class Foreign(NamedTuple):
 
 _FOREIGN = (
     (r"^available: \d+ nodes? \(", Foreign("is the output of numactl -H", _MEMORY)),
-    (r"^RANGE +SIZE +STATE\b", Foreign("is the output of lsmem", _MEMORY)),
     (
-        r"^# dmidecode \d|^SMBIOS \d+\.\d+.* present",
+        r"^RANGE +SIZE +STATE\b|^Memory block size: {1,20}\d",
+        Foreign("is the output of lsmem", _MEMORY),
+    ),
+    (
+        r"^# dmidecode \d|^SMBIOS \d+\.\d+.* present|^Handle 0x[0-9A-F]{4}, DMI type \d",
         Foreign("is the output of dmidecode", _BIOS),
     ),
-    (r"<!DOCTYPE topology|<topology[\s>]", Foreign("is a topology of hwloc's (lstopo)", _CPUS)),
     (
-        r'"@odata\.(?:id|type)"\s*:|"AttributeRegistry"\s*:',
+        r"<!DOCTYPE topology|<topology[\s>]|^Machine \(.{1,40}\)$",
+        Foreign("is a topology of hwloc's (lstopo)", _CPUS),
+    ),
+    (
+        r'"@odata\.(?:id|type)"\s*:|"AttributeRegistry"\s*:|^\s{0,8}[{]?\s{0,8}"Attributes"\s*:',
         Foreign("has BIOS attributes of a BMC (Redfish)", _BIOS),
     ),
-    (r"^[ \t]{0,8}qemu-(?:system-\w+|kvm): ", Foreign("has messages of QEMU's", _LOG)),
     (
-        r"^[ \t]{0,8}error: (?:Failed to|internal error|unsupported configuration|operation failed)"
-        r"|\blibvirtd?(?:\[\d+\])?: |\bvirt(?:qemu)?d\[\d+\]: ",
-        Foreign("has messages of libvirt's", _LOG),
+        r"(?:^|Z )[ \t]{0,8}(?:\./)?qemu-(?:system-\w+|kvm): |^QEMU emulator version \d",
+        Foreign("has messages of QEMU's", _LOG),
+    ),
+    (
+        r"<domainCapabilities>|<domain type=|<launchSecurity type=",
+        Foreign("is XML of libvirt's", _LOG),
+    ),
+    (
+        r"^# The following is the parsable format|^CPU NODE SOCKET CORE\b",
+        Foreign("is the output of lscpu -p or -e", "lscpu, or lscpu -J"),
     ),
     (
         r"^Architecture:[ \t]{1,40}\S{1,40}$",
         Foreign("is the output of lscpu", "tdxctl capture FILE reads it"),
+    ),
+    (
+        r"^\S.{0,40}[:\uff1a] {0,60}x86_64$",
+        Foreign("may be the output of lscpu in another language", "LC_ALL=C lscpu, or lscpu -J"),
+    ),
+    (
+        r"^[ \t]{0,8}error: (?:Failed to|internal error|unsupported configuration|operation failed)"
+        r"|\blibvirtd?(?:\[\d+\])?: |\bvirt(?:qemu)?d\[\d+\]: ",
+        Foreign("has messages of libvirt's", _LOG),
     ),
     (r'"lscpu"\s*:', Foreign("is the output of lscpu -J", "tdxctl capture FILE reads it")),
     (

@@ -8,8 +8,16 @@ import re
 from collections.abc import Iterator
 
 from tdxctl.capture.findings import Findings, LocalApic
-from tdxctl.capture.host_texts import HostText, Line, cpus_of, family_and_model, number_of
+from tdxctl.capture.host_texts import (
+    Fact,
+    HostText,
+    Line,
+    cpus_of,
+    family_and_model,
+    number_of,
+)
 from tdxctl.capture.wrapped import LogLine
+from tdxctl.messages import machine
 from tdxctl.platform.limits import MAX_CPUS
 
 # lscpu
@@ -19,7 +27,8 @@ _LSCPU_JSON = re.compile(
     r'"field"\s{0,8}:\s{0,8}"([^"]{1,80})"\s{0,8},\s{0,40}"data"\s{0,8}:\s{0,8}("(?:[^"\\]|\\.)*")'
 )
 _LSCPU_KEYS = frozenset({"Architecture", "CPU(s)", "Model name", "Socket(s)", "CPU family"})
-_ENOUGH_KEYS = 3
+# A filter leaves two of them.
+_ENOUGH_KEYS = 2
 _NODE = re.compile(r"NUMA node(\d{1,4}) CPU\(s\)")
 
 
@@ -47,7 +56,20 @@ def read_lscpu(lines: list[Line]) -> HostText | None:
         cpu=family_and_model(text.get("CPU family"), text.get("Model"), text.get("Vendor ID")),
     )
     line = LogLine(number, f"Model name: {brand}", None) if brand else None
-    return HostText("lscpu", findings, brand, line)
+    flags = values.get("Flags", (number, ""))
+    return HostText("lscpu", findings, brand, line, facts=tuple(_of_flags(*flags)))
+
+
+def _of_flags(number: int, flags: str) -> Iterator[Fact]:
+    # What the running kernel says of itself in the flags of its CPUs.
+    found = set(flags.split())
+    if "tdx_guest" in found:
+        yield Fact(LogLine(number, "flags: tdx_guest", None), machine.GUEST, {})
+    elif "hypervisor" in found:
+        shown = LogLine(number, "flags: hypervisor", None)
+        yield Fact(shown, machine.HYPERVISOR, {"words": "the CPU's flag `hypervisor`"})
+    if "tdx_host_platform" in found:
+        yield Fact(LogLine(number, "flags: tdx_host_platform", None), machine.REPORT_HAS_TDX, {})
 
 
 def _lscpu_pairs(lines: list[Line]) -> Iterator[tuple[int, str, str]]:
@@ -91,7 +113,8 @@ def _packages_of_nodes(
 # /proc/cpuinfo
 
 _CPUINFO = re.compile(
-    r"\s*(processor|vendor_id|cpu family|model|model name|physical id|apicid)\s{0,16}:\s?(.*)"
+    r"\s*(processor|vendor_id|cpu family|model|model name|physical id|apicid|flags)\s{0,16}:"
+    r"\s?(.*)"
 )
 
 
@@ -107,7 +130,7 @@ def read_cpuinfo(lines: list[Line]) -> HostText | None:
             if not value.isdigit() or len(processors) > MAX_CPUS:
                 return None
             processors.append({})
-        elif processors:
+        elif processors and (key != "flags" or len(processors) == 1):
             processors[-1].setdefault(key, value)
             if key == "model name" and first is None:
                 first = LogLine(number, line.strip(), None)
@@ -132,4 +155,6 @@ def read_cpuinfo(lines: list[Line]) -> HostText | None:
         ),
         warnings=("/proc/cpuinfo has the CPUs that are online, no others",),
     )
-    return HostText("/proc/cpuinfo", findings, values.get("model name", ""), first)
+    number = first.number if first else 1
+    facts = tuple(_of_flags(number, values.get("flags", "")))
+    return HostText("/proc/cpuinfo", findings, values.get("model name", ""), first, facts)

@@ -42,6 +42,9 @@ _UNAME = re.compile(r"(?:^|[$#%>] ?)(?:sudo )?uname -[ar]\s*")
 _UNAME_ANSWER = re.compile(
     r"\s*(?:Linux \S{1,64} )?(\d{1,3}\.\d{1,4}\.\d{1,4}[\w.+~-]{0,80})(?:\s.*)?"
 )
+# /proc/cmdline and uname -a, whoever showed them.
+_BOOT_IMAGE = re.compile(r"\s*(BOOT_IMAGE=\S.*)")
+_UNAME_LINE = re.compile(r"\s*Linux \S{1,64} (\d\S{2,80}) #\d\S* .{0,120}x86_64.{0,40}")
 # What a shell or a tool says instead of an answer.
 _REFUSED = re.compile(r"\s*(?:-?\w*sh|sudo|cat|head|tail|more|grep|rdmsr|modprobe)(?:\[\d+\])?:.*")
 _PROMPT = re.compile(r"\s*(?:\[?[\w.-]{1,32}@[\w.-]{1,64}[: ][^$#%>]{0,80})?[$#%>] ?(?=[a-z./(])")
@@ -107,6 +110,13 @@ def read_transcript(lines: list[Line]) -> HostText | None:
             seen.files.setdefault(match[1], match[2])
         elif match := _MSR_LINE.fullmatch(line):
             _note(seen, _Rdmsr(int(match[1], 16)), number, line, int(match[2], 16))
+        elif match := _UNAME_LINE.fullmatch(line):
+            asked.clear()
+            seen.uname = seen.uname or LogLine(number, f"Linux version {match[1]}", None)
+        elif (match := _BOOT_IMAGE.fullmatch(line)) is not None:
+            asked.clear()
+            text = f"Command line: {match[1].rstrip()}"
+            seen.command_line = seen.command_line or LogLine(number, text, None)
         elif _PROMPT.match(line):
             asked.clear()
         elif asked:

@@ -9,10 +9,13 @@ from tdxctl.advice.checks import BY_ID
 from tdxctl.advice.known_causes import (
     NO_CALLER,
     NO_SERVER,
+    OTHER_BUILD,
     OTHER_VENDOR,
+    SGX,
     SGX_REGISTRATION,
     SKU,
     VIRTUAL_MACHINE,
+    VIRTUALIZATION,
     VMX_NOT_ON,
 )
 from tdxctl.capture.wrapped import LogLine
@@ -211,12 +214,15 @@ _MCHECK_REGISTRATION = 0x1861
 def panic(evidence: Evidence) -> Outcome:
     """Whether the kernel lived until KVM could be loaded."""
     tried = attempted(evidence, "the kernel got as far as an initialization")
-    if (seen := evidence.last(machine.PANIC)) is None:
+    if (seen := evidence.last(machine.PANIC, machine.NO_ROOT, machine.OOPS)) is None:
         return tried
-    words = f"the kernel panicked: {seen.fields['words']}"
+    words = {
+        machine.PANIC.id: f"the kernel panicked: {seen.fields.get('words')}",
+        machine.OOPS.id: f"the kernel crashed: {seen.fields.get('words')}",
+    }.get(seen.message.id, "the system did not find its root file system")
     if tried.verdict is PASS:
         return Outcome(WARN, f"{words}, after an initialization was tried", seen.line)
-    return failed("boot", seen.line, f"{words}, before KVM could be loaded")
+    return failed("boot", seen.line, f"{words}, before an initialization was tried")
 
 
 def vmx(evidence: Evidence) -> Outcome:
@@ -237,7 +243,10 @@ def vmx(evidence: Evidence) -> Outcome:
 
 
 def kernel_support(evidence: Evidence) -> Outcome:
-    """Whether the running kernel knows TDX."""
+    """Whether the running kernel knows TDX, and its KVM."""
+    if (seen := stands(evidence, kvm.NO_TDX_PARAMETER)) is not None:
+        detail = "kvm_intel has no parameter tdx: the running kernel's KVM knows no TDX"
+        return failed("kernel-support", seen.line, detail)
     if (seen := evidence.earliest(lambda message: message.is_of_tdx_host)) is not None:
         return passed(seen.line, "it prints lines on TDX")
     if evidence.seamcalls:
@@ -313,9 +322,13 @@ def init_attempt(evidence: Evidence) -> Outcome:
         return outcome
     if (refused := _load_refused(evidence)) is not None:
         return passed(refused.line, "KVM asked, and its load failed")
+    if (seen := stands(evidence, kvm.NOT_FITTING, kvm.NOT_INSERTED)) is not None:
+        return _not_loaded(evidence, seen)
     # "`BIOS enabled: private KeyID range [32, 64)` and then nothing at all" [field-notes 1]
     silent = evidence.last(boot.NO_S3, boot.KEYIDS, boot.ENABLED_BY_BIOS)
     if silent is None or evidence.log.elided or _ends_too_early(evidence, silent):
+        return outcome
+    if stands(evidence, bring_up.FAILED_FOR) is not None:
         return outcome
     # What it says then may be what became of it: a line that is cut, or not known here.
     if any(line.number > silent.line.number for line in evidence.strange):
@@ -325,6 +338,16 @@ def init_attempt(evidence: Evidence) -> Outcome:
     if has_no_caller(evidence):
         return replace(found, causes=(NO_CALLER, *found.causes))
     return found
+
+
+def _not_loaded(evidence: Evidence, seen: Seen) -> Outcome:
+    # kvm_intel, for what modprobe or the kernel says.
+    if seen.message is kvm.NOT_FITTING or "not found" in seen.line.text:
+        detail = "kvm_intel does not load: it is none of this kernel's"
+        return replace(failed("init-attempt", seen.line, detail), causes=(OTHER_BUILD,))
+    detail = f"kvm_intel does not load: {seen.fields['words']}"
+    causes = (SGX, VIRTUALIZATION) if done(evidence) is None else ()
+    return replace(failed("init-attempt", seen.line, detail), causes=causes)
 
 
 # KVM is loaded by userspace, 7 to 19 s after boot on real hosts.

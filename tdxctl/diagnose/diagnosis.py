@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tdxctl.advice.checks import BY_ID, CHECKS, RUNNING, Check
+from tdxctl.advice.checks import BY_ID, CHECKS, NOT_STARTED, RUNNING, Check
 from tdxctl.advice.known_causes import SKU
 from tdxctl.advice.setups import Setup, in_words_of, setup_of
 from tdxctl.capture.bootlog import BootLog, which_boot
@@ -48,6 +48,8 @@ def diagnose(log: BootLog, texts: Sequence[HostText] = ()) -> Diagnosis:
     if contradictions(evidence) or (log.is_crash_kernel and state not in _SHOWN):
         state, deciding = "unknown", None
     summary = _SUMMARIES[state]
+    if state == NOT_STARTED and outcomes["keyids"].verdict is not Verdict.PASS:
+        summary = "no initialization of TDX was tried"
     if deciding is not None and deciding.check.id == "kvm":
         summary = _of_kvm(deciding, outcomes["initialized"])
     elif deciding is not None and state != RUNNING:

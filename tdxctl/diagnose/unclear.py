@@ -14,7 +14,12 @@ _MACHINES_BOOT = "get the log of the boot before it: journalctl -k -b -1, or the
 _PARAMETER = "look at /sys/module/kvm_intel/parameters/tdx on the host: Y says that KVM can use it"
 _IN_ITS_WORDS = "read the line, and the ones before it; " + _PARAMETER
 # Of a system report, or of MSRs that were read.
-_OF_THE_FIRMWARE = (machine.REPORT_SEAMRR, machine.REPORT_KEYIDS, machine.REPORT_MCHECK)
+_OF_THE_FIRMWARE = (
+    machine.REPORT_SEAMRR,
+    machine.REPORT_KEYIDS,
+    machine.REPORT_MCHECK,
+    machine.REPORT_HAS_TDX,
+)
 # A boot that goes on for so long has loaded KVM, where it does.
 _LONG_ENOUGH = 30.0
 
@@ -32,6 +37,12 @@ def contradictions(evidence: Evidence) -> tuple[str, ...]:
                 f"lines of a host (line {host.line.number}) and of a kernel in a TD "
                 f"(line {guest.line.number})"
             )
+    off, keyids = evidence.last(machine.TME), evidence.last(boot.KEYIDS)
+    if off is not None and keyids is not None and off.fields["state"] != "enabled":
+        found.append(
+            f"that memory encryption is off (line {off.line.number}) and that TDX has KeyIDs of "
+            f"it (line {keyids.line.number})"
+        )
     none, end = evidence.last(bring_up.MODULE_NOT_LOADED), evidence.latest(Stage.DONE)
     if none is not None and end is not None:
         found.append(

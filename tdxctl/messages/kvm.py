@@ -7,6 +7,7 @@ from tdxctl.messages.message import (
     BUG_ON,
     ERR,
     INFO,
+    WARN,
     WARN_ON,
     Message,
     Source,
@@ -153,6 +154,42 @@ KVM_CLEANUP_BUG = Message(
     "The same, and the end of the thread that unloads it; kernels from 6.17.4 on do not get there.",
     sources=_KVM,
 )
+NO_TDX_PARAMETER = Message(
+    "kvm-without-tdx",
+    Stage.BOOT,
+    WARN,
+    (Template("unknown parameter 'tdx' ignored", of="any release"),),
+    "kvm_intel was built without TDX: it has no such parameter.",
+    "kernel-support",
+    sources=(Source.VMX,),
+    generic=True,
+)
+NOT_FITTING = Message(
+    "kvm-not-fitting",
+    Stage.BOOT,
+    ERR,
+    (
+        Template("disagrees about version of symbol {symbol}", of="any release"),
+        Template("Unknown symbol {symbol} (err {errno:-d})", of="any release"),
+    ),
+    "kvm_intel does not load: it was built for another kernel.",
+    "init-attempt",
+    sources=(Source.VMX,),
+    generic=True,
+)
+NOT_INSERTED = Message(
+    "kvm-not-inserted",
+    Stage.BOOT,
+    ERR,
+    (
+        Template("could not insert 'kvm_intel': {words:s}", of=_MODPROBE),
+        Template("Failed to insert module 'kvm_intel': {words:s}", of=_SYSTEMD),
+        Template("Module kvm_intel not found in {words:s}", of=_MODPROBE),
+    ),
+    "kvm_intel does not load.",
+    "init-attempt",
+    sources=(Source.MODPROBE,),
+)
 NOT_INSERTED_EINVAL = Message(
     "kvm-not-inserted-einval",
     Stage.BOOT,
@@ -209,6 +246,7 @@ VMX_DISABLED = Message(
         ),
         Template("VMX not supported by CPU {cpu:d}", of="6.4 and later"),
         Template("kvm: disabled by bios", of="before 6.4"),
+        Template("kvm: support for 'kvm_intel' disabled by bios", of="before 6.4"),
         Template("kvm: no hardware support", of="before 6.4"),
         Template("x86/cpu: VMX (outside TXT) disabled by BIOS", of="5.6 and later"),
         Template("x86/cpu: VMX (inside TXT) disabled by BIOS", of="5.6 and later"),

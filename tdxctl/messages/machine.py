@@ -101,6 +101,34 @@ PANIC = Message(
     "boot",
     sources=_CPU,
 )
+OOPS = Message(
+    "oops",
+    Stage.BOOT,
+    ERR,
+    (
+        Template("BUG: unable to handle {words:s}", of=_ANY),
+        Template("BUG: kernel NULL pointer dereference, {words:s}", of=_ANY),
+        Template("general protection fault, {words:s}", of=_ANY),
+        Template("Oops: {words:s}", of=_ANY),
+    ),
+    "The kernel crashed there, and may have gone on.",
+    "boot",
+    sources=_CPU,
+)
+NO_ROOT = Message(
+    "no-root",
+    Stage.BOOT,
+    ERR,
+    (
+        Template("Warning: dracut-initqueue timeout - starting timeout scripts", of="dracut"),
+        Template("Entering emergency mode", of="dracut"),
+        Template("You are in emergency mode", of="systemd"),
+        Template("does not exist.  Dropping to a shell!", of="initramfs-tools"),
+    ),
+    "The system did not start: without its disk there is nobody to load KVM.",
+    "boot",
+    sources=_CPU,
+)
 IOMMU_OF_AMD = Message(
     "iommu-of-amd",
     Stage.BOOT,

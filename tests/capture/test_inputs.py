@@ -233,14 +233,55 @@ def test_a_cpu_without_tdx_is_told_from_lscpu_alone(tmp_path: Path) -> None:
     assert (found["state"], found["check"]) == ("not supported", "cpu")
 
 
+@pytest.mark.parametrize(
+    ("flags", "state", "words"),
+    [
+        ("fpu vme tme tdx_host_platform", "unknown", "it shows what the BIOS set up"),
+        ("fpu hypervisor", "not supported", "it is the log of a virtual machine"),
+        ("fpu hypervisor tdx_guest", "not supported", "it is the log of a kernel inside a TD"),
+    ],
+)
+@pytest.mark.parametrize("form", ["cpuinfo", "lscpu"])
+def test_flags_of_the_cpu_tell_what_the_kernel_found(
+    flags: str, state: str, words: str, form: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "t.txt"
+    cpuinfo = _processor(0, 0, 0).replace("fpu vme", flags)
+    file.write_text(cpuinfo if form == "cpuinfo" else f"{LSCPU}Flags:    {flags}\n")
+    found = json.loads(tdxctl("diagnose", str(file), "--format", "json").stdout)
+    assert (found["state"], words in found["summary"]) == (state, True)
+
+
+def test_lscpu_that_was_filtered_is_lscpu() -> None:
+    text = _text("Model name:            Intel(R) Xeon(R) Gold 6548Y+\nSocket(s):             2\n")
+    assert (text.brand, text.findings.packages) == ("Intel(R) Xeon(R) Gold 6548Y+", 2)
+
+
+def test_proc_cmdline_and_uname_are_known_without_a_prompt() -> None:
+    text = _text(
+        "Linux h 6.8.0-1028-intel #31-Ubuntu SMP PREEMPT_DYNAMIC x86_64 x86_64 GNU/Linux\n"
+        "BOOT_IMAGE=/vmlinuz-6.8.0-1028-intel root=UUID=1 ro kvm_intel.tdx=1\n"
+    )
+    assert text.kernel_line is not None
+    assert text.kernel_line.text == "Linux version 6.8.0-1028-intel"
+    assert text.command_line is not None
+    assert text.command_line.text.endswith("root=UUID=1 ro kvm_intel.tdx=1")
+
+
 FOREIGN = {
+    "lsmem": "Memory block size:         2G\nTotal online memory:     512G\n",
+    "dmidecode": "Handle 0x0000, DMI type 0, 26 bytes\nBIOS Information\n",
+    "hwloc": "Machine (503GB total)\n  Package L#0\n",
+    "Redfish": '{"Attributes": {"EnableTdx": "Enabled"}}\n',
+    "XML of libvirt": "<domain type='kvm'>\n  <launchSecurity type='tdx'/>\n</domain>\n",
+    "QEMU": "2025-04-02T10:00:00.1Z qemu-system-x86_64: vm-type tdx not supported by KVM\n",
     "numactl -H": "available: 2 nodes (0-1)\nnode 0 cpus: 0 1\nnode 0 size: 64000 MB\n",
-    "lsmem": "RANGE                  SIZE  STATE REMOVABLE BLOCK\n0x0-0x7fffffff 2G online\n",
-    "dmidecode": "# dmidecode 3.3\nGetting SMBIOS data from sysfs.\nSMBIOS 3.5.0 present.\n",
-    "hwloc": '<?xml version="1.0"?>\n<!DOCTYPE topology SYSTEM "hwloc2.dtd">\n<topology>\n',
-    "Redfish": '{"@odata.id": "/redfish/v1/Systems/1/Bios", "Attributes": {"TdxEnable": "On"}}',
+    "lsmem ": "RANGE                  SIZE  STATE REMOVABLE BLOCK\n0x0-0x7fffffff 2G online\n",
+    "dmidecode ": "# dmidecode 3.3\nGetting SMBIOS data from sysfs.\nSMBIOS 3.5.0 present.\n",
+    "hwloc ": '<?xml version="1.0"?>\n<!DOCTYPE topology SYSTEM "hwloc2.dtd">\n<topology>\n',
+    "Redfish ": '{"@odata.id": "/redfish/v1/Systems/1/Bios", "Attributes": {"TdxEnable": "On"}}',
     "iasl": "/*\n * Intel ACPI Component Architecture\n * Disassembly of apic.dat\n */\n",
-    "QEMU": "qemu-system-x86_64: -accel kvm: vm-type tdx not supported by KVM\n",
+    "QEMU ": "qemu-system-x86_64: -accel kvm: vm-type tdx not supported by KVM\n",
     "libvirt": "error: Failed to start domain 'td'\nerror: internal error: process exited\n",
 }
 
@@ -254,8 +295,21 @@ def test_of_what_is_not_read_it_is_said_what_it_is_and_what_is_needed(
     file.write_text(FOREIGN[what])
     done = tdxctl(*command, str(file))
     assert (done.returncode, done.stdout) == (4, "")
-    assert what in done.stderr
+    assert what.strip() in done.stderr
     assert "dmesg" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CPU NODE SOCKET CORE L1d:L1i:L2:L3 ONLINE\n  0    0      0    0 0:0:0:0          yes\n",
+        "# The following is the parsable format, which can be fed to other\n0,0,0,0\n",
+        "Architektur:             x86_64\nSockel:                  2\n",
+    ],
+)
+def test_of_lscpu_in_other_forms_the_one_that_is_read_is_named(text: str) -> None:
+    done = tdxctl("capture", "-", stdin=text)
+    assert (done.returncode, "lscpu -J" in done.stderr) == (4, True)
 
 
 def test_lscpu_given_as_a_log_is_told_of() -> None:

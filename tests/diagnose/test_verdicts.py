@@ -249,6 +249,70 @@ def test_what_the_bios_set_up_alone_is_no_log_without_tdx() -> None:
     assert "get the whole log of a boot" in to_text(found)
 
 
+@pytest.mark.parametrize(
+    ("line", "state", "check", "detail"),
+    [
+        (
+            "virt/tdx: initialization failed: the moon is full",
+            *("failed", "initialized", "the kernel says: the moon is full"),
+        ),
+        (
+            "kvm_intel: disagrees about version of symbol module_layout",
+            *("not started", "init-attempt", "it is none of this kernel's"),
+        ),
+        (
+            "modprobe: FATAL: Module kvm_intel not found in directory /lib/modules/6.14.0",
+            *("not started", "init-attempt", "it is none of this kernel's"),
+        ),
+        (
+            "modprobe: ERROR: could not insert 'kvm_intel': Input/output error",
+            *("not started", "init-attempt", "kvm_intel does not load: Input/output error"),
+        ),
+        (
+            "kvm_intel: unknown parameter 'tdx' ignored",
+            *("not supported", "kernel-support", "kvm_intel has no parameter tdx"),
+        ),
+        (
+            "kvm: support for 'kvm_intel' disabled by bios",
+            *("not started", "vmx", "VMX is off in the BIOS"),
+        ),
+        (
+            "dracut-initqueue[300]: Warning: dracut-initqueue timeout - starting timeout scripts",
+            *("not started", "boot", "the system did not find its root file system"),
+        ),
+        (
+            "ALERT!  UUID=1 does not exist.  Dropping to a shell!",
+            *("not started", "boot", "the system did not find its root file system"),
+        ),
+        (
+            "BUG: unable to handle page fault for address: ffffffffa0000000",
+            *("not started", "boot", "the kernel crashed: page fault for address"),
+        ),
+    ],
+)
+def test_what_comes_after_the_bioss_lines_is_not_called_nothing_at_all(
+    line: str, state: str, check: str, detail: str
+) -> None:
+    found = _diagnose(f"{ASKED}{BIOS}[   20.0] {line}\n[   60.0] usb 1-1: new device\n")
+    assert (found.state, found.deciding and found.deciding.check.id) == (state, check)
+    assert detail in _outcome(found, check).detail
+    assert "nothing at all" not in found.summary
+    # Where the module is initialized it is another time's.
+    assert _diagnose(f"{ASKED}{BIOS}[    5.0] {line}\n{DONE}").healthy
+
+
+def test_that_the_bios_enabled_tdx_is_said_only_where_it_is_shown() -> None:
+    line = "[    9.0] kvm: disabled by bios\n"
+    assert _diagnose(line).summary == "no initialization of TDX was tried: VMX is off in the BIOS"
+    assert _diagnose(BIOS + line).summary.startswith("TDX is enabled by the BIOS, and no ")
+
+
+def test_memory_encryption_that_is_off_has_no_keyids() -> None:
+    found = _diagnose(f"[    0.01] x86/tme: not enabled by BIOS\n{BIOS}")
+    assert (found.state, found.deciding) == ("unknown", None)
+    assert "that memory encryption is off (line 1) and that TDX has KeyIDs" in found.summary
+
+
 def test_kvm_alone_does_not_tell_of_the_module() -> None:
     found = _diagnose("[   38.9] kvm_intel: TDX is not supported.\n")
     assert (found.state, found.deciding and found.deciding.check.id) == ("failed", "kvm")
