@@ -147,7 +147,66 @@ def _logs() -> dict[str, Bomb]:
     }
 
 
+# What the readers of what stands beside a log begin with, or go on with; in lines, and in one line.
+_BESIDE = (
+    *("rdmsr 0x1401", "rdmsr -a 0x1401", "rdmsr -f 11:11 ", "3ffe000c00", "MSR 0x87: 1f"),
+    *("cat /sys/a", "==> /sys/a <==", "/sys/devices/system/cpu/online:0", "$ ", "uname -a"),
+    *("BOOT_IMAGE=a", "Linux h 6.8.0 #1 x86_64", "Model name: x", "CPU(s): 1", "processor\t: 0"),
+    *("flags\t: fpu", "NUMA node0 CPU(s): 0-8191", '"lscpu"', '"field": "a", "data": "b"'),
+    *('"MESSAGE": "', '{"log":"', '{"msg":"', "\\n", '\\"', "&nbsp;", "=3D", "<li>", "**a**"),
+    *("- `a`", "> APIC @ 0x0", "    0000: 41 50 49 43", "00000000  41 50 49 43", "__CURSOR=a"),
+    *("Content-Transfer-Encoding: base64\n\n", "QUJD", "MESSAGE=tdx: x", "6,1,1,-;tdx: x"),
+    *("virt/tdx: BIOS enabled: private KeyID range [1, 2)", "tdx: module initialized"),
+)
+
+
+def _beside(snippet: str, glue: str) -> bytes:
+    # Lines are at least as long as short ones of a log.
+    line = (snippet * (24 // len(snippet) + 1) if glue == "\n" else snippet) + glue
+    return line.encode() * (_MIB // len(line))
+
+
+def _inputs() -> dict[str, Bomb]:
+    processor = "processor\t: %d\nvendor_id\t: GenuineIntel\nphysical id\t: 0\napicid\t: %d\n\n"
+    topology = "/sys/devices/system/cpu/cpu%d/topology/physical_package_id:0\n"
+    return {
+        **{
+            f"input-lines-of-{i:02}": Bomb("input", partial(_beside, snippet, "\n"))
+            for i, snippet in enumerate(_BESIDE)
+        },
+        **{
+            f"input-of-{i:02}": Bomb("input", partial(_beside, snippet, " "))
+            for i, snippet in enumerate(_BESIDE)
+        },
+        "input-processors": Bomb(
+            "input", lambda: "".join(processor % (i, i) for i in range(8192)).encode()
+        ),
+        "input-processors-many": Bomb(
+            "input", lambda: "".join(processor % (i, i) for i in range(100000)).encode()
+        ),
+        "input-topology": Bomb(
+            "input",
+            (
+                "/sys/devices/system/cpu/present:0-8191\n"
+                + "".join(topology % i for i in range(8192))
+            ).encode,
+        ),
+        "input-msrs-of-all": Bomb("input", lambda: b"rdmsr -a 0x87\n" + b"200000001f\n" * 300000),
+        "input-files-at-once": Bomb("input", lambda: b"cat" + b" /sys/a" * 200000 + b"\n0\n" * 99),
+        "input-boots": Bomb(
+            "input",
+            lambda: b"".join(
+                b"[%d.%d] virt/tdx: BIOS enabled: private KeyID range [1, 2)\n" % (9 - i % 2 * 8, i)
+                for i in range(40000)
+            ),
+        ),
+        "input-large": Bomb("input", partial(_large, "input")),
+        "archive-large": Bomb("archive", partial(_large, "archive")),
+    }
+
+
 BOMBS = {
+    **_inputs(),
     "description-madt-1000": Bomb("description", _madt(1000, "0-8191")),
     "description-madt-8000": Bomb("description", _madt(8000, "0-8191")),
     "description-madt-stride": Bomb("description", _madt(8000, "0-16382:1/2")),

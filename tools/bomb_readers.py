@@ -57,7 +57,7 @@ def _target(name: str, path: Path) -> None:
     TARGETS[name].run(path.read_bytes())
 
 
-_TARGETS = ("dmesg", "madt", "srat", "acpidump", "iomem", "report", "yaml")
+_TARGETS = ("dmesg", "madt", "srat", "acpidump", "iomem", "report", "yaml", "input", "archive")
 
 READERS: dict[str, Callable[[Path], None]] = {
     "description": _description,

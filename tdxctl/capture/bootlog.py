@@ -50,6 +50,7 @@ _PREFIXES = (
     re.compile(r"In\(\d{1,4}\) |cpu\d{1,4}:\d{1,9}\)"),  # ESXi
     _KERNELS_OWN,  # a host's name is not kept
 )
+_SHORTEST_PREFIX = 3
 _NEW_BOOT = re.compile(r"^-- (?:Reboot|Boot [0-9a-f]{32}) --\s*$")
 _FIRST = "Linux version "
 _KERNEL = re.compile(r"Linux version (\d{1,3}\.\d{1,4}(?:\.\d{1,4})?\S{0,40})")
@@ -163,10 +164,17 @@ def read_log(
 
 
 def parse_log(
-    text: str, name: str, *, of_a_kernel: bool = True, boot: int | None = None
+    text: str,
+    name: str,
+    *,
+    of_a_kernel: bool = True,
+    boot: int | None = None,
+    lines: list[tuple[int, str]] | None = None,
 ) -> BootLog:
-    """The same of a text."""
-    pieces = [piece for record in unpacked(plain_lines(text)) for piece in _pieces(record)]
+    """The same of a text. lines: its plain lines, where they are known."""
+    if lines is None:
+        lines = plain_lines(text)
+    pieces = [piece for record in unpacked(lines) for piece in _pieces(record)]
     if of_a_kernel and not any(_is_of_a_kernel(piece) for piece in pieces):
         foreign = named(text)
         raise FirmwareDataError(
@@ -185,14 +193,14 @@ def parse_log(
         raise UsageError(
             f"no boot {boot} in '{printable(name)}'", hint=f"it holds {counted(len(shown), 'boot')}"
         )
-    lines = boots[boot - 1]
+    taken = boots[boot - 1]
     return BootLog(
         name,
-        tuple(lines),
+        tuple(taken),
         shown,
         boot,
-        elided=any(_is_elision(line.text) for line in lines),
-        begins=any(line.text.startswith(_FIRST) for line in lines),
+        elided=any(_is_elision(line.text) for line in taken),
+        begins=any(line.text.startswith(_FIRST) for line in taken),
     )
 
 
@@ -345,7 +353,7 @@ def _piece(number: int, text: str) -> _Piece:
         return _Piece(LogLine(number, rest, float(stamp[1])), begins=True, of_a_kernel=of_a_kernel)
     stripped = text
     of_a_kernel = False
-    for prefix in _PREFIXES:
+    for prefix in _PREFIXES if len(text) > _SHORTEST_PREFIX else ():
         if match := prefix.match(stripped.lstrip()):
             stripped = stripped.lstrip()[match.end() :]
             of_a_kernel = of_a_kernel or prefix is _KERNELS_OWN

@@ -100,9 +100,10 @@ def read_bytes(data: bytes, name: str, *, boot: int | None = None) -> Input:
     text = decode(data, name)
     if is_iomem(text):
         return Input(name, findings=(read_iomem(data, name),))
-    texts = _texts(plain_lines(text))
+    lines = plain_lines(text)
+    texts = _texts(lines)
     try:
-        return Input(name, parse_log(text, name, boot=boot), texts)
+        return Input(name, parse_log(text, name, boot=boot, lines=lines), texts)
     except FirmwareDataError:
         if texts:
             return Input(name, texts=texts)

@@ -130,6 +130,8 @@ def candidates(text: str) -> tuple[Found, ...]:
     What takes any words is one only where nothing knows them.
     """
     best: dict[str, Found] = {}
+    if len(text) < _shortest():
+        return ()
     for word, wordings in _wordings().items():
         if word in text:
             for wording in wordings:
@@ -153,6 +155,13 @@ def _place(found: Found) -> tuple[int, int]:
 def _pieces(literal: str, conversion: str) -> list[str]:
     # Two spaces may have become one, and a number in hex may have lost its 0x.
     return re.split(r" {2,}", literal.removesuffix("0x") if conversion == "x" else literal)
+
+
+@cache
+def _shortest() -> int:
+    # No line of the catalogue is shorter.
+    wordings = {id(one): one for some in _wordings().values() for one in some}
+    return min(sum(map(len, wording.pieces)) for wording in wordings.values())
 
 
 @cache
