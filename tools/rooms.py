@@ -277,6 +277,7 @@ ROOMS = (
             "script",
             "plan",
             "sweep",
+            "fleet.counts",
             "diagnose.outcome",
             "scenario.description",
             DESCRIPTION,
@@ -348,6 +349,7 @@ FENCED = {
     "pydantic_core": ("platform",),
     "yaml": ("platform",),
     "pyarrow": ("fleet",),
+    "distributed": ("fleet.on_dask",),
     "numpy": (
         "fleet",
         "layout",

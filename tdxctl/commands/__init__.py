@@ -24,7 +24,7 @@ GROUPS = {
         "seamcall",
     ),
     "Questions about a platform": ("plan", "sweep", "map", "html", "validate", "platforms"),
-    "Real hosts": ("capture", "diagnose"),
+    "Real hosts": ("capture", "diagnose", "fleet"),
     "Tests and CI": ("test", "scenario", "root"),
     "Reference": ("kernels", "modules", "explain", "schema", "completion"),
 }

@@ -16,6 +16,7 @@ DOCUMENTS = {
     "status": "tdxctl.report.json_status:Status",
     "plan": "tdxctl.report.plans:Plan",
     "sweep": "tdxctl.report.sweeps:SweepDocument",
+    "fleet-summary": "tdxctl.report.fleets:FleetDocument",
     "root": "tdxctl.report.roots:Root",
     "operations": "tdxctl.report.operations:Operations",
     "diagnosis": "tdxctl.report.diagnosis:Diagnosed",
@@ -32,19 +33,21 @@ DOCUMENTS = {
     "seamcalls": "tdxctl.report.seamcalls:Seamcalls",
     "events": "tdxctl.entries:AnyEntry",
 }
+#: Rows that `tdxctl fleet` reads and writes, a line of JSON or the columns of a file each.
+ROWS = {"fleet": "tdxctl.fleet.rows:Host", "fleet-verdict": "tdxctl.fleet.rows:Verdict"}
 
 
 def record_of(name: str) -> Any:
     """The record of a document, the records of its lines where it has several."""
     from importlib import import_module
 
-    module, _, record = DOCUMENTS[name].partition(":")
+    module, _, record = (DOCUMENTS | ROWS)[name].partition(":")
     return getattr(import_module(module), record)
 
 
 @click.command("schema")
 @click.argument(
-    "name", type=OneOf(("platform", "resolved", "scenario", *DOCUMENTS)), default="platform"
+    "name", type=OneOf(("platform", "resolved", "scenario", *ROWS, *DOCUMENTS)), default="platform"
 )
 def command(name: str) -> int:
     """Print a JSON Schema, for editors and other tools.
@@ -54,8 +57,8 @@ def command(name: str) -> int:
       tdxctl schema scenario > scenario-1.schema.json
 
     platform and scenario are what one writes; resolved is a platform with every key and nothing
-    left to tdxctl, as Platform.to_dict() has it; the others are what --format json prints, error
-    at any exit above 1.
+    left to tdxctl, as Platform.to_dict() has it; fleet and fleet-verdict are a row of hosts and of
+    verdicts; the others are what --format json prints, error at any exit above 1.
     """
     match name:
         case "platform" | "resolved":

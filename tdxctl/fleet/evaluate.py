@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,13 +53,34 @@ def evaluate(
     known of setups already, kept for the next batch. A row that is wrong has an error in place of
     a verdict. Raises UsageError for columns that hosts do not have, or that are of another type.
     """
+    judged = judge(batch, kernels, references or References())
+    return judged.verdicts.rows(judged.of, judged.names, first_row, judged.errors)
+
+
+class Judged(NamedTuple):
+    """A batch of hosts, judged.
+
+    verdicts: of the distinct ones. of: shape (hosts,), which of those each is. names: of the
+    hosts. errors: what is wrong with hosts, by their place in the batch.
+    """
+
+    verdicts: Verdicts
+    of: Int64s
+    names: pa.Array
+    errors: dict[int, str]
+
+
+def judge(
+    batch: pa.RecordBatch | pa.Table, kernels: Sequence[KernelId], references: References
+) -> Judged:
+    """What evaluate() makes rows of. Raises as that does."""
     hosts = _Hosts(in_columns(batch))
-    pairs = _Pairs(hosts, references or References())
+    pairs = _Pairs(hosts, references)
     verdicts = Verdicts(kernels, pairs.count)
     for kernel in kernels:
         pairs.judge(kernel, verdicts)
-    errors = pairs.errors()
-    return verdicts.rows(pairs.groups.of, hosts.names, first_row, errors)
+    verdicts.finish()
+    return Judged(verdicts, pairs.groups.of, hosts.names, pairs.errors())
 
 
 class _Hosts:
@@ -120,11 +142,11 @@ class _Pairs:
             [codes[first] for codes in hosts.codes],
         )
         self._setup_of = setups.of
-        self._setups = [self._setup(int(first[pair])) for pair in setups.first.tolist()]
         # The pairs of each setup.
         order = np.argsort(self._setup_of, kind="stable")
-        cuts = np.searchsorted(self._setup_of[order], np.arange(1, len(self._setups)))
-        self._pairs_of = np.split(order, cuts) if self._setups else []
+        cuts = np.searchsorted(self._setup_of[order], np.arange(1, len(setups)))
+        self._pairs_of = np.split(order, cuts) if len(setups) else []
+        self._setups = [self._setup(pairs[self._ok[pairs]]) for pairs in self._pairs_of]
         for setup, pairs in zip(self._setups, self._pairs_of, strict=True):
             if isinstance(setup, WrongRowError):
                 self._refuse(pairs[self._ok[pairs]], setup)
@@ -135,9 +157,11 @@ class _Pairs:
         self._cmrs = Cmrs(self._lists["memory"], self._lists["cmrs"], self._columns())
         self._variants = Variants(self._lists, self._columns(), self._cmrs)
 
-    def _setup(self, row: int) -> Setup | WrongRowError | None:
-        if self._hosts.wrong[row]:
+    def _setup(self, pairs: Int64s) -> Setup | WrongRowError | None:
+        # Of pairs that have the same; None where there is none that is right so far.
+        if not len(pairs):
             return None
+        row = int(self.groups.first[pairs[0]])
         return self._references.setup(self._hosts.setup_cells(row))
 
     def _refuse(self, pairs: Int64s, error: WrongRowError) -> None:

@@ -170,7 +170,7 @@ def _read(description: dict[str, Any]) -> Platform:
         problem = error.problems[0]
         path = problem.path or "settings"
         column = _COLUMN_OF.get(path) or _column_of(path)
-        what = problem.summary if column == path else f"{path} {problem.summary}"
+        what = problem.summary if path in _COLUMN_OF else f"{path} {problem.summary}"
         detail = f" ({problem.detail})" if problem.detail else ""
         raise WrongRowError(column, what + detail) from None
 

@@ -23,31 +23,37 @@ Bools = npt.NDArray[np.bool_]
 _NUMBERS = ("tdmrs", "tdmrs_left", "reserved_areas", "reserved_left", "pamt_bytes", "memory_lost")
 _OF_WORDS = ("initializes", "kvm", "status", "errno", "cause", "seamcall_status", "guests")
 #: What stands for null among numbers; no number of a verdict is that.
-_NULL = np.iinfo(np.int64).min
+NULL = int(np.iinfo(np.int64).min)
 
 
 class Verdicts:
-    """What becomes of distinct hosts, `pairs`, under kernels."""
+    """What becomes of distinct hosts under kernels.
+
+    pairs: how many hosts. word: shape (pairs, kernels), which words; -1 for those of no host.
+    numbers: by name of a column, NULL for null. Filled in, then finished, then read.
+    """
 
     def __init__(self, kernels: Sequence[KernelId], pairs: int) -> None:
-        self._kernels = list(kernels)
+        self.kernels = list(kernels)
         self._place = {kernel: at for at, kernel in enumerate(kernels)}
-        self._pairs = pairs
+        self.pairs = pairs
         shape = (pairs, len(kernels))
         self._words: dict[Words, int] = {}
-        self._word = np.full(shape, -1, np.int32)
+        self.word = np.full(shape, -1, np.int32)
         self._laid_out = np.zeros(shape, bool)
-        self._numbers = {name: np.full(shape, _NULL, np.int64) for name in _NUMBERS}
+        self.numbers = {name: np.full(shape, NULL, np.int64) for name in _NUMBERS}
         self._by_node: list[tuple[Int64s, Int64s, Int64s]] = []
         #: Where the list of a verdict's PAMTs by node stands among all; -1 for null.
         self._nodes = np.full(shape, -1, np.int64)
         self._layouts: dict[int, int] = {}
+        empty = np.zeros(0, np.int64)
+        self._all_lists = np.zeros(1, np.int64), empty, empty
         self._said: dict[tuple[int, int], Numbers] = {}
 
     def set_words(self, kernel: KernelId, pairs: Int64s, words: Words, *, laid_out: bool) -> None:
         """The words of hosts; laid_out: their numbers are those of their layouts."""
         at = self._place[kernel]
-        self._word[pairs, at] = self._words.setdefault(words, len(self._words))
+        self.word[pairs, at] = self._words.setdefault(words, len(self._words))
         self._laid_out[pairs, at] = laid_out
 
     def set_outcome(self, kernel: KernelId, pair: int, outcome: Outcome) -> None:
@@ -71,19 +77,19 @@ class Verdicts:
         columns = {
             "tdmrs": layouts.needed,
             "tdmrs_left": max_tdmrs - layouts.needed,
-            "reserved_areas": np.where(came_to_areas, areas, _NULL),
-            "reserved_left": np.where(came_to_areas, max_reserved - areas, _NULL),
+            "reserved_areas": np.where(came_to_areas, areas, NULL),
+            "reserved_left": np.where(came_to_areas, max_reserved - areas, NULL),
             "pamt_bytes": layouts.pamt_in_all() << PAGE_SHIFT,
             "memory_lost": lost,
         }
         for name, values in columns.items():
-            np.copyto(self._numbers[name][:, at_kernel], values, where=rows)
+            np.copyto(self.numbers[name][:, at_kernel], values, where=rows)
         if id(layouts) not in self._layouts:
             self._layouts[id(layouts)] = len(self._by_node)
             offsets, node, pages = layouts.pamt_by_node()
             self._by_node.append((offsets, node, pages << PAGE_SHIFT))
-        base = self._layouts[id(layouts)] * self._pairs
-        np.copyto(self._nodes[:, at_kernel], base + np.arange(self._pairs), where=rows)
+        base = self._layouts[id(layouts)] * self.pairs
+        np.copyto(self._nodes[:, at_kernel], base + np.arange(self.pairs), where=rows)
 
     def rows(
         self, of: Int64s, names: pa.Array, first_row: int, errors: dict[int, str]
@@ -92,8 +98,7 @@ class Verdicts:
 
         names: of the hosts. errors: what is wrong with hosts, by their place.
         """
-        self._enter_said()
-        hosts, kernels = len(of), len(self._kernels)
+        hosts, kernels = len(of), len(self.kernels)
         wrong = np.zeros(hosts, bool)
         wrong[np.fromiter(errors, np.int64, len(errors))] = True
         pair = np.where(wrong, 0, of)
@@ -103,11 +108,10 @@ class Verdicts:
         columns = {
             "row": pa.array(np.repeat(np.arange(first_row, first_row + hosts), kernels)),
             "host": names if kernels == 1 else names.take(np.repeat(np.arange(hosts), kernels)),
-            "kernel": _words([k.id for k in self._kernels], np.tile(np.arange(kernels), hosts)),
+            "kernel": _words([k.id for k in self.kernels], np.tile(np.arange(kernels), hosts)),
             **self._word_columns(at, is_null),
             **{
-                name: _numbers(values.ravel(), at, is_null)
-                for name, values in self._numbers.items()
+                name: _numbers(values.ravel(), at, is_null) for name, values in self.numbers.items()
             },
             "pamt_by_node": self._lists(at, is_null),
             "error": _errors(errors, hosts, kernels),
@@ -116,14 +120,42 @@ class Verdicts:
         arrays = [columns[field.name].cast(field.type) for field in schema]
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
+    def words_by_number(self) -> list[Words]:
+        """The words that the numbers in word stand for."""
+        return list(self._words)
+
+    def by_node(self, kernel: int, weight: Int64s) -> dict[int, int]:
+        """Bytes of PAMTs by node under the kernel at that place, of hosts that weigh so much."""
+        begins, nodes, sizes = self._all_lists
+        which = self._nodes[:, kernel]
+        some = np.flatnonzero((weight > 0) & (which >= 0))
+        row, item = ragged(begins[which[some]], begins[which[some] + 1])
+        totals: dict[int, int] = {}
+        weights = weight[some][row]
+        for node in np.unique(nodes[item]).tolist():
+            of_node = nodes[item] == node
+            parts = zip(sizes[item][of_node].tolist(), weights[of_node].tolist(), strict=True)
+            totals[node] = sum(size * times for size, times in parts)
+        return totals
+
+    def finish(self) -> None:
+        """All is said: what follows only reads."""
+        self._enter_said()
+        offsets, nodes, sizes = [np.zeros(1, np.int64)], [], []
+        for begins, node, size in self._by_node:
+            offsets.append(begins[1:] + offsets[-1][-1])
+            nodes.append(node)
+            sizes.append(size)
+        self._all_lists = np.concatenate(offsets), np.concatenate(nodes), np.concatenate(sizes)
+
     def _enter_said(self) -> None:
         # What machines said of hosts, among what layouts did.
-        base = len(self._by_node) * self._pairs
+        base = len(self._by_node) * self.pairs
         counts, nodes, sizes = [], [], []
         for i, ((pair, kernel), numbers) in enumerate(self._said.items()):
             for name in _NUMBERS:
                 value = getattr(numbers, name)
-                self._numbers[name][pair, kernel] = _NULL if value is None else value
+                self.numbers[name][pair, kernel] = NULL if value is None else value
             self._nodes[pair, kernel] = base + i
             counts.append(len(numbers.pamt_by_node))
             nodes += [node for node, _ in numbers.pamt_by_node]
@@ -132,7 +164,7 @@ class Verdicts:
         self._by_node.append((offsets, np.array(nodes, np.int64), np.array(sizes, np.int64)))
 
     def _word_columns(self, at: Int64s, is_null: Bools) -> dict[str, pa.Array]:
-        word = self._word.ravel()[at] if self._pairs else np.zeros(len(at), np.int32)
+        word = self.word.ravel()[at] if self.pairs else np.zeros(len(at), np.int32)
         word = np.where(is_null, len(self._words), word)
         columns = {}
         for name in _OF_WORDS:
@@ -145,13 +177,8 @@ class Verdicts:
         return columns
 
     def _lists(self, at: Int64s, is_null: Bools) -> pa.Array:
-        offsets, nodes, sizes = [np.zeros(1, np.int64)], [], []
-        for begins, node, size in self._by_node:
-            offsets.append(begins[1:] + offsets[-1][-1])
-            nodes.append(node)
-            sizes.append(size)
-        begins = np.concatenate(offsets)
-        which = self._nodes.ravel()[at] if self._pairs else np.zeros(len(at), np.int64)
+        begins, nodes, sizes = self._all_lists
+        which = self._nodes.ravel()[at] if self.pairs else np.zeros(len(at), np.int64)
         none = is_null | (which < 0)
         low = begins[np.where(none, 0, which)]
         high = np.where(none, low, begins[np.where(none, 0, which + 1)])
@@ -160,7 +187,7 @@ class Verdicts:
         ends = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts))).astype(np.int32)
         kind = verdicts_schema().field("pamt_by_node").type
         structs = pa.StructArray.from_arrays(
-            [pa.array(np.concatenate(nodes)[item]), pa.array(np.concatenate(sizes)[item])],
+            [pa.array(nodes[item]), pa.array(sizes[item])],
             fields=list(kind.value_type),
         )
         return pa.ListArray.from_arrays(
@@ -169,8 +196,8 @@ class Verdicts:
 
 
 def _numbers(values: Int64s, at: Int64s, is_null: Bools) -> pa.Array:
-    taken = values[at] if len(values) else np.full(len(at), _NULL)
-    null = is_null | (taken == _NULL)
+    taken = values[at] if len(values) else np.full(len(at), NULL)
+    null = is_null | (taken == NULL)
     return pa.array(taken, mask=null if null.any() else None)
 
 

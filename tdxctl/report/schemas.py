@@ -30,7 +30,8 @@ def schema_of(document: Any) -> Schema:
     lines = get_args(document)
     own = schemas.of(document) if lines else schemas.record(document)
     head: Schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    head["title"] = (lines[0] if lines else document).__struct_config__.tag
+    first = lines[0] if lines else document
+    head["title"] = first.__struct_config__.tag or first.__name__
     definitions = {record.__name__: schema for record, schema in schemas.definitions.items()}
     assert len(definitions) == len(schemas.definitions), "two records of one name"
     return head | own | ({"$defs": dict(sorted(definitions.items()))} if definitions else {})

@@ -20,7 +20,7 @@ from tests.fleet.random_hosts import random_host
 from tests.fleet.reference import verdict
 
 #: Hosts of each kernel, in a run of the suite; `make equal` asks 20,000.
-HOSTS = 40
+HOSTS = 25
 
 
 def platform_of(row: dict[str, Any]) -> Platform:
