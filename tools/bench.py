@@ -107,6 +107,13 @@ def cases(folder: Path) -> list[Case]:
             "init, known, plain",
             1.6,
         ),
+        Case(
+            "root, two sockets",
+            (tdxctl, "root", str(FIRST_SIGHT), "--platform", "spr-2s-512g", "--kernel", "6.16"),
+            unit,
+            120,
+            first_sight=True,
+        ),
         Case("init, 64 GiB", (*init, small), unit, None),
         Case("init, 64 TiB", (*init, "8s-64t"), "init, 64 GiB", 1.5, most_memory=1.25),
     ]

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,8 +12,6 @@ from tdxctl.rootfs.document import machine_root
 from tests.cli.runner import ROOT
 
 _KEPT: list[TemporaryDirectory[str]] = []
-#: What writing one took, in seconds of the CPU.
-SECONDS: dict[tuple[str, str], float] = {}
 
 
 def platform(name: str) -> Platform:
@@ -35,8 +32,5 @@ def root(name: str, kernel: str) -> Path:
     """The folder of its root."""
     kept = TemporaryDirectory(prefix="tdxctl-test-root-")
     _KEPT.append(kept)
-    made = machine_root(machine(name, kernel))
-    start = time.process_time()
-    made.write(kept.name)
-    SECONDS[name, kernel] = time.process_time() - start
+    machine_root(machine(name, kernel)).write(kept.name)
     return Path(kept.name)
