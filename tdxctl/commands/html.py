@@ -35,14 +35,15 @@ def command(subject: Subject, output: str) -> int:
       tdxctl html --platform spr-2s-512g -o page.html
       tdxctl html --platform no-module --kernel v5 --kernel 6.8 -o page.html
 
-    It needs nothing but a browser: the platform, the verdict of every kernel, and of those named
-    the steps, the memory map, the TDMRs, the PAMTs and the log. With --platform nothing is stored;
-    of a stored machine the outcome is shown as it is, the memory as described. Exit 0 when it is
-    written, whatever the verdict.
+    It needs nothing but a browser: how it ended, the verdict of every kernel, of those named the
+    steps, the memory map, the TDMRs, the PAMTs and the log, the platform, and how to come to the
+    same page. With --platform nothing is stored; of a stored machine the outcome is shown as it is,
+    the memory as described. Exit 0 when it is written, whatever the verdict.
     """
     from tdxctl.commands.inputs.machines import machines_to_show
     from tdxctl.commands.outputs.files import write_document
     from tdxctl.commands.outputs.pages import page
 
-    write_document(page(machines_to_show(subject)), output)
+    stored = subject.platform is None
+    write_document(page(machines_to_show(subject), stored=stored), output)
     return 0

@@ -66,7 +66,8 @@ def _size_of(plan: PlatformPlan) -> str:
     return f"{approximate_size(total)} in {nodes}{lost}"
 
 
-def _verdict(plan: KernelPlan) -> str:
+def verdict_of(plan: KernelPlan) -> str:
+    """yes, no with the errno, or that it is not modelled."""
     if plan.not_modelled is not None:
         return "not modelled"
     if plan.is_ready:
@@ -79,7 +80,7 @@ def _verdict(plan: KernelPlan) -> str:
 #: Name of a column -> its cell for a kernel.
 COLUMNS: tuple[tuple[str, Callable[[KernelPlan], str]], ...] = (
     ("kernel", lambda p: p.kernel.id),
-    ("verdict", _verdict),
+    ("verdict", verdict_of),
     ("TDMRs", lambda p: f"{len(p.tdmrs)}/{p.max_tdmrs}" if p.tdmrs else "-"),
     ("reserved", lambda p: "-" if p.tightest is None else f"{p.tightest[1]}/{p.max_reserved}"),
     ("holes left", lambda p: "-" if p.holes_left is None else str(p.holes_left)),

@@ -12,11 +12,14 @@ from tdxctl.report.html.kernel import Shown
 from tdxctl.report.html.page import render
 
 
-def page(machines: list[Machine]) -> str:
-    """The page about machines of one platform, each with a kernel of its own."""
+def page(machines: list[Machine], *, stored: bool) -> str:
+    """The page about machines of one platform, each with a kernel of its own.
+
+    stored: it is a machine as it is, not the platform booted for the page.
+    """
     first = machines[0]
     verdicts = plan(first.platform, KERNELS)
-    return render(first.name, verdicts, [_shown(machine) for machine in machines])
+    return render(first.name, verdicts, [_shown(each) for each in machines], stored=stored)
 
 
 def _shown(machine: Machine) -> Shown:

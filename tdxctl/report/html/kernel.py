@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tdxctl.advice.words import TO_DO
+from tdxctl.advice.words import TO_DO, WHY
 from tdxctl.events import InitReport, LogLine, MachineSummary
-from tdxctl.plan import PlatformPlan
+from tdxctl.plan import KernelPlan, PlatformPlan
 from tdxctl.platform.description import Platform
 from tdxctl.report import plans
 from tdxctl.report.blocks import Step, Table
@@ -17,6 +17,7 @@ from tdxctl.report.memory_map import svg
 from tdxctl.report.memory_map.areas import Area, Fate
 from tdxctl.report.memory_map.model import MemoryMap, area_text, memory_map
 from tdxctl.report.memory_map.table import tdmr_cells
+from tdxctl.report.reasons import Pairs
 from tdxctl.report.view import InitView, init_view, pamt_table
 from tdxctl.units import approximate_size, counted, printable
 
@@ -34,28 +35,60 @@ class Shown:
     report: InitReport | None
     log: Sequence[LogLine]
 
+    @property
+    def is_good(self) -> bool:
+        """Whether it is initialized."""
+        return self.summary.status == "INITIALIZED"
+
+
+def ending(platform: Platform, shown: Shown) -> tuple[str, Pairs]:
+    """How it ended, in a line or more, and why it failed and what to do, where it did."""
+    if shown.report is None:
+        picture = memory_map(platform, shown.summary)
+        return picture.verdict, picture.problem
+    view = init_view(shown.report)
+    return view.verdict.text, view.problem.pairs if view.problem else ()
+
 
 def verdicts_section(plan: PlatformPlan) -> str:
-    """What each kernel would do on the platform as described, why not, and what to do then."""
-    shown = Table(
-        title="What each kernel does on this platform, booted afresh",
-        columns=tuple(name for name, _ in plans.COLUMNS),
-        rows=tuple(tuple(cell(kernel) for _, cell in plans.COLUMNS) for kernel in plan.kernels),
-        right=range(2, len(plans.COLUMNS)),
-        bad=[i for i, kernel in enumerate(plan.kernels) if not kernel.is_ready],
-    )
-    said = [
-        pair
-        for kernels, reason, hint in plans.reasons(plan)
-        for pair in ((", ".join(kernels), reason), (TO_DO, hint))
-        if pair[1]
+    """What each kernel would do on the platform as described, why not, and what to do then.
+
+    Kernels with the same outcome are one block.
+    """
+    reasons = {name: (why, hint) for names, why, hint in plans.reasons(plan) for name in names}
+    groups: dict[tuple[str, str, tuple[str, str]], list[KernelPlan]] = {}
+    for kernel in plan.kernels:
+        why = reasons.get(kernel.kernel.id, ("", ""))
+        outcome = (plans.verdict_of(kernel), kernel.status or "", why)
+        groups.setdefault(outcome, []).append(kernel)
+    blocks = [
+        part
+        for (verdict, status, why), kernels in groups.items()
+        for part in _outcome(verdict, status, why, kernels)
     ]
     notes = "reserved: areas used in the tightest TDMR. seconds: an estimate, from real hosts."
-    return section(
-        2,
-        "kernels",
-        "Verdict per kernel",
-        [table(shown), paragraph(notes, "quiet"), facts(said) if said else ""],
+    said = paragraph("What each kernel does on this platform, booted afresh.")
+    return section(2, "kernels", "Verdict per kernel", [said, *blocks, paragraph(notes, "quiet")])
+
+
+def _outcome(
+    verdict: str, status: str, why: tuple[str, str], kernels: list[KernelPlan]
+) -> Iterator[str]:
+    names = ", ".join(kernel.kernel.id for kernel in kernels)
+    good = all(kernel.is_ready for kernel in kernels)
+    after = f", status {status}" if status else ""
+    yield paragraph(f"{names}: {verdict}{after}", f"verdict {'good' if good else 'bad'}")
+    pairs = [(label, said) for label, said in zip((WHY, TO_DO), why, strict=True) if said]
+    if pairs:
+        yield facts(pairs)
+    columns = [(name, cell) for name, cell in plans.COLUMNS if name not in ("verdict", "status")]
+    yield table(
+        Table(
+            title=f"What it takes: {counted(len(kernels), 'kernel')}",
+            columns=tuple(name for name, _ in columns),
+            rows=tuple(tuple(cell(kernel) for _, cell in columns) for kernel in kernels),
+            right=range(1, len(columns)),
+        )
     )
 
 
@@ -65,16 +98,14 @@ def kernel_section(number: int, platform: Platform, shown: Shown) -> str:
     picture = memory_map(platform, summary)
     anchor = f"kernel-{number}"
     view = init_view(shown.report) if shown.report is not None else None
-    good = summary.status == "INITIALIZED"
-    verdict = picture.verdict if view is None else view.verdict.text
-    problem = picture.problem if view is None else view.problem.pairs if view.problem else ()
+    verdict, problem = ending(platform, shown)
     return section(
         2,
         anchor,
         f"Kernel {summary.kernel}: {summary.kernel_title}",
         [
             *(
-                paragraph(line, f"verdict {'good' if good else 'bad'}")
+                paragraph(line, f"verdict {'good' if shown.is_good else 'bad'}")
                 for line in verdict.splitlines()
             ),
             facts(problem) if problem else "",
