@@ -26,7 +26,7 @@ from tdxctl.verdicts import HostVerdict, ReadyToRunTds
 
 _TIB = 1 << 40
 #: A Dynamic PAMT page pair: "plus 8 KB per 2 MB region in use" [field-notes 2].
-_PAGE_PAIR = 2 * SZ_4K
+PAGE_PAIR = 2 * SZ_4K
 #: "Init takes 2.4 to 4.4 s per TB" [field-notes 2].
 _SECONDS_PER_TIB = (2.4, 4.4)
 
@@ -144,7 +144,7 @@ def _of_kernel(platform: Platform, kernel: KernelId) -> KernelPlan:
         max_reserved=summary.max_reserved_per_tdmr,
         pamt=pamt,
         dynamic=dynamic,
-        pamt_at_most=pamt.total + (memory // SZ_2M * _PAGE_PAIR if dynamic else 0),
+        pamt_at_most=pamt.total + (memory // SZ_2M * PAGE_PAIR if dynamic else 0),
         seamcalls=calls,
         seconds=(slow, fast) if done and not dynamic else None,
         host=result.host,

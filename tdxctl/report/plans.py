@@ -12,8 +12,10 @@ from tdxctl.advice.words import HOST, TO_DO
 from tdxctl.document import ByNode, Count, Document, Hex
 from tdxctl.errnos import errno_name
 from tdxctl.explain.failures import explain_failure
+from tdxctl.guests import Guest
+from tdxctl.linux.changes import EXECUTED
 from tdxctl.plan import KernelPlan, PlatformPlan
-from tdxctl.report import evidence, plain
+from tdxctl.report import evidence, plain, tds
 from tdxctl.report.blocks import Block, Facts, Heading, Notes, Table
 from tdxctl.report.hosts import Host, host_of
 from tdxctl.report.json_init import Evidence, Failure, Pamt, by_node, failure_of, pamt_of
@@ -24,13 +26,18 @@ from tdxctl.verdicts import HostVerdict
 _ARROW = " -> "
 
 
-def to_text(before: PlatformPlan, after: PlatformPlan | None) -> str:
+def to_text(before: PlatformPlan, after: PlatformPlan | None, guest: Guest | None = None) -> str:
     """The blocks as they are piped."""
-    return plain.render(to_blocks(before, after))
+    return plain.render(to_blocks(before, after, guest))
 
 
-def to_blocks(before: PlatformPlan, after: PlatformPlan | None) -> Iterator[Block]:
-    """A row per kernel, why those say no, what the PAMT costs per node, and what is an estimate."""
+def to_blocks(
+    before: PlatformPlan, after: PlatformPlan | None, guest: Guest | None = None
+) -> Iterator[Block]:
+    """A row per kernel, why those say no, what the PAMT and TDs cost, and what is an estimate.
+
+    guest: how many TDs of that size fit is told too.
+    """
     yield _heading(before, after)
     yield _kernels(before, after)
     for kernels, reason, hint in reasons(before if after is None else after):
@@ -40,12 +47,25 @@ def to_blocks(before: PlatformPlan, after: PlatformPlan | None) -> Iterator[Bloc
     if hosts:
         yield Facts(tuple(hosts))
     yield from _pamts(before, after)
+    yield from tds.blocks(before, after, guest)
     yield Notes(
         (
             "reserved: areas used in the tightest TDMR",
             "seconds: an estimate, from hosts that took 2.4 to 4.4 s per TiB",
+            *_not_executed(before),
         )
     )
+
+
+def _not_executed(plan: PlatformPlan) -> Iterator[str]:
+    # What a kernel is taken to do where its own code was not run.
+    told = [
+        f"{each.kernel.id} ({each.kernel.evidence.word})"
+        for each in plan.kernels
+        if each.kernel.evidence != EXECUTED
+    ]
+    if told:
+        yield f"evidence short of the kernel's own code: {', '.join(told)}"
 
 
 def _heading(before: PlatformPlan, after: PlatformPlan | None) -> Heading:
@@ -81,6 +101,7 @@ def verdict_of(plan: KernelPlan) -> str:
 COLUMNS: tuple[tuple[str, Callable[[KernelPlan], str]], ...] = (
     ("kernel", lambda p: p.kernel.id),
     ("verdict", verdict_of),
+    ("status", lambda p: p.status or "-"),
     ("TDMRs", lambda p: f"{len(p.tdmrs)}/{p.max_tdmrs}" if p.tdmrs else "-"),
     ("reserved", lambda p: "-" if p.tightest is None else f"{p.tightest[1]}/{p.max_reserved}"),
     ("holes left", lambda p: "-" if p.holes_left is None else str(p.holes_left)),
@@ -96,7 +117,7 @@ def _kernels(before: PlatformPlan, after: PlatformPlan | None) -> Table:
         title="",
         columns=tuple(name for name, _ in COLUMNS),
         rows=tuple(tuple(_both(show(old), show(new)) for _, show in COLUMNS) for old, new in pairs),
-        right=range(2, len(COLUMNS)),
+        right=range(3, len(COLUMNS)),
         bad=[i for i, (_, new) in enumerate(pairs) if not new.is_ready],
         verdict=1,
     )
@@ -211,6 +232,7 @@ class OnKernel(Struct, frozen=True):
     pamt_at_most: Count
     seamcalls: Count
     estimated_seconds: tuple[float, ...] | None
+    room: tds.Room | None
 
 
 class OnPlatform(Struct, frozen=True):
@@ -219,6 +241,7 @@ class OnPlatform(Struct, frozen=True):
     memory: ByNode
     lost: Count
     module: evidence.Module
+    tds: tds.Tds
     kernels: tuple[OnKernel, ...]
 
 
@@ -230,22 +253,23 @@ class Plan(Document, frozen=True, tag="tdxctl.plan/1"):
     changed: OnPlatform | None
 
 
-def to_json(before: PlatformPlan, after: PlatformPlan | None) -> str:
+def to_json(before: PlatformPlan, after: PlatformPlan | None, guest: Guest | None = None) -> str:
     """One document; `changed` is null where nothing is."""
-    changed = None if after is None else _plan(after)
-    return Plan(before.platform.name, _plan(before), changed).render()
+    changed = None if after is None else _plan(after, guest)
+    return Plan(before.platform.name, _plan(before, guest), changed).render()
 
 
-def _plan(plan: PlatformPlan) -> OnPlatform:
-    kernels = tuple(map(_kernel, plan.kernels))
-    return OnPlatform(by_node(plan.by_node), plan.lost, _module(plan), kernels)
+def _plan(plan: PlatformPlan, guest: Guest | None) -> OnPlatform:
+    kernels = tuple(_kernel(each, tds.room_of(plan, each, guest)) for each in plan.kernels)
+    memory = by_node(plan.by_node)
+    return OnPlatform(memory, plan.lost, _module(plan), tds.tds_of(plan), kernels)
 
 
 def _module(plan: PlatformPlan) -> evidence.Module:
     return evidence.module_of(plan.module, loaded=plan.platform.module.loaded)
 
 
-def _kernel(plan: KernelPlan) -> OnKernel:
+def _kernel(plan: KernelPlan, room: tds.Room | None) -> OnKernel:
     return OnKernel(
         kernel=plan.kernel.id,
         kernel_release=plan.kernel.asked or plan.kernel.id,
@@ -265,6 +289,7 @@ def _kernel(plan: KernelPlan) -> OnKernel:
         pamt_at_most=plan.pamt_at_most,
         seamcalls=plan.seamcalls,
         estimated_seconds=plan.seconds,
+        room=room,
     )
 
 

@@ -103,6 +103,8 @@ def _steps(steps: tuple[Step, ...], *, unicode: bool) -> RichTable:
 
 def _table(console: Console, table: Table) -> None:
     widths = [max(map(len, column)) for column in zip(table.columns, *table.rows, strict=True)]
+    if len(widths) - 1 not in table.right:
+        widths[-1] = min(widths[-1], _WORDS)
     if table.right and sum(widths) + 2 * (len(widths) - 1) > console.width:
         _prose(console, _stacked(table))
     else:
@@ -111,14 +113,18 @@ def _table(console: Console, table: Table) -> None:
         _prose(console, [Line(table.note, DIM)])
 
 
+# Columns that a last column of words takes at least.
+_WORDS = 24
+
+
 def _stacked(table: Table) -> Iterator[Line]:
     # A table that is wider than the terminal: a paragraph per row, no number torn apart.
     if table.title:
         yield Line(table.title, HEAD)
     width = max(len(row[0]) for row in table.rows)
     for n, (first, *cells) in enumerate(table.rows):
-        named = [(a, b) for a, b in zip(table.columns[1:], cells, strict=True) if b != "-"]
-        text = "; ".join(f"{column} {cell}".replace(" ", KEPT) for column, cell in named)
+        named = [f"{a} {b}" for a, b in zip(table.columns[1:], cells, strict=True) if b != "-"]
+        text = "; ".join(said if len(said) > _WORDS else said.replace(" ", KEPT) for said in named)
         role = HEAD if table.verdict is None else BAD if n in table.bad else GOOD
         yield Line(text, "", f"{first:<{width}}  ", role)
 
@@ -133,7 +139,10 @@ def _grid(table: Table) -> RichTable:
     )
     for i, column in enumerate(table.columns):
         rich.add_column(
-            Text(column), justify="right" if i in table.right else "left", overflow="fold"
+            Text(column),
+            justify="right" if i in table.right else "left",
+            overflow="fold",
+            no_wrap=i in table.right,
         )
     for n, row in enumerate(table.rows):
         role = _ROLES[BAD if n in table.bad else GOOD]

@@ -13,15 +13,24 @@ FRAGMENTED = """\
 emr-2s-256g-fragmented: Two-socket Emerald Rapids, 256 GiB, 17 holes below 2 GiB
 255.4 GiB in 4 NUMA nodes, 632 KiB lost below 1 MiB and to alignment
 
-kernel            verdict      TDMRs  reserved  holes left     PAMT  SEAMCALLs  seconds
-v5                no, -EFAULT   5/64     17/16           0        -        258        -
-v5-posted         no, -EFAULT   5/64     17/16           0        -        258        -
-6.8               no, -ENOSPC   5/64     17/16           0        -        134        -
-6.8+cmr-walk      yes           5/64      3/16          13  1.0 GiB      65738  0.6-1.1
-ubuntu-24.04      yes           5/64      3/16          13  1.0 GiB      65674  0.6-1.1
-6.18              no, -ENOSPC   5/64     17/16           0        -        228        -
-7.1               no, -ENOSPC   5/64     17/16           0        -        231        -
-7.2+dynamic-pamt  no, -ENOSPC   5/64     17/16           0        -        232        -
+kernel            verdict      status           TDMRs  reserved  holes left     PAMT\
+  SEAMCALLs  seconds
+v5                no, -EFAULT  SHUTDOWN          5/64     17/16           0        -\
+        258        -
+v5-posted         no, -EFAULT  SHUTDOWN          5/64     17/16           0        -\
+        258        -
+6.8               no, -ENOSPC  ERROR             5/64     17/16           0        -\
+        134        -
+6.8+cmr-walk      yes          INITIALIZED       5/64      3/16          13  1.0 GiB\
+      65738  0.6-1.1
+ubuntu-24.04      yes          INITIALIZED       5/64      3/16          13  1.0 GiB\
+      65674  0.6-1.1
+6.18              no, -ENOSPC  ERROR             5/64     17/16           0        -\
+        228        -
+7.1               no, -ENOSPC  NOT_INITIALIZED   5/64     17/16           0        -\
+        231        -
+7.2+dynamic-pamt  no, -ENOSPC  NOT_INITIALIZED   5/64     17/16           0        -\
+        232        -
 
 v5, v5-posted: TDMR 0 [0x0, 0x80000000) needs 17 reserved areas, the module has 16: memory holes \
 17, PAMTs 0 (-E2BIG inside the kernel, -EFAULT to the caller)
@@ -45,8 +54,15 @@ PAMT: 6.8+cmr-walk, ubuntu-24.04
   node 3   63.9 GiB  256.5 MiB   262660    0.392 %
   total   255.4 GiB    1.0 GiB  1050644    0.392 %
 
+TDs: the KeyIDs allow 31 at a time; what one costs beside its memory
+  exactly:     TDR 4 KiB, TDCS 24 KiB, and TDVPS 24 KiB for each vCPU (the module's metadata)
+  at most:     S-EPT: 4 KiB for each 2 MiB, 1 GiB and 512 GiB begun (arithmetic, not measured)
+               Dynamic PAMT: 8 KiB for each 2 MiB in use, its own pages' included (arithmetic, not \
+measured)
+
 reserved: areas used in the tightest TDMR
 seconds: an estimate, from hosts that took 2.4 to 4.4 s per TiB
+evidence short of the kernel's own code: 6.8+cmr-walk (read), ubuntu-24.04 (seen in logs)
 """
 
 
@@ -88,10 +104,10 @@ def test_a_change_stands_beside_what_was() -> None:
         "change shows: before -> after"
     )
     assert lines[4:6] == [
-        "kernel  verdict         TDMRs      reserved  holes left                   PAMT  "
-        "    SEAMCALLs                 seconds",
-        "6.8     yes      2/64 -> 4/64  2/16 -> 4/16    14 -> 12  64.1 MiB -> 320.6 MiB  "
-        "4108 -> 20492  0.04-0.07 -> 0.19-0.34",
+        "kernel  verdict  status              TDMRs      reserved  holes left                   "
+        "PAMT      SEAMCALLs                 seconds",
+        "6.8     yes      INITIALIZED  2/64 -> 4/64  2/16 -> 4/16    14 -> 12  "
+        "64.1 MiB -> 320.6 MiB  4108 -> 20492  0.04-0.07 -> 0.19-0.34",
     ]
 
 

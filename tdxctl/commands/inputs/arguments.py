@@ -16,6 +16,10 @@ from tdxctl.units import (
     printable,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tdxctl.guests import Guest
+
 
 def cpulist(text: str) -> list[int]:
     """The CPUs of a cpulist, at least one. Raises UsageError."""
@@ -63,6 +67,24 @@ def size_at_node(text: str) -> tuple[int, int]:
         raise UsageError(
             f"not more memory: '{printable(text)}'",
             hint="SIZE@NODE: 512GiB@1, with a node from 0 to 1023",
+        ) from None
+
+
+def size_and_vcpus(text: str) -> Guest:
+    """A TD's memory and virtual CPUs from `SIZE,VCPUS`. Raises UsageError."""
+    from tdxctl.guests import Guest
+
+    size, separator, vcpus = text.partition(",")
+    try:
+        if not separator or not vcpus.isdecimal() or not 1 <= int(vcpus) <= MAX_CPUS:
+            raise ValueError
+        if not 0 < parse_size(size) < MAX_PHYSICAL_ADDRESS:
+            raise ValueError
+        return Guest(parse_size(size), int(vcpus))
+    except ValueError:
+        raise UsageError(
+            f"not a TD's size: '{printable(text)}'",
+            hint=f"SIZE,VCPUS: 8GiB,4, with 1 to {MAX_CPUS} virtual CPUs",
         ) from None
 
 

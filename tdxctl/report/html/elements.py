@@ -68,9 +68,9 @@ def lines(title: str, shown: Iterable[tuple[str, str]]) -> str:
     return folded(f"{title}: {len(shown)} lines", region) if len(shown) > _LONG else region
 
 
-def folded(summary: str, content: str) -> str:
+def folded(summary: str, content: str, look: str = "") -> str:
     """Markup behind a line of text that opens it."""
-    return f"<details>\n<summary>{text(summary)}</summary>\n{content}\n</details>"
+    return f"<details{_class(look)}>\n<summary>{text(summary)}</summary>\n{content}\n</details>"
 
 
 def scrolling(content: str, label: str) -> str:

@@ -26,7 +26,8 @@ def source_section(name: str, platform: Platform, shown: Sequence[Shown], *, sto
         options = " ".join(f"--kernel {kernel}" for kernel in kernels)
         commands = [f"tdxctl html --platform ./{file} {options} -o page.html"]
         said = f"Save the description as {file}:"
-    description = json.dumps(platform.to_dict(), indent=2)
+    keys = (f"{json.dumps(key)}: {json.dumps(value)}" for key, value in platform.to_dict().items())
+    description = "{\n" + ",\n".join(keys) + "\n}"
     told = scrolling(f"<pre>{_lines(description)}</pre>", "Description")
     return section(
         2,
@@ -36,7 +37,7 @@ def source_section(name: str, platform: Platform, shown: Sequence[Shown], *, sto
             facts([("tdxctl", __version__)]),
             paragraph(said),
             scrolling(f"<pre>{_lines(chr(10).join(commands))}</pre>", "Commands"),
-            folded(f"Description, with every default: {file}", told),
+            folded(f"Description, with every default: {file}", told, "raw"),
         ],
     )
 

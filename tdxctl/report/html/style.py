@@ -63,5 +63,5 @@ th,td{padding:2pt 5pt}th,.number{white-space:normal}
 thead{display:table-header-group}tr,figure,dl,.verdict{break-inside:avoid}
 h1,h2,h3,caption{break-after:avoid}
 pre{width:auto;white-space:pre-wrap;overflow-wrap:anywhere}figure svg{min-width:0}
-details::details-content{content-visibility:visible;block-size:auto}}
+details:not(.raw)::details-content{content-visibility:visible;block-size:auto}}
 """
