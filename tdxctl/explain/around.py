@@ -57,7 +57,7 @@ AROUND: tuple[Term, ...] = (
     _T(
         "SGX Auto MP Registration",
         "The option that registers a platform of several sockets for attestation.",
-        ("SGX registration", "MPA", "multi-package registration"),
+        ("SGX registration", "MPA", "multi-package registration", "platform registration"),
     ),
     # CPUs
     _T(
@@ -92,6 +92,30 @@ AROUND: tuple[Term, ...] = (
         to_do.TRY_AGAIN,
     ),
     _T("SEV-SNP", "What AMD's servers have where Intel's have TDX.", ("SEV", "SNP", "SEV-ES")),
+    _T(
+        "TSX",
+        "Transactions in memory: what the BIOS set in IA32_TSX_CTRL has to be what the module "
+        "expects, and the same on all CPUs.",
+        ("transactional synchronization extensions", "RTM"),
+        to_do.MATCH_FIRMWARE_AND_MODULE,
+    ),
+    _T(
+        "machine check",
+        "What the CPU raises where memory is poisoned: reading TDX private memory that was partly "
+        "written does so on Sapphire and Emerald Rapids.",
+        ("MCE", "poison", "poisoned memory"),
+    ),
+    _T(
+        "SNC",
+        "Sub-NUMA clustering: more nodes than packages, so that a PAMT is placed on more of them.",
+        ("sub-NUMA clustering", "UMA-based clustering"),
+    ),
+    _T("VT-d", "Intel's IOMMU: TDX does not need it, devices of virtual machines do.", ("IOMMU",)),
+    _T(
+        "TXT",
+        "Trusted execution technology. Where it is on in the BIOS, VMX may be off outside it.",
+        ("trusted execution technology",),
+    ),
     # Guests
     _T(
         "confidential computing",
@@ -119,6 +143,21 @@ AROUND: tuple[Term, ...] = (
         ("quoting enclave", "TDQE"),
     ),
     _T(
+        "QvE",
+        "The quote verification enclave: it verifies a quote, and runs in SGX.",
+        ("quote verification enclave",),
+    ),
+    _T(
+        "FMSPC",
+        "What names a platform's kind and its TCB for attestation: family, model, stepping, "
+        "platform type.",
+    ),
+    _T(
+        "guest_memfd",
+        "Memory of KVM's for a guest's private pages, which the host cannot map.",
+        ("gmem",),
+    ),
+    _T(
         "TCB",
         "What has to be trusted: CPU microcode, SEAM loader, module, by their security versions.",
         ("TCB level", "TCB recovery"),
@@ -136,7 +175,12 @@ AROUND: tuple[Term, ...] = (
     _T(
         "migration TD",
         "A TD that carries the keys for moving others between hosts.",
-        ("MigTD", "service TD"),
+        ("MigTD", "service TD", "servtd", "servtds", "live migration"),
+    ),
+    _T(
+        "debug TD",
+        "A TD with the attribute DEBUG: the host may read its state and memory. Quotes say so.",
+        ("off-TD debug", "ATTRIBUTES.DEBUG"),
     ),
     _T("TD partitioning", "Virtual machines (L2) inside a TD (L1).", ("L2 VM", "L1 VMM")),
     _T(

@@ -38,15 +38,26 @@ def of_line(asked: str, text: str, leaf: LeafCode | None) -> Answer | None:
 
     leaf: the one that returned the status, where the line names none.
     """
-    found = read(text)
+    found = read(text) or _without_its_prefix(text)
     return _of_log_line(asked, found[0], leaf) if found else _of_any_line(asked, text, leaf)
+
+
+def _without_its_prefix(text: str) -> tuple[Found, ...]:
+    # A whole line that somebody quotes without the kernel's prefix: `module not loaded`.
+    for prefix in ("virt/tdx: ", "kvm_intel: "):
+        found = read(prefix + text)
+        if found and found[0].end == len(prefix + text) and not found[0].template.takes_the_rest:
+            return found
+    return ()
 
 
 def _of_log_line(asked: str, found: Found, leaf: LeafCode | None) -> Answer:
     # Codes in it are explained too.
     message, fields = found.message, found.fields
     lines = [(MEANS, message.meaning)]
-    if message is INITIALIZATION_FAILED and (errno := abs(int(fields["errno"]))) in set(Errno):
+    # Trees that load the module themselves do not say which.
+    errno = abs(int(fields.get("errno", 0)))
+    if message is INITIALIZATION_FAILED and errno in set(Errno):
         answer = of_errno(asked, Errno(errno))
         lines += [("returned", f"-{answer.name}"), *answer.lines[1:]]
     if message.check is not None and not message.is_harmless:

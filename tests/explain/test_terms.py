@@ -32,6 +32,20 @@ def test_a_word_is_found_in_any_case_and_number(asked: str) -> None:
     assert "a range in whole GiB that the kernel gives the module" in _text(asked)
 
 
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ("module not loaded", "not-loaded"),
+        ("module initialized", "initialized"),
+        ("TDX is not supported", "kvm-failed"),
+        ("tdx: can't load/init TDX module. disabling TDX feature.", "init-failed"),
+    ],
+)
+def test_a_line_is_known_without_its_prefix_and_its_errno(asked: str, name: str) -> None:
+    answer = look_up(asked)
+    assert (answer.kind, answer.name) == ("log-line", name)
+
+
 def test_every_word_is_found_by_each_of_its_names() -> None:
     for term in ALL_TERMS:
         for name in (term.name, *term.others):
