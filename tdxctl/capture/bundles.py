@@ -25,8 +25,9 @@ _CHUNK = 1 << 20
 # Files by name, as sosreport, crash dumps, acpidump -b and people call them.
 _TELLING = re.compile(
     r"(?:^|/)(?:[\w.-]*(?:dmesg|kern\.log|kmsg|journal|console|serial|boot\.log|vmcore-)[\w.-]*"
-    r"|messages|syslog|lscpu\w*|cpuinfo|iomem|acpidump[\w.-]*|APIC|SRAT|apic\.dat|srat\.dat"
-    r"|[\w.-]*rdmsr[\w.-]*|[\w-]+\.(?:log|dmesg|txt))$",
+    r"|messages[\w.-]*|syslog[\w.-]*|lscpu[\w.-]*|cpuinfo|cmdline|uname[\w.-]*|iomem"
+    r"|acpidump[\w.-]*|APIC|SRAT|apic\.dat|srat\.dat|[\w.-]*rdmsr[\w.-]*"
+    r"|[\w-]+\.(?:log|dmesg|txt|out|eml|mbox)(?:\.[\w.-]{1,20})?)$",
     re.IGNORECASE,
 )
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257

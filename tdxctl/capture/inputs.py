@@ -79,7 +79,7 @@ def _read(path: str, boot: int | None) -> list[Input]:
 def _bundle(files: Iterator[tuple[str, bytes]], path: str, boot: int | None) -> list[Input]:
     found: list[Input] = []
     seen = 0
-    for name, data in files:
+    for name, data in _unpacked(files):
         seen += 1
         try:
             found.append(read_bytes(data, name, boot=boot))
@@ -91,6 +91,23 @@ def _bundle(files: Iterator[tuple[str, bytes]], path: str, boot: int | None) -> 
             "holds nothing that is read", file=shown(path), detail=detail, hint=_HINT
         )
     return found
+
+
+def _unpacked(files: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    # The files of a bundle; those that are compressed, one by one, as what they hold: rotated logs.
+    left = _MAX_ARCHIVE
+    for name, data in files:
+        if not is_archive(data) or left <= 0:
+            yield name, data
+            continue
+        try:
+            for inner, content in files_of_archive(data, name):
+                left -= len(content)
+                yield f"{name}: {inner}" if inner not in name else name, content
+                if left <= 0:
+                    break
+        except FirmwareDataError:
+            continue
 
 
 def read_bytes(data: bytes, name: str, *, boot: int | None = None) -> Input:

@@ -42,6 +42,11 @@ from tests.capture.targets import TARGETS
             id="keyids-beyond-32-bits",
         ),
         pytest.param(
+            "input",
+            b"$ sudo rdmsr 07\n0\n",
+            id="an-msr-in-octal-is-no-number-of-pythons",
+        ),
+        pytest.param(
             "iomem",
             b"00000000-00000fff : Reserved\n001800007000-fffffffffffff : System RAM\n",
             id="memory-up-to-2^52-left-no-room-for-the-seam-range",

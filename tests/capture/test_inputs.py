@@ -371,6 +371,25 @@ def test_what_was_read_of_an_archive_is_named(tmp_path: Path) -> None:
     )
 
 
+def test_a_sosreport_tells_with_its_compressed_and_small_files_too(tmp_path: Path) -> None:
+    """Expect the rotated log, the command line and uname of a tree to be read."""
+    bios = "[    0.5] virt/tdx: BIOS enabled: private KeyID range [32, 64)\n"
+    files = {
+        "var/log/dmesg.1.gz": gzip.compress(bios.encode()),
+        "proc/cmdline": b"BOOT_IMAGE=/vmlinuz ro kvm_intel.tdx=0\n",
+        "sos_commands/kernel/uname_-a": b"Linux h 6.8.0-1015-intel #22-Ubuntu SMP x86_64 GNU\n",
+        "var/log/dmesg.2.gz": b"\x1f\x8bdamaged",
+    }
+    for name, data in files.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    done = tdxctl("diagnose", str(tmp_path), "--format", "json")
+    found = json.loads(done.stdout)
+    assert (found["check"], found["kernel"]) == ("command-line", "6.8.0")
+    assert "kvm_intel.tdx=0 does not ask for TDX" in found["summary"]
+
+
 @pytest.mark.parametrize("name", ["t.tar.gz", "t.tar.xz", "t.zip", "boot.log.bz2"])
 def test_a_damaged_archive_is_told(name: str, tmp_path: Path) -> None:
     file = tmp_path / name
