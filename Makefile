@@ -12,7 +12,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 PYTEST := -m pytest -n 2 --quiet
 
 .PHONY: help setup demo test lint fmt type check lock newest floor pythons bench stress damages equal \
-	bombs hostile fuzz mutants docs man release-check dist clean
+	bombs hostile sweeps fuzz mutants docs man release-check dist clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
@@ -86,6 +86,9 @@ equal: setup  ## 20,000 random hosts and the golden platforms as a fleet, equal 
 
 bombs: setup  ## inputs that ask for much, read in time and memory that are linear in their size
 	$(BIN)/python -m tools.bombs
+
+sweeps: setup  ## every release against every other at every error path: the tables of docs/sweep.md
+	$(BIN)/python -m tools.sweeps
 
 hostile: setup  ## text that would be more than text, in every place where text can stand
 	$(BIN)/python -m tools.hostile

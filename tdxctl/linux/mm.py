@@ -119,8 +119,10 @@ class Mm:
     def free_contig_range(self, base: int, nr_pages: int) -> None:
         """Give back what alloc_contig_pages returned."""
         pfn = base >> PAGE_SHIFT
-        self._taken.remove((pfn, pfn + nr_pages))
-        self.live_pamt_bytes -= nr_pages << PAGE_SHIFT
+        # What is freed twice is in the journal twice: that a kernel does so is for others to find.
+        if (pfn, pfn + nr_pages) in self._taken:
+            self._taken.remove((pfn, pfn + nr_pages))
+            self.live_pamt_bytes -= nr_pages << PAGE_SHIFT
         self._journal.record(FreeContigRange(base, nr_pages))
 
     def alloc_page(self, nid: int) -> int | None:

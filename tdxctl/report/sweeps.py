@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A sweep as text and JSON: laws first, then outcomes, or what differs between two kernels."""
+"""A sweep as a document: its points, by outcome, what breaks a law, what another kernel changes."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import UNSET, Struct, UnsetType
 
 from tdxctl.document import Count, Document, one_of
 from tdxctl.errnos import errno_name
-from tdxctl.sweep import compare, invariants
+from tdxctl.linux.releases import changes_between
+from tdxctl.platform.canonical import plain
+from tdxctl.platform.faults import BootFault, Fault, SeamcallFault
+from tdxctl.seam.leaves import leaf_title
+from tdxctl.seam.status import status_name
+from tdxctl.sweep import compare
 from tdxctl.sweep.compare import Difference
 from tdxctl.sweep.invariants import Violation
 from tdxctl.sweep.run import Answer, Run, Sweep
-from tdxctl.units import counted
-
-#: So many points of a group, and of a law that is broken, are named.
-_NAMED = 3
 
 
 class Answered(Struct, frozen=True):
@@ -28,8 +29,24 @@ class Answered(Struct, frozen=True):
     seamcalls: Count
 
 
+class DoneDocument(Struct, frozen=True):
+    """What a bring-up did to memory and caches; PAMTs as chunks of memory that were got and freed.
+
+    movdir64b: stores of 64 bytes, by which PAMTs are reset.
+    """
+
+    pamts: Count
+    pamts_freed: Count
+    wbinvd_on_all_cpus: Count
+    wbinvd: Count
+    movdir64b: Count
+
+
 class PointRun(Struct, frozen=True):
-    """A point: what the call that met the fault gave, and a call after it; null: not modelled."""
+    """A point: what the call that met the fault gave, and a call after it; null: not modelled.
+
+    faults, offline: what a description has to say for it. left: allocated still, how many.
+    """
 
     point: str
     first: Answered | None
@@ -37,6 +54,10 @@ class PointRun(Struct, frozen=True):
     log: tuple[str, ...]
     pamts_left: Count
     not_modelled: str | None
+    faults: tuple[dict[str, Any], ...]
+    offline: tuple[Count, ...]
+    done: DoneDocument
+    left: dict[str, Count]
 
 
 class Group(Struct, frozen=True):
@@ -49,26 +70,34 @@ class Group(Struct, frozen=True):
 
 
 class Broken(Struct, frozen=True):
-    """A law that a point breaks."""
+    """A law that a point breaks. known: why the release does so too, null where it does not."""
 
     invariant: str
     point: str
     how: str
+    known: str | None
 
 
 class Differs(Struct, frozen=True):
-    """A point of which the other kernel makes something else, or only what happens differs."""
+    """A point of which the other kernel makes something else, or only what happens differs.
+
+    left_out, added: of events, what it does not do and does instead, how often.
+    """
 
     point: str
     what: Annotated[str, one_of("outcome", "events", "only-here", "only-there")]
     before: PointRun | None
     after: PointRun | None
+    left_out: dict[str, Count]
+    added: dict[str, Count]
 
 
 class SweepDocument(Document, frozen=True, tag="tdxctl.sweep/1"):
     """Every error path of a bring-up: the points, by outcome, and what breaks a law.
 
-    differences: against another kernel, where one was asked for.
+    complete: false where it was interrupted. pairs: whether two things fail at each point.
+    differences: against another kernel, where one was asked for; changes: what stands between the
+    two kernels.
     """
 
     platform: str
@@ -77,17 +106,22 @@ class SweepDocument(Document, frozen=True, tag="tdxctl.sweep/1"):
     points: tuple[PointRun, ...]
     groups: tuple[Group, ...]
     violations: tuple[Broken, ...]
+    complete: bool
+    pairs: bool
     against: str | UnsetType = UNSET
+    changes: tuple[str, ...] | UnsetType = UNSET
+    against_violations: tuple[Broken, ...] | UnsetType = UNSET
     differences: tuple[Differs, ...] | UnsetType = UNSET
 
 
 class Shown(Struct, frozen=True):
-    """A sweep and the laws that it breaks; against another kernel's what differs."""
+    """A sweep and the laws that it breaks; against another kernel's what differs, and its laws."""
 
     sweep: Sweep
     violations: tuple[Violation, ...]
     against: Sweep | None
     differences: list[Difference] | None
+    against_violations: tuple[Violation, ...] = ()
 
 
 def to_json(shown: Shown) -> str:
@@ -95,7 +129,7 @@ def to_json(shown: Shown) -> str:
     sweep, against = shown.sweep, shown.against
     return SweepDocument(
         platform=sweep.platform,
-        kernel=sweep.kernel,
+        kernel=sweep.kernel.id,
         clean=_point(sweep.clean),
         points=tuple(map(_point, sweep.runs)),
         groups=tuple(
@@ -107,93 +141,38 @@ def to_json(shown: Shown) -> str:
             )
             for run, runs in compare.groups(sweep)
         ),
-        violations=tuple(
-            Broken(found.invariant, found.point, found.how) for found in shown.violations
+        violations=tuple(map(_broken, shown.violations)),
+        complete=sweep.is_whole and (against is None or against.is_whole),
+        pairs=sweep.pairs,
+        against=UNSET if against is None else against.kernel.id,
+        changes=UNSET if against is None else changes(sweep, against),
+        against_violations=(
+            UNSET if against is None else tuple(map(_broken, shown.against_violations))
         ),
-        against=UNSET if against is None else against.kernel,
         differences=UNSET if shown.differences is None else tuple(map(_differs, shown.differences)),
     ).render()
 
 
-def to_text(shown: Shown) -> str:
-    """Laws, then outcomes; against another kernel only what differs."""
-    sweep, against = shown.sweep, shown.against
-    lines = [
-        f"{sweep.platform} under {sweep.kernel}: {counted(len(sweep.runs), 'point')} at which "
-        "something fails",
-        f"without a fault: {_told(sweep.clean)}",
-        "",
-        *_laws(shown.violations),
-    ]
-    if against is None or shown.differences is None:
-        lines += ["", *_outcomes(sweep)]
-    else:
-        lines += ["", *_differences(sweep, against, shown.differences)]
-    return "\n".join(lines)
+def changes(sweep: Sweep, against: Sweep) -> tuple[str, ...]:
+    """The ids of the changes that one of the two kernels has and the other has not."""
+    ours, theirs = changes_between(sweep.kernel, against.kernel)
+    return tuple(change.id for change in (*ours, *theirs))
 
 
-def _laws(found: tuple[Violation, ...]) -> list[str]:
-    if not found:
-        return [f"all {len(invariants.INVARIANTS)} invariants hold at every point"]
-    lines = []
-    for law in invariants.INVARIANTS:
-        broken = [violation for violation in found if violation.invariant == law.id]
-        if broken:
-            lines.append(f"BROKEN at {counted(len(broken), 'point')}: {law.sentence}")
-            lines += [f"  {violation.point}: {violation.how}" for violation in broken[:_NAMED]]
-            lines += _more(len(broken) - _NAMED)
-    return lines
+def scripted(fault: Fault) -> dict[str, Any]:
+    """A fault as a person writes it into a description: names, and no defaults."""
+    found = plain(fault)
+    if isinstance(fault, SeamcallFault):
+        found |= {"leaf": leaf_title(fault.leaf), "status": status_name(fault.status)}
+    if isinstance(fault, BootFault):
+        found |= {"errno": errno_name(-fault.errno)}
+    return {
+        key: value for key, value in found.items() if key not in {"call", "times"} or value != 1
+    }
 
 
-def _outcomes(sweep: Sweep) -> list[str]:
-    lines = []
-    for run, runs in compare.groups(sweep):
-        lines.append(f"{_told(run)}: {counted(len(runs), 'point')}")
-        lines += [f"  {one.point}" for one in runs[:_NAMED]]
-        lines += _more(len(runs) - _NAMED)
-    return lines
-
-
-def _differences(sweep: Sweep, against: Sweep, found: list[Difference]) -> list[str]:
-    if not found:
-        return [f"{against.kernel} makes the same of every point"]
-    outcomes = [each for each in found if not each.events and each.before and each.after]
-    events = [each for each in found if each.events]
-    here = [each.point for each in found if each.after is None]
-    there = [each.point for each in found if each.before is None]
-    lines = [f"{against.kernel} differs at {counted(len(found), 'point')} of {len(sweep.runs)}"]
-    for each in outcomes:
-        assert each.before is not None
-        assert each.after is not None
-        lines += [f"  {each.point}", f"    {_told(each.before)}", f"    {_told(each.after)}"]
-    for what, points in (
-        ("the same outcome, other events", [each.point for each in events]),
-        (f"only under {sweep.kernel}", here),
-        (f"only under {against.kernel}", there),
-    ):
-        if points:
-            lines.append(f"{what}: {counted(len(points), 'point')}")
-            lines += [f"  {point}" for point in points[:_NAMED]]
-            lines += _more(len(points) - _NAMED)
-    return lines
-
-
-def _more(count: int) -> list[str]:
-    return [f"  and {count} more"] if count > 0 else []
-
-
-def _told(run: Run) -> str:
-    if run.first is None or run.second is None:
-        return f"not modelled ({run.not_modelled})"
-    second = "final" if run.is_final else f"a second call: {_code(run.second)}, {run.second.status}"
-    if run.is_final and run.second.returned != run.first.returned:
-        second = f"final ({_code(run.second)} to a second call)"
-    return f"{_code(run.first)}, {run.first.status}; {second}"
-
-
-def _code(answer: Answer) -> str:
-    name = errno_name(answer.returned)
-    return f"{answer.returned} ({name})" if name else str(answer.returned)
+def _broken(found: Violation) -> Broken:
+    return Broken(found.invariant, found.point, found.how, found.known)
 
 
 def _answered(answer: Answer | None) -> Answered | None:
@@ -209,22 +188,28 @@ def _point(run: Run) -> PointRun:
         _answered(run.first),
         _answered(run.second),
         tuple(line.text for line in run.log),
-        run.pamts_left,
+        max(0, run.pamts_left),
         run.not_modelled,
+        tuple(map(scripted, run.faults)),
+        run.offline,
+        DoneDocument(
+            run.done.pamts,
+            run.done.pamts_freed,
+            run.done.wbinvd_on_all_cpus,
+            run.done.wbinvd,
+            run.done.movdir64b,
+        ),
+        dict(run.left),
     )
 
 
 def _differs(found: compare.Difference) -> Differs:
     before, after = found.before, found.after
-    if after is None:
-        what = "only-here"
-    elif before is None:
-        what = "only-there"
-    else:
-        what = "events" if found.events else "outcome"
     return Differs(
         found.point,
-        what,
+        found.what,
         None if before is None else _point(before),
         None if after is None else _point(after),
+        dict(found.left_out),
+        dict(found.added),
     )

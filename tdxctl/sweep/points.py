@@ -7,6 +7,8 @@ call, so that two kernels that make different numbers of calls compare.
 
 from __future__ import annotations
 
+import math
+import random
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -26,27 +28,38 @@ from tdxctl.seam.status import Status, status_name
 T = TypeVar("T")
 
 #: More calls than any machine makes: a fault that stays.
-_FOR_EVER = 1 << 30
+FOR_EVER = 1 << 30
 #: What SEAMCALL itself can answer, whatever the leaf.
 _NOT_THROUGH = (Status.VMFAILINVALID, Status.GP, Status.UD)
 
 
 class Point(Struct, frozen=True):
-    """Something that fails: where and what in words, and the platform on which it does.
+    """Something that fails: where and what in words, and how it is made to.
 
-    where: the call, allocation or condition. what: the status, or how it fails. leaf: of the
-    SEAMCALL that fails, where it is one.
+    where: the call, allocation or condition. what: the status, or how it fails. faults: what a
+    description scripts for it. offline: CPUs that are not there, at boot or from then on until the
+    first call. leaf: of the SEAMCALL that fails, where it is one.
     """
 
     where: str
     what: str
-    platform: Platform
+    faults: tuple[Fault, ...] = ()
+    offline: tuple[int, ...] = ()
+    at_boot: bool = False
     leaf: Leaf | None = None
 
     @property
     def name(self) -> str:
         """Both: what two kernels' points compare by."""
         return f"{self.where}: {self.what}"
+
+    def on(self, platform: Platform) -> Platform:
+        """The platform on which it fails."""
+        cpus = platform.cpus
+        if self.at_boot:
+            online = tuple(cpu for cpu in cpus.online if cpu not in self.offline)
+            cpus = replace(cpus, online=online)
+        return replace(platform, cpus=cpus, faults=(*platform.faults, *self.faults))
 
 
 class _Call(Struct, frozen=True):
@@ -60,19 +73,49 @@ class _Call(Struct, frozen=True):
 def points_of(platform: Platform, machine: Machine) -> list[Point]:
     """The points of the bring-up that machine, booted on platform, made without a fault."""
     found = [
-        Point(call.where, what, _with(platform, fault), call.leaf)
+        Point(call.where, what, (fault,), leaf=call.leaf)
         for call in _calls(machine)
         for what, fault in _faults_of(call)
     ]
-    found += [
-        Point(where, "fails", _with(platform, fault)) for where, fault in _allocations(machine)
-    ]
-    found += _at_boot(platform)
+    found += [Point(where, "fails", (fault,)) for where, fault in _allocations(machine)]
+    notifier = BootFault("memory_notifier", Errno.ENOMEM)
+    found.append(Point("the memory notifier", "fails", (notifier,)))
+    found.append(Point("MSR 0x87", "cannot be read", (MsrReadFault(0x87),)))
+    found += _cpus(platform)
     return found
 
 
-def _with(platform: Platform, fault: Fault) -> Platform:
-    return replace(platform, faults=(*platform.faults, fault))
+def pairs_of(points: list[Point], seed: int, budget: int) -> list[Point]:
+    """Two of points at once: budget of all pairs, drawn by seed, in their order.
+
+    Two ways in which the same call fails are no pair, and are left out of those drawn.
+    """
+    count = len(points)
+    every = count * (count - 1) // 2
+    drawn = random.Random(seed).sample(range(every), min(budget, every))
+    found = []
+    for number in sorted(drawn):
+        first, second = (points[i] for i in _pair(number))
+        if first.where != second.where and not (first.offline and second.offline):
+            found.append(_both(first, second))
+    return found
+
+
+def _pair(number: int) -> tuple[int, int]:
+    # Of the pairs (0, 1), (0, 2), (1, 2), (0, 3), ... the one of that number.
+    second = (1 + math.isqrt(1 + 8 * number)) // 2
+    return number - second * (second - 1) // 2, second
+
+
+def _both(first: Point, second: Point) -> Point:
+    return Point(
+        first.name,
+        f"and {second.name}",
+        (*first.faults, *second.faults),
+        (*first.offline, *second.offline),
+        at_boot=first.at_boot or second.at_boot,
+        leaf=first.leaf or second.leaf,
+    )
 
 
 def _faults_of(call: _Call) -> Iterator[tuple[str, Fault]]:
@@ -85,7 +128,9 @@ def _faults_of(call: _Call) -> Iterator[tuple[str, Fault]]:
     no_entropy = int(Status.TDX_RND_NO_ENTROPY)
     name = status_name(no_entropy)
     yield f"{name} once", SeamcallFault(call.leaf, no_entropy, call.cpu, call.call, 1)
-    yield f"{name} for ever", SeamcallFault(call.leaf, no_entropy, call.cpu, call.call, _FOR_EVER)
+    for stays in (no_entropy, int(Status.TDX_INTERRUPTED_RESUMABLE)):
+        name = f"{status_name(stays)} for ever"
+        yield name, SeamcallFault(call.leaf, stays, call.cpu, call.call, FOR_EVER)
 
 
 def _calls(machine: Machine) -> Iterator[_Call]:
@@ -150,15 +195,17 @@ def _allocations(machine: Machine) -> Iterator[tuple[str, Fault]]:
         yield f"PAMT of the {place} TDMR", AllocationFault("pamt", number, 1)
 
 
-def _at_boot(platform: Platform) -> Iterator[Point]:
-    yield Point(
-        "the memory notifier", "fails", _with(platform, BootFault("memory_notifier", Errno.ENOMEM))
-    )
-    yield Point("MSR 0x87", "cannot be read", _with(platform, MsrReadFault(0x87)))
+def _cpus(platform: Platform) -> Iterator[Point]:
     online = platform.cpus.online
-    if len(online) > 1:
-        cpus = replace(platform.cpus, online=online[:-1])
-        yield Point("the last CPU", "is offline", replace(platform, cpus=cpus))
+    packages = [entry.package for entry in platform.cpus.madt if entry.enabled]
+    gone = {"the last CPU": online[-1:]}
+    if online:
+        last = packages[online[-1]]
+        gone["the last package"] = tuple(cpu for cpu in online if packages[cpu] == last)
+    for where, cpus in gone.items():
+        if 0 < len(cpus) < len(online):
+            yield Point(where, "is offline", offline=cpus, at_boot=True)
+            yield Point(where, "goes offline before the call", offline=cpus)
 
 
 def _first_middle_last(items: Iterable[T]) -> Iterator[tuple[str, T]]:

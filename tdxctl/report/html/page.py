@@ -26,6 +26,21 @@ def render(name: str, plan: PlatformPlan, shown: Sequence[Shown], *, stored: boo
     sections = [verdicts_section(plan)]
     sections += [kernel_section(i, platform, each) for i, each in enumerate(shown, 1)]
     sections += [platform_section(plan), source_section(name, platform, shown, stored=stored)]
+    head = [paragraph(platform.description)] if platform.description else []
+    head += _verdicts(platform, shown)
+    links = [("kernels", "Verdict per kernel")]
+    links += [(f"kernel-{i}", f"Kernel {each.summary.kernel}") for i, each in enumerate(shown, 1)]
+    links += [("platform", "Platform"), ("source", "Where this is from")]
+    return document(name, head, links, sections)
+
+
+def document(
+    name: str, head: Sequence[str], links: Sequence[tuple[str, str]], sections: Sequence[str]
+) -> str:
+    """A page of that name, without a newline at the end: head, links to the sections, sections.
+
+    head and sections are markup, links are (id, text).
+    """
     return "\n".join(
         [
             "<!DOCTYPE html>",
@@ -38,7 +53,7 @@ def render(name: str, plan: PlatformPlan, shown: Sequence[Shown], *, stored: boo
             "</head>",
             "<body>",
             '<a class="skip" href="#main">Skip to the content</a>',
-            _header(name, platform, shown),
+            _header(name, head, links),
             '<main id="main">',
             *sections,
             "</main>",
@@ -51,17 +66,13 @@ def render(name: str, plan: PlatformPlan, shown: Sequence[Shown], *, stored: boo
     )
 
 
-def _header(name: str, platform: Platform, shown: Sequence[Shown]) -> str:
-    links = [("kernels", "Verdict per kernel")]
-    links += [(f"kernel-{i}", f"Kernel {each.summary.kernel}") for i, each in enumerate(shown, 1)]
-    links += [("platform", "Platform"), ("source", "Where this is from")]
+def _header(name: str, head: Sequence[str], links: Sequence[tuple[str, str]]) -> str:
     items = "".join(f'<li><a href="#{anchor}">{text(said)}</a></li>' for anchor, said in links)
     return "\n".join(
         [
             "<header>",
             f"<h1>{text(name)}</h1>",
-            paragraph(platform.description) if platform.description else "",
-            *_verdicts(platform, shown),
+            *head,
             f'<nav aria-label="On this page"><ul>{items}</ul></nav>',
             "</header>",
         ]
