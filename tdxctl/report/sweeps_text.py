@@ -37,7 +37,7 @@ def to_text(shown: Shown) -> str:
 
 
 def _points(sweep: Sweep) -> str:
-    return "pair of points" if sweep.pairs else "point"
+    return "pair" if sweep.pairs else "point"
 
 
 def interrupted(sweep: Sweep) -> str:
