@@ -448,6 +448,15 @@ class Machine:
         with self._lock:
             return self._seamcall.sys_state
 
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """What keeps its state, for who compares machines: kernel, KVM, CPUs, memory, module."""
+        module = self._seamcall.module
+        state = None if module is None else module.state
+        faults = self._seamcall.faults
+        scripted = self._conditions
+        return self._kernel, self._kvm, self._cpus, self._mm, module, state, faults, scripted
+
     # Reports
 
     def summary(self) -> MachineSummary:

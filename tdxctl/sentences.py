@@ -24,6 +24,7 @@ SENTENCES = {
     "seamcall": "Make the SEAMCALLs of a script, and say what each answered.",
     "plan": "Say what each kernel would do on a platform, and the cost.",
     "sweep": "Fail each call of a bring-up in turn, and say what comes of it.",
+    "states": "Draw the states that a kernel can have the TDX module in.",
     "map": "Draw a machine's memory: ranges, TDMRs, PAMTs, reserved areas.",
     "html": "Write a page about a machine, for a ticket.",
     "validate": "Check platform descriptions and scenarios.",

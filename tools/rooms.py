@@ -218,16 +218,19 @@ ROOMS = (
     ),
     Room(
         "sweep",
-        "every error path of a bring-up at once",
+        "every error path of a bring-up at once, and every state that a host can be in",
         (
             "machine",
+            "operations",
             DESCRIPTION,
             "platform.faults",
             TABLES,
+            "seam.faults",
+            "linux.changes",
             "linux.releases",
+            "linux.steps",
             "events",
-            "errnos",
-            "errors",
+            *_WORDS,
         ),
     ),
     Room(

@@ -17,6 +17,7 @@ DOCUMENTS = {
     "plan": "tdxctl.report.plans:Plan",
     "sweep": "tdxctl.report.sweeps:SweepDocument",
     "fleet-summary": "tdxctl.report.fleets:FleetDocument",
+    "states": "tdxctl.report.states:StatesDocument",
     "root": "tdxctl.report.roots:Root",
     "operations": "tdxctl.report.operations:Operations",
     "diagnosis": "tdxctl.report.diagnosis:Diagnosed",

@@ -98,7 +98,8 @@ def test_the_page_tells_what_happened() -> None:
         "Platform",
         "Where this is from",
     ]
-    assert len(page.all("svg")) == 2
+    pictures = [each["class"] for each in page.all("svg")]
+    assert pictures == ["tdxctl-map", "tdxctl-states"] * 2
     said = page.texts["dd"]
     assert any("needs 17 reserved areas, the module has 16" in text for text in said)
     assert any(text.startswith("fewer holes in low memory") for text in said)

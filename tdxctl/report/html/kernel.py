@@ -10,7 +10,7 @@ from tdxctl.advice.words import TO_DO, WHY
 from tdxctl.events import InitReport, LogLine, MachineSummary
 from tdxctl.plan import KernelPlan, PlatformPlan
 from tdxctl.platform.description import Platform
-from tdxctl.report import plans
+from tdxctl.report import plans, states_svg
 from tdxctl.report.blocks import Step, Table
 from tdxctl.report.html.elements import facts, lines, paragraph, scrolling, section, table
 from tdxctl.report.memory_map import svg
@@ -19,6 +19,7 @@ from tdxctl.report.memory_map.model import MemoryMap, area_text, memory_map
 from tdxctl.report.memory_map.table import tdmr_cells
 from tdxctl.report.reasons import Pairs
 from tdxctl.report.view import InitView, init_view, pamt_table
+from tdxctl.sweep.states import States
 from tdxctl.units import approximate_size, counted, printable
 
 _LOOKS = {"err": "err", "warn": "warn", "WARN": "warn"}
@@ -28,12 +29,14 @@ _LOOKS = {"err": "err", "warn": "warn", "WARN": "warn"}
 class Shown:
     """A machine as a kernel left it; report is None where tdx_init() was never called.
 
-    log: of its kernel, since boot.
+    log: of its kernel, since boot. states: that its kernel can have the module in, where they were
+    explored.
     """
 
     summary: MachineSummary
     report: InitReport | None
     log: Sequence[LogLine]
+    states: States | None = None
 
     @property
     def is_good(self) -> bool:
@@ -113,6 +116,7 @@ def kernel_section(number: int, platform: Platform, shown: Shown) -> str:
             section(3, f"{anchor}-map", "Memory map", [_figure(anchor, picture)]),
             section(3, f"{anchor}-tdmrs", "TDMRs and PAMTs", _tdmr_parts(summary, picture)),
             _log(anchor, shown.log),
+            _states(anchor, shown.states),
         ],
     )
 
@@ -174,6 +178,21 @@ def _area_row(area: Area) -> tuple[str, ...]:
         hex(area.end),
         approximate_size(area.end - area.start),
         area_text(area) + fates.get(area.fate, ""),
+    )
+
+
+def _states(anchor: str, states: States | None) -> str:
+    if states is None:
+        return ""
+    drawn = states_svg.render(states, prefix=f"{anchor}-states-")
+    said = (
+        "Of a host with two CPUs: what else this kernel would have made of other turns of events."
+    )
+    return section(
+        3,
+        f"{anchor}-states",
+        "States of this kernel",
+        [paragraph(said, "quiet"), scrolling(f"<figure>\n{drawn}\n</figure>", "States")],
     )
 
 
