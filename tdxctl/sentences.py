@@ -31,6 +31,7 @@ SENTENCES = {
     "platforms": "List the shipped platforms, or print one.",
     "capture": "Make a platform description from what a real machine shows.",
     "diagnose": "Say from a real kernel's log what state TDX is in, and why.",
+    "lint": "Say what a log pattern misses, and what it matches wrongly.",
     "fleet": "Say of each host of a fleet whether it would bring TDX up.",
     "test": "Run scenarios: platforms, operations and what is expected.",
     "scenario": "Print a scenario whose expectations are what happens today.",

@@ -252,6 +252,19 @@ ROOMS = (
         ),
     ),
     Room(
+        "lint",
+        "what a pattern for logs says of hosts",
+        (
+            "machine",
+            "messages",
+            DESCRIPTION,
+            "platform.faults",
+            TABLES,
+            "linux.releases",
+            *_WORDS,
+        ),
+    ),
+    Room(
         "scenario",
         "platforms, operations and what is expected; pydantic in `model` and `load`",
         (
@@ -283,6 +296,7 @@ ROOMS = (
             "plan",
             "sweep",
             "fleet.counts",
+            "lint",
             "diagnose.outcome",
             "scenario.description",
             DESCRIPTION,

@@ -32,7 +32,7 @@ GROUPS = {
         "validate",
         "platforms",
     ),
-    "Real hosts": ("capture", "diagnose", "fleet"),
+    "Real hosts": ("capture", "diagnose", "lint", "fleet"),
     "Tests and CI": ("test", "scenario", "root"),
     "Reference": ("kernels", "modules", "explain", "schema", "completion"),
 }

@@ -18,6 +18,7 @@ DOCUMENTS = {
     "sweep": "tdxctl.report.sweeps:SweepDocument",
     "fleet-summary": "tdxctl.report.fleets:FleetDocument",
     "states": "tdxctl.report.states:StatesDocument",
+    "lint": "tdxctl.report.lints:LintDocument",
     "root": "tdxctl.report.roots:Root",
     "operations": "tdxctl.report.operations:Operations",
     "diagnosis": "tdxctl.report.diagnosis:Diagnosed",

@@ -20,7 +20,7 @@ V5: Release = (5, 19)
 
 #: printk's levels; the last two are backtraces, which have no prefix.
 INFO, WARN, ERR, WARN_ON, BUG_ON = "info", "warn", "err", "WARN", "BUG"
-_BACKTRACES = frozenset({WARN_ON, BUG_ON})
+BACKTRACES = frozenset({WARN_ON, BUG_ON})
 
 
 class Stage(IntEnum):
@@ -175,7 +175,7 @@ class Message(NamedTuple):
         template = self.wording(release, of)
         level = template.level or self.level
         prefix = ""
-        if level not in _BACKTRACES:
+        if level not in BACKTRACES:
             for since, text in PREFIXES.get(source or self.sources[0], ()):
                 prefix = text if since <= release else prefix
         return Printed(level, prefix + template.text.format_map(fields), template.newline)
