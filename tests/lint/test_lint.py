@@ -36,7 +36,7 @@ PUBLIC = [
     ("TDX module initialized", False, ALL - V5, set[str]()),
     # A deployment script of 2026: right for what is newest alone.
     ("TDX-Module initialized", True, ALL - FROM_7_1, set[str]()),
-    # `dmesg | grep -i tdx`, "if TDX is not enabled the output is empty": it is not.
+    # `dmesg | grep -i tdx`, of which a guide says that it shows nothing where TDX is not enabled.
     ("tdx", True, set[str](), ALL),
     # What a guest says of itself, looked for on a host.
     ("Intel TDX", False, ALL, set[str]()),
