@@ -22,7 +22,7 @@ MAX_LOG_SIZE = 64 << 20
 
 # `[    1.234567]`, also with the task or CPU behind it: `[    1.234567][    T1]`, `[ 1.2@3]`.
 _TIMESTAMP = re.compile(
-    r"\[ {0,8}(\d{1,9}\.\d{1,9})(?:@\d+| < *\d+\.\d+ ?>)?\](?: ?\[ {0,6}[TC]\d{1,9}\])? ?"
+    r"\[ {0,8}(\d{1,9}\.\d{0,9})(?:@\d+| < *\d+\.\d+ ?>)?\](?: ?\[ {0,6}[TC]\d{1,9}\])? ?"
 )
 _KERNELS_OWN = re.compile(r"(?:[\w.-]+ )?kernel(?:\[\d+\])?(?:: | (?:- ){3})")
 # A message that another ran into, as serial consoles have them.
@@ -132,6 +132,8 @@ class BootLog:
 def which_boot(log: BootLog) -> str | None:
     """Which boots the log holds and which is taken; None where there is nothing to say."""
     if log.boots == 1:
+        if log.all_boots[0].is_of_a_td:
+            return "is of a kernel in a TD: the memory and the CPUs are the TD's, not the machine's"
         if not log.is_crash_kernel:
             return None
         return (
@@ -213,7 +215,10 @@ def _last_of_the_machine(boots: tuple[Boot, ...]) -> int:
 
 
 def _is_elision(text: str) -> bool:
-    return len(text) <= _LONGEST_ELISION and bool(_ELIDED.fullmatch(text.strip()))
+    # A backtrace begins with the kernel's own `[ cut here ]`.
+    if len(text) > _LONGEST_ELISION or "cut here" in text:
+        return False
+    return bool(_ELIDED.fullmatch(text.strip()))
 
 
 def _shown(lines: list[LogLine]) -> Boot:

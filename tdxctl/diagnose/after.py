@@ -28,6 +28,10 @@ def kvm(evidence: Evidence) -> Outcome:
     """What kvm_intel says."""
     if (silent := _refused_in_silence(evidence)) is not None:
         return silent
+    end = done(evidence)
+    if evidence.kvm_tdx is False and end is not None:
+        detail = "kvm_intel's parameter tdx is N: as it is loaded, KVM goes on without TDX"
+        return failed("kvm", end, detail)
     said = [seen for message in _OF_KVM if (seen := evidence.last(message)) is not None]
     if not said:
         return NOT_SHOWN
@@ -35,7 +39,6 @@ def kvm(evidence: Evidence) -> Outcome:
     last = max(said, key=lambda seen: seen.line.number)
     if last.message is kvm_messages.KVM_SUPPORTED:
         return passed(last.line, "KVM says so")
-    end = done(evidence)
     if end is not None and last.line.number < end.number:
         return NOT_SHOWN
     if last.message is kvm_messages.TDP_MMU_OFF:

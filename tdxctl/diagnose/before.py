@@ -38,7 +38,7 @@ from tdxctl.diagnose.progress import (
     stands,
 )
 from tdxctl.diagnose.releases import by_kvm, has_no_caller, is_too_old, unless_never_made
-from tdxctl.messages import boot, bring_up, kvm, machine, own_loader
+from tdxctl.messages import boot, bring_up, kvm, machine, own_loader, runtime
 from tdxctl.messages.message import Message, Stage
 from tdxctl.seam.cpu_models import (
     CPU_MODELS,
@@ -328,7 +328,7 @@ def init_attempt(evidence: Evidence) -> Outcome:
     silent = evidence.last(boot.NO_S3, boot.KEYIDS, boot.ENABLED_BY_BIOS)
     if silent is None or evidence.log.elided or _ends_too_early(evidence, silent):
         return outcome
-    if stands(evidence, bring_up.FAILED_FOR) is not None:
+    if stands(evidence, bring_up.FAILED_FOR, runtime.HOST_WARNING) is not None:
         return outcome
     # What it says then may be what became of it: a line that is cut, or not known here.
     if any(line.number > silent.line.number for line in evidence.strange):

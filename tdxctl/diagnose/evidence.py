@@ -119,7 +119,8 @@ class Evidence:
     model of CPU 0. brand: its name. board: vendor, model and BIOS. command_line: of the kernel, as
     often as the log has it, each with its line. strange: lines on TDX in words that are not known
     here. quoted: those that are no log's. reaches_tdx: the log goes on beyond where a kernel finds
-    TDX. others: lines on other things. ends: the last timestamp, in seconds.
+    TDX. others: lines on other things. ends: the last timestamp, in seconds. kvm_tdx: kvm_intel's
+    parameter, None where it is not shown.
     """
 
     log: BootLog
@@ -140,6 +141,7 @@ class Evidence:
     reaches_tdx: bool = False
     others: int = 0
     ends: float = 0.0
+    kvm_tdx: bool | None = None
 
     def first(self, *messages: Message) -> Seen | None:
         """The first line of the first of these messages that the log has."""
@@ -221,6 +223,8 @@ def _beside_the_log(evidence: Evidence, text: HostText) -> None:
     if evidence.cpu_line is None and text.cpu_line is not None:
         evidence.cpu, evidence.brand = text.findings.cpu, text.brand
         evidence.cpu_line = text.cpu_line
+    if text.kvm_tdx is not None:
+        evidence.kvm_tdx = text.kvm_tdx
     if text.command_line is not None and not evidence.command_lines:
         line = text.command_line
         evidence.command_lines.append((line, line.text.partition(": ")[2]))

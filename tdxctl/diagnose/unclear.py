@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from tdxctl.diagnose.evidence import Evidence
-from tdxctl.messages import boot, bring_up, kvm, machine
+from collections.abc import Callable, Iterator
+
+from tdxctl.diagnose.evidence import Evidence, Seen
+from tdxctl.messages import boot, bring_up, kvm, machine, runtime
 from tdxctl.messages.message import Message, Stage
 from tdxctl.seam.cpu_models import has_seam, vendor_of
 
@@ -37,6 +39,7 @@ def contradictions(evidence: Evidence) -> tuple[str, ...]:
                 f"lines of a host (line {host.line.number}) and of a kernel in a TD "
                 f"(line {guest.line.number})"
             )
+    found += _beside(evidence)
     off, keyids = evidence.last(machine.TME), evidence.last(boot.KEYIDS)
     if off is not None and keyids is not None and off.fields["state"] != "enabled":
         found.append(
@@ -50,6 +53,33 @@ def contradictions(evidence: Evidence) -> tuple[str, ...]:
             f"(line {end.line.number})"
         )
     return tuple(found)
+
+
+# What has to hold where a module is initialized, of what is shown beside a log; and its words.
+_OFF: tuple[tuple[Message, Callable[[Seen], bool], str], ...] = (
+    (machine.REPORT_TME, lambda seen: seen.number("enabled") != 1, "memory encryption is off"),
+    (machine.REPORT_SEAMRR, lambda seen: seen.number("enabled") != 1, "SEAMRR is off"),
+    (machine.REPORT_KEYIDS, lambda seen: seen.number("keyids") == 0, "TDX has no KeyIDs"),
+    (machine.REPORT_MCHECK, lambda seen: seen.number("mcheck") != 0, "MCHECK failed"),
+)
+
+
+def _beside(evidence: Evidence) -> Iterator[str]:
+    # What is shown beside a log may be of another day.
+    end = evidence.latest(Stage.DONE)
+    failed = evidence.last(bring_up.INITIALIZATION_FAILED, bring_up.MODULE_NOT_LOADED)
+    if end is not None:
+        for message, is_off, words in _OFF:
+            if (seen := evidence.last(message)) is not None and is_off(seen):
+                yield (
+                    f"that {words} (line {seen.line.number}) and that the module is initialized "
+                    f"(line {end.line.number})"
+                )
+    elif failed is not None and evidence.kvm_tdx:
+        yield (
+            f"that the module is not initialized (line {failed.line.number}) and that kvm_intel's "
+            "parameter tdx is Y"
+        )
 
 
 def _has_no_tdx(evidence: Evidence) -> bool:
@@ -70,6 +100,8 @@ def unclear(evidence: Evidence) -> tuple[str, str]:
     if evidence.strange:
         line = evidence.strange[-1]
         return f"it says in words that are not known here: {line.text}", _IN_ITS_WORDS
+    if (warned := evidence.first(runtime.HOST_WARNING)) is not None:
+        return f"the kernel warned in {warned.fields['function']}()", _IN_ITS_WORDS
     if evidence.log.elided:
         return "it is cut, lines were left out", _WHOLE_LOG
     under_way = evidence.reached(Stage.ASKED)

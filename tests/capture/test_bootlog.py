@@ -138,6 +138,7 @@ def test_the_boot_of_a_td_behind_its_hosts_is_not_taken(line: str) -> None:
     assert "2 (in a TD, Linux 6.6.0, line 3)" in str(
         which_boot(read_log((host + td).encode(), "t"))
     )
+    assert "are the TD's, not the machine's" in str(which_boot(read_log(td.encode(), "t")))
     # Where there is no other.
     assert read_log((td + td).encode(), "t").boot == 2
 

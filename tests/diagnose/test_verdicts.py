@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tdxctl.capture.bootlog import read_log
+from tdxctl.capture.inputs import read_bytes
 from tdxctl.diagnose.diagnosis import diagnose
 from tdxctl.diagnose.outcome import Diagnosis, Outcome, Verdict
 from tdxctl.report.diagnosis import to_text
@@ -311,6 +312,52 @@ def test_memory_encryption_that_is_off_has_no_keyids() -> None:
     found = _diagnose(f"[    0.01] x86/tme: not enabled by BIOS\n{BIOS}")
     assert (found.state, found.deciding) == ("unknown", None)
     assert "that memory encryption is off (line 1) and that TDX has KeyIDs" in found.summary
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        ("SEAM_RR bit: 0", "that SEAMRR is off"),
+        ("MK_TME_ENABLED bit: 0", "that memory encryption is off"),
+        ("NUM_TDX_PRIV_KEYS: 0", "that TDX has no KeyIDs"),
+        ("SGX_AND_MCHECK_STATUS: 1861", "that MCHECK failed"),
+    ],
+)
+def test_what_a_report_says_against_its_own_log_decides_nothing(report: str, words: str) -> None:
+    found = _diagnose(f"{BIOS}{DONE}{report}\n")
+    assert (found.state, found.deciding, words in found.summary) == ("unknown", None, True)
+
+
+def _with_parameter(log: str, value: str) -> Diagnosis:
+    shown = f"$ cat /sys/module/kvm_intel/parameters/tdx\n{value}\n"
+    found = read_bytes((log + shown).encode(), "t")
+    assert found.log is not None
+    return diagnose(found.log, found.texts)
+
+
+def test_kvms_parameter_beside_a_log_counts() -> None:
+    off = _with_parameter(BIOS + DONE, "N")
+    assert (off.state, off.deciding and off.deciding.check.id) == ("failed", "kvm")
+    assert "the TDX module is initialized, and KVM cannot use it" in off.summary
+    assert _with_parameter(BIOS + DONE, "Y").healthy
+    contrary = _with_parameter(FAILED, "Y")
+    assert (contrary.state, contrary.deciding) == ("unknown", None)
+    assert _with_parameter(FAILED, "N").state == "failed"
+
+
+def test_a_backtrace_is_no_cut_in_a_log() -> None:
+    """Expect the kernel's own `cut here` to be none, and its warning to be told."""
+    trace = (
+        "[   10.8] ------------[ cut here ]------------\n"
+        "[   10.8] WARNING: CPU: 3 PID: 1 at arch/x86/virt/vmx/tdx/tdx.c:123 "
+        "tdx_cpu_enable+0x1/0x2\n"
+    )
+    assert not read_log(trace.encode(), "t").elided
+    found = _diagnose(BIOS + trace)
+    assert (found.state, "the kernel warned in tdx_cpu_enable()" in found.summary) == (
+        *("unknown", True),
+    )
+    assert _diagnose(BIOS + trace + DONE).healthy
 
 
 def test_kvm_alone_does_not_tell_of_the_module() -> None:
