@@ -108,8 +108,11 @@ def _with_rest(lines: Sequence[tuple[LogLine, bool]], at: int) -> tuple[LogLine,
 
 
 def _end(text: str) -> int | None:
-    # Where what a kernel prints ends in text; None where there is nothing of the kind.
+    # Where what a kernel prints ends in text; None where there is nothing of the kind, or any words
+    # at its end would do.
     if found := read(text):
+        if found[-1].template.takes_the_rest:
+            return None
         return found[-1].end + sum(one.end for one in found[:-1])
     on_machine = machine_lines.find(text)
     if on_machine is None or not machine_lines.is_whole(on_machine):

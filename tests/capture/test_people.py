@@ -183,6 +183,20 @@ FORMS = {
 }
 
 
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        "[    0.3] virt/tdx: initialization failed: Hibernation\nsupport is enabled\n",
+        "> [    0.3] virt/tdx: initialization failed: too few private\n> KeyIDs available.\n",
+    ],
+)
+def test_a_known_line_is_preferred_to_any_words(wrapped: str) -> None:
+    """Expect the first part, which any words may follow, to be no whole line."""
+    found = diagnose(read_log(wrapped.encode(), "t"))
+    assert found.deciding is not None
+    assert found.deciding.check.id in ("hibernation", "keyids")
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_what_a_log_shows_survives_its_form(form: str) -> None:
     data = FORMS[form].encode("utf-16" if form == "UTF-16" else "utf-8")
