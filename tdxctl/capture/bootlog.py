@@ -60,7 +60,8 @@ _CRASH_KERNEL = re.compile(
     r"\belfcorehdr=|\breset_devices\b|\bsystemd\.unit=kdump|\broot=kdump\b"
     r"|\birqpoll\b.*\b(?:nr|max)_?cpus=1\b|\b(?:nr|max)_?cpus=1\b.*\birqpoll\b"
 )
-_ON_TDX = re.compile(r"tdx|TDX")
+# What may be one of the messages below: a word of each.
+_MAY_TELL = re.compile(r"KeyID|nitiali[sz]|Guest|Encryption")
 # What a kernel inside a TD prints.
 _OF_A_TD = frozenset({machine.GUEST.id, machine.GUEST_FEATURES.id})
 # What every boot with TDX has once, and a filter for tdx leaves; and how a bring-up ends.
@@ -243,8 +244,8 @@ def _is_of_a_kernel(piece: _Piece) -> bool:
 
 
 def _ids(line: LogLine) -> set[str]:
-    # Of a line on TDX, the messages that it is.
-    if not _ON_TDX.search(line.text):
+    # The messages that a line is that may tell.
+    if not _MAY_TELL.search(line.text):
         return set()
     return {found.message.id for found in read(line.text)}
 

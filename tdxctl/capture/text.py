@@ -65,9 +65,13 @@ def decode(data: bytes, name: str) -> str:
 def _is_escaped(text: str) -> bool:
     # A log in a string of JSON's or of a program's; records have a line each.
     escaped, lines = text.count("\\n"), text.count("\n") + 1
-    return escaped > 2 and escaped > 2 * lines and not _RECORD.search(text)
+    if not 2 < escaped < len(text) // _SHORT_LINE or escaped <= 2 * lines:
+        return False
+    return not _RECORD.search(text)
 
 
+# A log's lines are longer than that on average.
+_SHORT_LINE = 8
 _RECORD = re.compile(r'"(?:MESSAGE|msg)"\s{0,8}:|^\d{1,4},\d{1,12},\d{1,18},', re.MULTILINE)
 _ESCAPED = re.compile(r"\\(?:r\\n|[nrt\"'/])|\\u([0-9a-fA-F]{4})")
 _UNESCAPED = {"\\n": "\n", "\\r\\n": "\n", "\\r": "\n", "\\t": "\t"}

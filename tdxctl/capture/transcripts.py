@@ -98,26 +98,26 @@ def read_transcript(lines: list[Line]) -> HostText | None:
     for number, line in lines:
         if not line.strip():
             continue
-        if (match := _PATH_HEAD.fullmatch(line)) is not None:
+        if "==>" in line and (match := _PATH_HEAD.fullmatch(line)) is not None:
             asked = deque([match[1]])
         elif "rdmsr" in line and not _REFUSED.fullmatch(line):
             asked = deque(_calls(seen, number, line))
         elif ("/sys/" in line or "/proc/" in line) and (cat := _CAT.search(line)):
             asked = deque(_PATHS.findall(line, cat.end())) if "|" not in line else deque()
-        elif _UNAME.search(line):
+        elif "uname" in line and _UNAME.search(line):
             asked = deque(["uname"])
         elif "/sys/" in line and (match := _PATH_VALUE.fullmatch(line)):
             seen.files.setdefault(match[1], match[2])
-        elif match := _MSR_LINE.fullmatch(line):
+        elif ("MSR" in line or "msr" in line) and (match := _MSR_LINE.fullmatch(line)):
             _note(seen, _Rdmsr(int(match[1], 16)), number, line, int(match[2], 16))
-        elif match := _UNAME_LINE.fullmatch(line):
+        elif "x86_64" in line and (match := _UNAME_LINE.fullmatch(line)):
             asked.clear()
             seen.uname = seen.uname or LogLine(number, f"Linux version {match[1]}", None)
-        elif (match := _BOOT_IMAGE.fullmatch(line)) is not None:
+        elif "BOOT_IMAGE=" in line and (match := _BOOT_IMAGE.fullmatch(line)):
             asked.clear()
             text = f"Command line: {match[1].rstrip()}"
             seen.command_line = seen.command_line or LogLine(number, text, None)
-        elif _PROMPT.match(line):
+        elif asked and _PROMPT.match(line):
             asked.clear()
         elif asked:
             _answer(seen, asked, number, line)

@@ -200,6 +200,7 @@ def gather(log: BootLog, texts: Iterable[HostText] = ()) -> Evidence:
 
 
 # How a bring-up ends.
+_MAY_END = re.compile(r"nitiali[sz]|loaded")
 _ENDS = frozenset({MODULE_INITIALIZED.id, INITIALIZATION_FAILED.id, MODULE_NOT_LOADED.id})
 
 
@@ -209,7 +210,7 @@ def _quoted(log: BootLog) -> frozenset[LogLine]:
     ends = [
         (line, found.message.id)
         for line in log.lines
-        if _ON_TDX.search(line.text)
+        if _MAY_END.search(line.text)
         for found in read(line.text)
         if found.message.id in _ENDS
     ]
