@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A platform description as a row of hosts."""
+"""A platform description as a row of hosts, and a row as a description."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
-from msgspec.structs import astuple
+import msgspec
+from msgspec.structs import astuple, replace
 
-from tdxctl.fleet.setups import setup_of
+from tdxctl.fleet.rows import Host
+from tdxctl.fleet.setups import WrongRowError, setup_of
 from tdxctl.platform.cmrs import auto_cmrs
 from tdxctl.platform.description import Cpus, Memory, Platform
+from tdxctl.platform.fields import NAME_PATTERN
 from tdxctl.seam.cpu_models import CPU_MODELS
 
 _MODELS = {(6, model): name for name, model in CPU_MODELS.items()}
@@ -49,6 +54,48 @@ def row_of(platform: Platform, host: str | None = None) -> dict[str, Any]:
     if settings:
         row["settings"] = json.dumps(settings, separators=(",", ":"))
     return row
+
+
+def platform_of(row: Mapping[str, Any]) -> Platform:
+    """The description that a row of hosts stands for.
+
+    row: the columns of rows.Host by name, as a record of Arrow's `to_pylist()` has them, a line of
+    JSON or a row of a DataFrame; what is missing there (NaN, NaT, None) is null, and numbers may be
+    NumPy's. A host's name that no machine can have is the description's text. Raises WrongRowError for a column that hosts do not have, or a wrong value.
+    """
+    given = {column: cell for column, value in row.items() if (cell := _plain(value)) is not None}
+    if unknown := given.keys() - set(Host.__struct_fields__):
+        raise WrongRowError(min(map(str, unknown)), "is no column of hosts")
+    try:
+        host = msgspec.convert(given, Host)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$.")
+        column = re.split(r"[.`\[]", path)[0] or "memory"
+        raise WrongRowError(column, what) from None
+    cells = msgspec.json.decode(msgspec.json.encode(host))
+    memory = {
+        "ranges": cells["memory"],
+        "reserved": cells["reserved"] or [],
+        "cmrs": "auto" if cells["cmrs"] is None else cells["cmrs"],
+    }
+    platform = setup_of(cells).with_memory(memory)
+    if host.host is None:
+        return platform
+    known = re.fullmatch(NAME_PATTERN, host.host) is not None
+    return replace(platform, **{"name" if known else "description": host.host})
+
+
+def _plain(value: Any) -> Any:
+    # Of arrays lists, of scalars Python's own, of nothing None.
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if value is None or value != value:  # noqa: PLR0124  # NaN, and pandas' NaT
+        return None
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _cmrs(memory: Memory) -> list[dict[str, int]] | None:
