@@ -45,12 +45,12 @@ class _LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known = args[0] in {*COMMANDS, *ALIASES}
         if not known and not args[0].startswith("-") and not ctx.resilient_parsing:
-            from tdxctl.commands.inputs.choices import meant
+            from tdxctl.commands.inputs.guesses import no_such_command
 
-            ctx.fail(f"No such command '{printable(args[0])}'.{meant(args[0], COMMANDS)}")
+            ctx.fail(no_such_command(args[0]))
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None and not ctx.resilient_parsing:
-            _refuse_repeated(click.Context(command, ctx, name, **command.context_settings), rest)
+            _refuse_slips(click.Context(command, ctx, name, **command.context_settings), rest)
         return name, command, rest
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -78,12 +78,13 @@ def command_in(words: list[str]) -> str:
     return ALIASES.get(name, name)
 
 
-def _refuse_repeated(ctx: click.Context, args: list[str]) -> None:
-    # click takes the last of an option that is given twice, and drops the others in silence.
+def _refuse_slips(ctx: click.Context, args: list[str]) -> None:
+    # click takes the last of an option that is given twice, and drops the others in silence; of a
+    # platform without its option it says that an option is missing.
     from collections import Counter
 
     try:
-        _, _, given = ctx.command.make_parser(ctx).parse_args(list(args))
+        values, words, given = ctx.command.make_parser(ctx).parse_args(list(args))
     except click.UsageError:
         return  # said where the command is run
     for option, times in Counter(given).items():
@@ -91,6 +92,10 @@ def _refuse_repeated(ctx: click.Context, args: list[str]) -> None:
         if takes_one and times > 1:
             name = max(option.opts, key=len)
             ctx.fail(f"{name} is given {times} times, and takes one value.")
+    options = {option.name for option in ctx.command.params if isinstance(option, click.Option)}
+    takes_words = any(isinstance(one, click.Argument) for one in ctx.command.params)
+    if words and not takes_words and "platform" in options and "platform" not in values:
+        ctx.fail(f"A platform is named by its option: --platform {printable(words[0])}")
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tdxctl.units import printable
+from tdxctl.units import did_you_mean, printable
 
 
 class Diagnostic(NamedTuple):
@@ -131,3 +131,15 @@ class NotModelledError(TdxctlError):
     """The real kernel or module would do something that tdxctl does not model."""
 
     exit_code = 3
+
+
+def hint_for_missing(path: str) -> str | None:
+    """The nearest name in the folder of a file that is not there, None where none is near."""
+    import os
+
+    folder, name = os.path.split(path)
+    try:
+        near = did_you_mean(name, os.listdir(folder or os.curdir))
+    except OSError:
+        return f"there is no folder '{printable(folder)}'"
+    return printable(near) if near else None

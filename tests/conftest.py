@@ -20,3 +20,14 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name == "COLUMNS" or (name.startswith("TDXCTL_") and name not in kept):
             monkeypatch.delenv(name)
     return folder
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder with what a checkout has, where a page's commands may write beside it."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    for entry in Path(__file__).parent.parent.iterdir():
+        if not entry.name.startswith("."):
+            (folder / entry.name).symlink_to(entry)
+    return folder

@@ -14,19 +14,8 @@ import pytest
 
 from tdxctl import Platform
 from tests import documents
-from tests.cli.runner import ROOT, in_shell
+from tests.cli.runner import in_shell
 from tests.pages import PAGES, blocks, examples, leads_nowhere
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A folder with what a checkout has, where a page's commands may write beside it."""
-    folder = tmp_path / "checkout"
-    folder.mkdir()
-    for entry in ROOT.iterdir():
-        if not entry.name.startswith("."):
-            (folder / entry.name).symlink_to(entry)
-    return folder
 
 
 def _run(command: str, folder: Path) -> str:

@@ -21,14 +21,14 @@ from tools import pictures, tables
 README = ROOT / "README.md"
 
 
-def _run(command: str) -> str:
+def _run(command: str, folder: Path) -> str:
     shell = f'tdxctl() {{ "{sys.executable}" -m tdxctl "$@"; }}\n{command}'
     done = subprocess.run(
         ["bash", "-c", shell],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        cwd=ROOT,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=False,
     )
@@ -36,12 +36,12 @@ def _run(command: str) -> str:
     return done.stdout
 
 
-def test_every_command_prints_what_the_readme_shows() -> None:
+def test_every_command_prints_what_the_readme_shows(checkout: Path) -> None:
     """Expect the commands, run one after the other as a reader would, to print just that."""
     commands = pages.examples(README)
     assert len(commands) >= 4
     shown = [f"$ {command}\n{output}" for command, output in commands]
-    assert [f"$ {command}\n{_run(command)}" for command, _ in commands] == shown
+    assert [f"$ {command}\n{_run(command, checkout)}" for command, _ in commands] == shown
 
 
 @pytest.mark.parametrize("path", tables.files(), ids=lambda path: path.name)

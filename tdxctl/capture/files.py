@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 
-from tdxctl.errors import FirmwareDataError, UsageError
+from tdxctl.errors import FirmwareDataError, UsageError, hint_for_missing
 from tdxctl.units import printable
 
 _STDIN = "-"
@@ -28,8 +28,7 @@ def read_file(path: str, limit: int) -> bytes:
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         what = "standard input" if path == _STDIN else f"'{printable(path)}'"
-        hint = "it can be read as root" if isinstance(error, PermissionError) else None
-        raise UsageError(f"cannot read {what}: {reason}", hint=hint) from None
+        raise UsageError(f"cannot read {what}: {reason}", hint=_hint(error, path)) from None
     if len(data) > limit:
         raise FirmwareDataError(
             "is too large",
@@ -37,6 +36,12 @@ def read_file(path: str, limit: int) -> bytes:
             detail=f"more than {limit >> 20} MiB",
         )
     return data
+
+
+def _hint(error: Exception, path: str) -> str | None:
+    if isinstance(error, PermissionError):
+        return "it can be read as root"
+    return hint_for_missing(path) if isinstance(error, FileNotFoundError) else None
 
 
 def shown(path: str) -> str:

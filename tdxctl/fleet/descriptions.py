@@ -16,8 +16,8 @@ from tdxctl.fleet.rows import Host
 from tdxctl.fleet.setups import WrongRowError, setup_of
 from tdxctl.platform.cmrs import auto_cmrs
 from tdxctl.platform.description import Cpus, Memory, Platform
-from tdxctl.platform.fields import NAME_PATTERN
 from tdxctl.seam.cpu_models import CPU_MODELS
+from tdxctl.units import is_name
 
 _MODELS = {(6, model): name for name, model in CPU_MODELS.items()}
 #: Keys of a description that make no difference to a verdict.
@@ -61,7 +61,8 @@ def platform_of(row: Mapping[str, Any]) -> Platform:
 
     row: the columns of rows.Host by name, as a record of Arrow's `to_pylist()` has them, a line of
     JSON or a row of a DataFrame; what is missing there (NaN, NaT, None) is null, and numbers may be
-    NumPy's. A host's name that no machine can have is the description's text. Raises WrongRowError for a column that hosts do not have, or a wrong value.
+    NumPy's. A host's name that no machine can have is the description's text. Raises WrongRowError
+    for a column that hosts do not have, or a wrong value.
     """
     given = {column: cell for column, value in row.items() if (cell := _plain(value)) is not None}
     if unknown := given.keys() - set(Host.__struct_fields__):
@@ -81,8 +82,7 @@ def platform_of(row: Mapping[str, Any]) -> Platform:
     platform = setup_of(cells).with_memory(memory)
     if host.host is None:
         return platform
-    known = re.fullmatch(NAME_PATTERN, host.host) is not None
-    return replace(platform, **{"name" if known else "description": host.host})
+    return replace(platform, **{"name" if is_name(host.host) else "description": host.host})
 
 
 def _plain(value: Any) -> Any:

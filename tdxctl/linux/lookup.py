@@ -167,6 +167,9 @@ def _dotted(version: tuple[int, int]) -> str:
 
 
 def _not_found(name: str) -> UsageError:
+    if name.endswith(".py"):
+        own = "a kernel of your own is FILE.py:Class, the file and the class in it"
+        return UsageError(f"no such kernel: '{printable(name)}'", hint=own)
     near = did_you_mean(name, [*RELEASE_OF, *ALIASES])
     hint = f"{near} " if near else ""
     return UsageError(f"no such kernel: '{printable(name)}'", hint=f"{hint}kernels: {_listed()}")

@@ -8,8 +8,8 @@ import sys
 
 from msgspec import Struct
 
-from tdxctl.errors import UsageError
-from tdxctl.units import did_you_mean, printable
+from tdxctl.errors import UsageError, hint_for_missing
+from tdxctl.units import printable
 
 MAX_FILE_SIZE = 8 << 20
 _STDIN = "-"
@@ -56,13 +56,3 @@ def _hint(error: Exception, path: str) -> str | None:
     if isinstance(error, IsADirectoryError):
         return "name a file that is in it"
     return hint_for_missing(path) if isinstance(error, FileNotFoundError) else None
-
-
-def hint_for_missing(path: str) -> str | None:
-    """The nearest name in the folder of a file that is not there, None where none is near."""
-    folder, name = os.path.split(path)
-    try:
-        near = did_you_mean(name, os.listdir(folder or os.curdir))
-    except OSError:
-        return f"there is no folder '{printable(folder)}'"
-    return printable(near) if near else None

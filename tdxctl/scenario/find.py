@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from tdxctl.errors import UsageError
-from tdxctl.platform.text import MAX_FILE_SIZE, hint_for_missing
+from tdxctl.errors import UsageError, hint_for_missing
+from tdxctl.platform.text import MAX_FILE_SIZE
 from tdxctl.units import FILE_SUFFIXES, printable
 
 _BEGINNING = 4096
