@@ -12,7 +12,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 PYTEST := -m pytest -n 2 --quiet
 
 .PHONY: help setup demo test lint fmt type check lock newest floor pythons bench stress damages equal \
-	bombs hostile sweeps fuzz mutants docs man release-check dist clean
+	bombs hostile sweeps fuzz mutants docs man release-check visits dist clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs
@@ -122,6 +122,9 @@ release-check: setup docs .venv-release/.stamp  ## all of a release but the suit
 
 man: setup  ## a man page of tdxctl and of each command in build/man
 	$(BIN)/python -m tools.manpages
+
+visits: setup  ## four first visits: what a newcomer types, is told, and how long it takes
+	$(BIN)/python -m tools.visits
 
 dist: setup  ## a wheel in dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
