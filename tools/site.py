@@ -73,11 +73,15 @@ def _help(name: str) -> str:
 def _toctrees() -> str:
     # In the order of the index, so that a page is in the menu where it is on the front page.
     text = (DOCS / "index.md").read_text()
-    trees = []
-    for heading, section in re.findall(r"^## (.*)\n((?:(?!## ).*\n)*)", text, re.MULTILINE):
-        trees.append(_toctree(heading, re.findall(r"\]\(([\w/-]+)\.md", section)))
+    sections = re.findall(r"^## (.*)\n((?:(?!## ).*\n)*)", text, re.MULTILINE)
+    trees = [(heading, re.findall(r"\]\(([\w/-]+)\.md", section)) for heading, section in sections]
+    listed = {page for _, pages in trees for page in pages} | {"index"}
+    pages = (path.relative_to(DOCS).with_suffix("").as_posix() for path in DOCS.rglob("*.md"))
+    if others := sorted(set(pages) - listed):
+        trees.append(("Also", others))
     commands = [f"commands/{name}" for names in GROUPS.values() for name in names]
-    return "\n" + "\n".join([*trees, _toctree("Commands", [*commands, "changelog"])])
+    trees.append(("Commands", [*commands, "changelog"]))
+    return "\n" + "\n".join(_toctree(caption, pages) for caption, pages in trees)
 
 
 def _toctree(caption: str, pages: list[str]) -> str:

@@ -60,7 +60,7 @@ def platform_of(row: Mapping[str, Any]) -> Platform:
     """The description that a row of hosts stands for.
 
     row: the columns of rows.Host by name, as a record of Arrow's `to_pylist()` has them, a line of
-    JSON or a row of a DataFrame; what is missing there (NaN, NaT, None) is null, and numbers may be
+    JSON or a row of a DataFrame; what is missing there (NaN, NA, None) is null, and numbers may be
     NumPy's. A host's name that no machine can have is the description's text. Raises WrongRowError
     for a column that hosts do not have, or a wrong value.
     """
@@ -93,7 +93,8 @@ def _plain(value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    if value is None or value != value:  # noqa: PLR0124  # NaN, and pandas' NaT
+    # Not equal to itself is NaN and pandas' NaT; its NA does not even say so.
+    if value is None or (value != value) is not False:  # noqa: PLR0124
         return None
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
