@@ -13,11 +13,10 @@ html_show_sourcelink = False
 html_show_copyright = False
 # The anchors of headings are GitHub's: a link works in a checkout and on the site.
 myst_heading_anchors = 4
-myst_enable_extensions = ["html_image"]
 # Nothing is fetched to read a page: no fonts, no scripts of others.
 html_theme_options = {"top_of_page_buttons": []}
-pygments_style = "friendly"
-pygments_dark_style = "monokai"
+pygments_style = "default"
+pygments_dark_style = "github-dark"
 nitpicky = True
 # "console" is what a reader sees, not what a shell session's lexer takes it for.
 highlight_language = "text"

@@ -66,7 +66,7 @@ VISITS = (
             "tdxctl plan --platform ours.yml",
             "tdxctl plan --platform ours.yaml --kernel 7.2 --guest 8GiB,4",
         ),
-        "4.0 GiB",
+        "31  KeyIDs",
     ),
     Visit(
         "kernel developer",
