@@ -62,7 +62,7 @@ def test_a_row_of_a_data_frame_is_one() -> None:
         ({"memory": MEMORY, "tdx_keyids": "x"}, "tdx_keyids: Expected `int | null`, got `str`"),
         (
             {"memory": MEMORY, "module": "9"},
-            "module: module.version must be a version",
+            "module: must be a version such as 1.5.25",
         ),
         ({"memory": MEMORY, "settings": "{"}, "settings: is not JSON"),
     ],
