@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from typing import Any, get_args
 
 from msgspec import NODEFAULT, Struct
@@ -16,7 +15,7 @@ from msgspec import NODEFAULT, Struct
 from tdxctl.platform.canonical import plain
 from tdxctl.platform.description import Platform
 from tdxctl.platform.faults import Fault
-from tdxctl.platform.keys import Field, entry_of, fields_of, is_record
+from tdxctl.platform.keys import Field, every_key, fields_of
 
 _HEAD = """\
 # The keys of a platform description
@@ -39,25 +38,16 @@ Entries of `faults`, and what `tdxctl fault set` takes. The first key of each te
 
 def reference() -> str:
     """The text of the file."""
-    keys = "".join(f"| `{path}` | {default} | {doc} |\n" for path, default, doc in _keys(Platform))
+    keys = "".join(
+        f"| `{path}` | {_default(key) if isinstance(key, Field) else ''} | {doc} |\n"
+        for path, key, doc in every_key(Platform)
+    )
     faults = "".join(
         f"| {record.__doc__} | `{field.name}` | {_default(field)} | {field.key.doc} |\n"
         for record in get_args(Fault)
         for field in fields_of(record)
     )
     return _HEAD + keys + _FAULTS + faults
-
-
-def _keys(record: type[Struct], prefix: str = "") -> Iterator[tuple[str, str, str]]:
-    for field in fields_of(record):
-        yield prefix + field.name, _default(field), field.key.doc
-        other = field.key.instead
-        if other is not None:
-            yield prefix + other.name, "", other.doc
-        entry = entry_of(field.kind)
-        inside = field.kind if entry is None else entry
-        if is_record(inside):
-            yield from _keys(inside, f"{prefix}{field.name}{'' if entry is None else '[]'}.")
 
 
 def _default(field: Field) -> str:

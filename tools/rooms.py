@@ -168,7 +168,17 @@ ROOMS = (
     Room(
         "explain",
         "from what a person pastes, or a failure, to its words",
-        ("advice", "messages", "events", TABLES, "errnos", "units"),
+        (
+            "advice",
+            "messages",
+            "events",
+            DESCRIPTION,
+            DECLARATION,
+            TABLES,
+            "linux.changes",
+            "linux.lookup",
+            *_WORDS,
+        ),
     ),
     Room(
         "capture",

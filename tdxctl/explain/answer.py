@@ -9,7 +9,8 @@ from msgspec import Struct
 class Answer(Struct, frozen=True):
     """What something is: kind, name, lines.
 
-    kind: status, operand, errno, leaf, metadata-field, check, log-line, unknown.
+    kind: status, operand, errno, leaf, metadata-field, check, log-line, msr, term, bios-option,
+    line, attestation, state, module, kernel, change, key, unknown.
 
     lines are (label, text) pairs; nearest holds names that look alike, for what is unknown.
     """

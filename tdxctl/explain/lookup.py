@@ -44,7 +44,22 @@ def look_up(asked: str, leaf: LeafCode | None = None) -> Answer:
             return spelt
     from tdxctl.explain.words import in_words, without_prefix
 
-    return in_words(asked, text) or in_words(asked, without_prefix(text)) or answer
+    bare = without_prefix(text)
+    found = in_words(asked, text) or in_words(asked, bare) or _named(asked, bare)
+    return found or _in_a_line(asked, bare) or answer
+
+
+def _named(asked: str, text: str) -> Answer | None:
+    from tdxctl.explain.names import of_name
+
+    return of_name(asked, text)
+
+
+def _in_a_line(asked: str, text: str) -> Answer | None:
+    # Some words of a line, or a line of which only parts are known.
+    from tdxctl.explain.lines import of_parts, of_phrase
+
+    return of_phrase(asked, text) or of_parts(asked, text, look_up)
 
 
 def _other_spellings(text: str) -> tuple[str, ...]:
@@ -62,6 +77,11 @@ def _other_spellings(text: str) -> tuple[str, ...]:
 
 def _known(asked: str, text: str, leaf: LeafCode | None) -> Answer:
     # Of what has a table of its own; a number needs none of the words.
+    if text.isupper() or text.startswith("status "):
+        from tdxctl.explain.names import of_state
+
+        if (state := of_state(asked, text)) is not None:
+            return state
     match = LEAF_NUMBER.fullmatch(text)
     number = number_in(text if match is None else match[1])
     if number is not None:

@@ -57,7 +57,7 @@ def of_number(asked: str, number: int, leaf: LeafCode | None) -> Answer:
     if number == Status.TDX_SUCCESS:
         return _nought(asked)
     if (answer := leaf_numbered(asked, number)) is not None:
-        return answer if asked.isdecimal() else _as_msr_too(answer, number)
+        return answer if asked.isdecimal() else _or_msr(answer, number)
     if number <= _LARGEST_LEAF:
         # A kernel's message has an errno with its sign, a person may leave it out.
         near = (f"-{number} ({Errno(number).name})",) if number in set(Errno) else ()
@@ -92,12 +92,13 @@ def _whole(leaf: Leaf) -> LeafCode:
     return LeafCode(name=leaf.title, number=leaf.value) if known is None else known
 
 
-def _as_msr_too(answer: Answer, number: int) -> Answer:
-    # Some MSRs of TDX have numbers of leaves.
+def _or_msr(answer: Answer, number: int) -> Answer:
+    # Some MSRs of TDX have numbers of leaves; the kernel reads the MSR on every host.
     if number not in MSR_WORDS:
         return answer
-    msr = of_msr(answer.asked, number)
-    return replace(answer, lines=(*answer.lines, ("as an MSR", f"{msr.name}: {MSR_WORDS[number]}")))
+    msr, said = of_msr(answer.asked, number), dict(answer.lines)
+    as_leaf = f"{answer.name}: {said.get('does', '')}".rstrip(": ")
+    return replace(msr, lines=(*msr.lines, ("as a leaf", as_leaf)))
 
 
 def _nought(asked: str) -> Answer:

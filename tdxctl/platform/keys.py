@@ -9,7 +9,7 @@ records are declared: no `from __future__ import annotations` there.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, get_args
 
@@ -117,3 +117,16 @@ def is_described(kind: Any) -> bool:
 def branches_of(union: Any) -> dict[str, type[Struct]]:
     """The records of a union by the key that tells them apart, which is their first."""
     return {fields_of(record)[0].name: record for record in get_args(union)}
+
+
+def every_key(record: type[Struct], prefix: str = "") -> Iterator[tuple[str, Field | Instead, str]]:
+    """Each key of record and of what is in it: path (`memory.ranges[].end`), key, sentence."""
+    for field in fields_of(record):
+        yield prefix + field.name, field, field.key.doc
+        other = field.key.instead
+        if other is not None:
+            yield prefix + other.name, other, other.doc
+        entry = entry_of(field.kind)
+        inside = field.kind if entry is None else entry
+        if is_record(inside):
+            yield from every_key(inside, f"{prefix}{field.name}{'' if entry is None else '[]'}.")

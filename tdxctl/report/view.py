@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tdxctl.advice.check_of import check_of
 from tdxctl.advice.hosts import UNTIL_THEN, explain_host
 from tdxctl.advice.statuses import describe_status
 from tdxctl.causes import ModuleNotLoaded
@@ -170,6 +171,8 @@ def _problem(report: InitReport) -> Pairs:
             *evidence,
         )
     code = failure.errno if failure.status is None else hex(failure.status)
+    if (check := check_of(failure.cause.id, failure.step)) is not None:
+        code += f" {check}"
     words = in_full(explain_failure(failure), evidence, code)
     for_now = None if report.result.host is None else explain_host(report.result.host).to_do
     return failed + words + (((UNTIL_THEN, for_now),) if for_now else ())

@@ -44,7 +44,7 @@ tdx_init() may be called again
   means:       This kernel initializes the module only while every CPU that the MADT has enabled \
 is online. The status stays UNKNOWN, so a retry is allowed.
   to do:       bring the CPUs online and call tdx_init() again
-  more:        tdxctl explain EINVAL
+  more:        tdxctl explain EINVAL cpus-online
 """
 
 PLAIN_SUCCESS = """\

@@ -105,7 +105,8 @@ def test_every_leaf_is_known_by_name_and_by_number() -> None:
         assert _label(by_name, "does")
         assert ("the guest's side" in _label(by_name, "leaf")) == leaf.name.startswith("TDG.")
         if leaf.number:  # 0 is TDX_SUCCESS first
-            told = [by_number.name, _label(by_number, "in a TD"), _label(by_number, "in patches")]
+            others = ("in a TD", "in patches", "as a leaf")
+            told = [by_number.name, *(_label(by_number, label) for label in others)]
             assert leaf.name in " ".join(told)
             assert find_leaf(leaf.name) == leaf
 
