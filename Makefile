@@ -89,6 +89,8 @@ bombs: setup  ## inputs that ask for much, read in time and memory that are line
 
 sweeps: setup  ## every release against every other at every error path: the tables of docs/sweep.md
 	$(BIN)/python -m tools.sweeps
+roots: setup  ## every platform under every kernel as files of a host, captured and booted again
+	$(BIN)/python -m tools.roots
 
 hostile: setup  ## text that would be more than text, in every place where text can stand
 	$(BIN)/python -m tools.hostile

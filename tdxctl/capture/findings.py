@@ -50,8 +50,10 @@ class Findings:
     are enabled. not_enabled: slots that a kernel of the v5 era counts as disabled;
     not_enabled_later: as kernels count that know MADT revision 5. online: logical CPUs;
     brought_up: only how many. packages: how many; package_of: of each logical CPU. cpu: family
-    and model. keyids: [start, end) of TDX's. mktme_keyids: KeyIDs of any kind. warnings: what is
-    odd about the source.
+    and model; features_off: of the description's CPU features those that it has not. keyids:
+    [start, end) of TDX's. mktme_keyids: KeyIDs of any kind. seamrr_range: (base, size).
+    not_shown: path of a description -> value as JSON, of what no host shows. warnings: what is odd
+    about the source.
     """
 
     source: str
@@ -74,6 +76,10 @@ class Findings:
     tdx_keyids: int | None = None
     mktme_keyids: int | None = None
     module: ModuleShown | None = None
+    seamrr_range: tuple[int, int] | None = None
+    keyid_bits: int | None = None
+    features_off: tuple[str, ...] = ()
+    not_shown: tuple[tuple[str, str], ...] = ()
     hibernation: bool | None = None
     kernel: str | None = None
     warnings: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from tdxctl.capture.bootlog import MAX_LOG_SIZE, read_log
 from tdxctl.capture.dmesg import read_dmesg
 from tdxctl.capture.files import read_file
 from tdxctl.capture.findings import Findings
+from tdxctl.capture.host_state import read_state
 from tdxctl.capture.iomem import read_iomem
 from tdxctl.capture.sysfs import read_sysfs
 from tdxctl.errors import FirmwareDataError, TdxctlError, UsageError
@@ -35,6 +36,7 @@ def read_live() -> list[Findings]:
         unread.append("the kernel's log cannot be read; as root it can")
     try:
         found += read_sysfs("/sys")
+        found += read_state("/").findings
         found.append(read_iomem(read_file(_IOMEM, MAX_LOG_SIZE), _IOMEM))
     except TdxctlError as error:
         unread += [problem.render() for problem in error.diagnostics()]

@@ -37,8 +37,9 @@ class Captured:
     """A platform as captured. origins: part -> where it is from, in a sentence's words.
 
     disabled_cpus: None where it is the number of slots that are not enabled. online: None is
-    all. assumed: the firmware part is not shown. warnings: what whoever uses the description
-    should know, conflicts first.
+    all. assumed: the firmware part is not shown. features_off: CPU features that it has not.
+    not_shown: path -> JSON, of what no file of a host shows, from a root's host.json. warnings:
+    what whoever uses the description should know, conflicts first.
     """
 
     slots: tuple[CpuSlot, ...]
@@ -54,6 +55,10 @@ class Captured:
     hibernation: bool
     kernel: str | None
     assumed: bool
+    seamrr_range: tuple[int, int] | None
+    keyid_bits: int | None
+    features_off: tuple[str, ...]
+    not_shown: dict[str, str]
     origins: dict[str, str]
     warnings: tuple[str, ...]
 
@@ -97,6 +102,10 @@ def merge(findings: list[Findings], *, assume_tdx: bool) -> Captured:
         hibernation=bool(merged.value("hibernation")),
         kernel=merged.value("kernel"),
         assumed=assumed,
+        seamrr_range=merged.value("seamrr_range") if not assumed else None,
+        keyid_bits=merged.value("keyid_bits") if not assumed else None,
+        features_off=merged.value("features_off") or (),
+        not_shown=dict(merged.value("not_shown") or ()),
         origins=merged.origins,
         warnings=tuple(dict.fromkeys([*merged.conflicts, *merged.warnings])),
     )
@@ -196,7 +205,7 @@ def _packages(merged: Merged, apics: list[LocalApic]) -> list[int]:
         merged.origins["package"] = merged.source("package_of")
         numbers = iter(package_of)
         known = [next(numbers) if apic.enabled else None for apic in apics]
-        return [package or 0 for package in known]
+        return _with_slots_not_enabled(apics, known)
     count = merged.value("packages")
     if count == 1:
         merged.origins["package"] = f"{merged.source('packages')}: there is one"
@@ -218,6 +227,25 @@ def _packages(merged: Merged, apics: list[LocalApic]) -> list[int]:
         return [apic.node or 0 for apic in apics]
     merged.origins["package"] = "not shown: all CPUs are in one"
     return [0] * len(apics)
+
+
+def _with_slots_not_enabled(apics: list[LocalApic], known: list[int | None]) -> list[int]:
+    # A slot that is not enabled is in the package with which it shares the most of an APIC id: that
+    # is told by the fewest bits that tell the packages of the others apart.
+    for shift in reversed(range(32)):
+        package_of: dict[int, int] = {}
+        for apic, package in zip(apics, known, strict=True):
+            if (
+                package is not None
+                and package_of.setdefault(apic.apic_id >> shift, package) != package
+            ):
+                break
+        else:
+            return [
+                package_of.get(apic.apic_id >> shift, 0) if package is None else package
+                for apic, package in zip(apics, known, strict=True)
+            ]
+    return [package or 0 for package in known]
 
 
 def _online(merged: Merged, enabled: int) -> tuple[int, ...] | None:
@@ -319,7 +347,7 @@ def _firmware(merged: Merged, *, assume_tdx: bool) -> bool:
     if keyids is not None and 0 < keyids[0] <= keyids[1]:
         start, end = keyids
         merged.origins["firmware"] = f"{merged.source('keyids')}: private KeyID range"
-        merged.firmware = (Seamrr.ENABLED, start - 1, end - start)
+        merged.firmware = (seamrr or Seamrr.ENABLED, start - 1, end - start)
         return False
     if seamrr is not None:
         shown = merged.value("tdx_keyids") or 0

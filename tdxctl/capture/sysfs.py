@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from tdxctl.capture.findings import Findings
+from tdxctl.capture.host_state import not_shown, read_state
 from tdxctl.capture.iomem import read_iomem
 from tdxctl.capture.memblock import as_memblock
 from tdxctl.capture.tables import table_findings
@@ -50,6 +51,9 @@ def read_sysfs(folder: str) -> list[Findings]:
     iomem = os.path.join(folder, "proc", "iomem")
     if root != folder and os.path.isfile(iomem) and (data := _bytes(iomem)) is not None:
         found.append(read_iomem(data, iomem))
+    if root != folder:
+        found += read_state(folder).findings
+        found += filter(None, [not_shown(folder)])
     return [*found, Findings(source="/sys", warnings=tuple(warnings))]
 
 

@@ -53,11 +53,23 @@ def write_description(
         *_cpus(captured),
         *_memory(captured),
         *_firmware(captured),
-        *_module(captured.module, captured.origins["module"]),
     ]
-    if captured.hibernation:
-        lines.append("kernel: {hibernation: true}  # the log says so")
-    return "\n".join(lines)
+    if "module" not in captured.not_shown:
+        lines += _module(captured.module, captured.origins["module"], captured.not_shown)
+    kernel = ["  hibernation: true  # the log says so"] if captured.hibernation else []
+    kernel += _of_host_json(captured, "kernel")
+    if kernel:
+        lines += ["kernel:", *kernel]
+    return "\n".join([*lines, *_of_host_json(captured, "")])
+
+
+def _of_host_json(captured: Captured, section: str) -> Iterator[str]:
+    # What host.json has for keys of a section, or for whole sections where it is "".
+    for path, value in captured.not_shown.items():
+        head, _, key = path.rpartition(".")
+        if head == section:
+            indent = "  " if section else ""
+            yield f"{indent}{key}: {value}  # host.json: no file of a host shows it"
 
 
 def _comment(text: str) -> Iterator[str]:
@@ -99,6 +111,10 @@ def _cpus(captured: Captured) -> Iterator[str]:
         family, model = signed
         yield "  # which CPU is not shown; the module is signed for this one"
         yield f"  model: {{family: {family:#x}, model: {model:#x}}}"
+    if captured.features_off and "cpus.features" not in captured.not_shown:
+        off = ", ".join(f"{name}: false" for name in captured.features_off)
+        yield f"  features: {{{off}}}  # flags of /proc/cpuinfo"
+    yield from _of_host_json(captured, "cpus")
     yield f"  madt:  # {origins['madt']}; packages: {origins['package']}"
     for entry in _madt(captured.slots):
         yield f"    - {entry}"
@@ -159,6 +175,9 @@ def _memory(captured: Captured) -> Iterator[str]:
             yield f"    - {{start: {block.start:#x}, end: {block.end:#x}, node: {block.node}}}"
     else:
         yield f"  ranges: []  # {origins['ranges']}"
+    yield from _of_host_json(captured, "memory")
+    if "memory.cmrs" in captured.not_shown:
+        return
     if captured.cmrs is None:
         yield "  cmrs: auto  # no source shows them"
         return
@@ -172,9 +191,15 @@ def _firmware(captured: Captured) -> Iterator[str]:
     yield f"  seamrr: {captured.seamrr.value}  # {captured.origins['firmware']}"
     yield f"  mktme_keyids: {captured.mktme_keyids}"
     yield f"  tdx_keyids: {captured.tdx_keyids}"
+    if captured.keyid_bits is not None:
+        yield f"  keyid_bits: {captured.keyid_bits}  # IA32_TME_ACTIVATE"
+    if captured.seamrr_range is not None:
+        base, size = captured.seamrr_range
+        yield f"  seamrr_range: {{base: {base:#x}, size: {size:#x}}}  # IA32_SEAMRR_PHYS_BASE"
+    yield from _of_host_json(captured, "firmware")
 
 
-def _module(module: ModuleShown | None, origin: str) -> Iterator[str]:
+def _module(module: ModuleShown | None, origin: str, not_shown: dict[str, str]) -> Iterator[str]:
     if module is None:
         yield f"# module: {origin}"
         return
@@ -187,10 +212,13 @@ def _module(module: ModuleShown | None, origin: str) -> Iterator[str]:
     yield f"module:  # {origin}"
     yield "  loaded: true"
     named = name_release(module)
-    if named is None:
+    if (told := not_shown.get("module.version")) is not None:
+        yield f"  version: {told}  # host.json: no file of a host shows it"
+    elif named is None:
         yield f"  # version {module.version} is not modelled: the default stands"
         return
-    yield f'  version: "{named.version}"  # {named.known_by}'
+    else:
+        yield f'  version: "{named.version}"  # {named.known_by}'
     if module.build_date is not None:
         yield f"  build_date: {module.build_date}"
     if module.build_num is not None:

@@ -60,7 +60,7 @@ def madt(host: Host) -> bytes:
     body = struct.pack("<II", _LOCAL_APICS, _PCAT_COMPAT)
     for uid, (apic_id, enabled) in enumerate(slots):
         flags = _ENABLED if enabled else _ONLINE_CAPABLE
-        if not enabled and listed <= never:
+        if not enabled and 0 < listed <= never:
             flags = 0
         listed -= not enabled
         if x2apic:

@@ -43,7 +43,7 @@ def machine_root(machine: Machine) -> MachineRoot:
                 capacity=None if state is None else state.capacity,
             ),
             host=None if state is None else host_of(state.verdict),
-            not_shown=not_shown(machine.platform),
+            not_shown=not_shown(machine),
             files=tuple(
                 RootFiles(part.pattern, len(part.entries), part.says, part.facts, part.taken)
                 for part in files

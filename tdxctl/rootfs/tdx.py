@@ -35,7 +35,7 @@ def tdx_files(host: Host) -> Iterator[Files]:
     yield from _device(host)
     yield one(
         MSR_FILE,
-        "".join(f"rdmsr {number:#x}: {value:#x}\n" for number, value in msrs(host).items()),
+        "".join(f"MSR {number:#x}: {value:#x}\n" for number, value in msrs(host).items()),
         "MSRs of the boot CPU, for `rdmsr`; one that is not here raises #GP",
         "firmware",
         "faults",
