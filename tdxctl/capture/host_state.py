@@ -88,7 +88,7 @@ class HostState:
         if self.msrs:
             yield _of_msrs(self.msrs)
         if self.capacity:
-            # "capacity of `tdx` := number of guest KeyIDs", the global one beside them.
+            # "capacity of `tdx` := number of guest KeyIDs" [kvm 2]; the global one is beside them.
             yield Findings(
                 source="misc.capacity", seamrr=Seamrr.ENABLED, tdx_keyids=self.capacity + 1
             )
