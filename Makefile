@@ -89,6 +89,9 @@ bombs: setup  ## inputs that ask for much, read in time and memory that are line
 
 sweeps: setup  ## every release against every other at every error path: the tables of docs/sweep.md
 	$(BIN)/python -m tools.sweeps
+runs: setup  ## kill -9 of tdxctl run and of its command 100 times: nothing is left
+	$(BIN)/python -m tools.runs
+
 roots: setup  ## every platform under every kernel as files of a host, captured and booted again
 	$(BIN)/python -m tools.roots
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tdxctl.machine import Machine
     from tdxctl.platform.description import Platform
+    from tdxctl.rootfs.run import Ran
+    from tdxctl.rootfs.sandbox import Place
     from tdxctl.scenario.description import Case, Outcome
 
 
@@ -97,27 +99,77 @@ def tdx_machine() -> Callable[..., Machine]:
     `tdx_machine("spr-2s-512g", kernel="6.8", set={"cpus.online": "0-3"})`; the platform is a
     shipped one's name, a file's path, a description as a dict, or a Platform.
     """
+    return _boot
 
-    def boot(
-        platform: str | Mapping[str, object] | Platform = "small",
-        kernel: str = "v5",
-        set: Mapping[str, object] | None = None,  # noqa: A002  # as in a scenario
-    ) -> Machine:
-        import json
 
-        from tdxctl.machine import Machine
-        from tdxctl.platform.description import Platform
-        from tdxctl.platform.load import load_file, platform_of
-        from tdxctl.platform.settings import with_settings
-        from tdxctl.platform.shipped import resolve
-        from tdxctl.platform.source import Source
+def _boot(
+    platform: str | Mapping[str, object] | Platform = "small",
+    kernel: str = "v5",
+    set: Mapping[str, object] | None = None,  # noqa: A002  # as in a scenario
+) -> Machine:
+    import json
 
-        if isinstance(platform, Platform):
-            return Machine.boot(platform, kernel)
-        settings = tuple(f"{key}={json.dumps(value)}" for key, value in (set or {}).items())
-        if isinstance(platform, str):
-            return Machine.boot(load_file(resolve(platform), settings), kernel)
-        document = with_settings(Source(file=None, data=dict(platform)), settings)
-        return Machine.boot(platform_of(document, default_name="platform"), kernel)
+    from tdxctl.machine import Machine
+    from tdxctl.platform.description import Platform
+    from tdxctl.platform.load import load_file, platform_of
+    from tdxctl.platform.settings import with_settings
+    from tdxctl.platform.shipped import resolve
+    from tdxctl.platform.source import Source
 
-    return boot
+    if isinstance(platform, Platform):
+        return Machine.boot(platform, kernel)
+    settings = tuple(f"{key}={json.dumps(value)}" for key, value in (set or {}).items())
+    if isinstance(platform, str):
+        return Machine.boot(load_file(resolve(platform), settings), kernel)
+    document = with_settings(Source(file=None, data=dict(platform)), settings)
+    return Machine.boot(platform_of(document, default_name="platform"), kernel)
+
+
+class TdxHost:
+    """A host that is not there: machine, the folder of its files, and commands on it."""
+
+    def __init__(self, machine: Machine, place: Place) -> None:
+        self.machine = machine
+        self.root = Path(place.root)
+        self._place = place
+
+    def run(self, *command: str, env: Mapping[str, str] | None = None, timeout: float = 60) -> Ran:
+        """Run a command with the host's files in place of the real ones.
+
+        It has exit_code, stdout and stderr. Skips the test where that cannot be had, and says what
+        is missing.
+        """
+        from tdxctl.rootfs.run import RunError, isolation_for, run_captured
+
+        try:
+            way = isolation_for(self._place)
+        except RunError as error:
+            pytest.skip(error.message)
+        return run_captured(self._place, command, way, environment=env, seconds=timeout)
+
+
+@pytest.fixture
+def tdx_host() -> Iterator[Callable[..., TdxHost]]:
+    """What makes a host, ready for TDs where its platform and kernel let it.
+
+    `tdx_host("no-module", kernel="7.2")` as `tdx_machine`, by default with Linux 6.18; `.root` is
+    the folder of its files, `.run("sh", "-c", "...")` runs a command on it, `.machine` is behind
+    it.
+    """
+    from contextlib import ExitStack
+
+    from tdxctl.rootfs.document import machine_root
+    from tdxctl.rootfs.run import placed
+
+    with ExitStack() as hosts:
+
+        def made(
+            platform: str | Mapping[str, object] | Platform = "small",
+            kernel: str = "6.18",
+            set: Mapping[str, object] | None = None,  # noqa: A002  # as in a scenario
+        ) -> TdxHost:
+            machine = _boot(platform, kernel, set)
+            machine.init_host()
+            return TdxHost(machine, hosts.enter_context(placed(machine_root(machine))))
+
+        yield made

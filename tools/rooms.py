@@ -279,6 +279,7 @@ ROOMS = (
         "platforms, operations and what is expected; pydantic in `model` and `load`",
         (
             "machine",
+            "rootfs",
             "operations",
             "platform",
             TABLES,

@@ -33,6 +33,6 @@ GROUPS = {
         "platforms",
     ),
     "Real hosts": ("capture", "diagnose", "lint", "fleet"),
-    "Tests and CI": ("test", "scenario", "root"),
+    "Tests and CI": ("test", "scenario", "root", "run"),
     "Reference": ("kernels", "modules", "explain", "schema", "completion"),
 }

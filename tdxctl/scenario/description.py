@@ -48,6 +48,32 @@ class BootAgain(Struct, frozen=True):
     kernel: str | None
 
 
+class RunCommand(Struct, frozen=True):
+    """A command, on the host as it is then; environment on top of what it has anyway."""
+
+    words: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+class Printed(Struct, frozen=True):
+    """What standard output is to be: exactly that, something with it, something that matches."""
+
+    how: str
+    text: str
+
+    def holds(self, printed: str) -> bool:
+        """Whether what was printed is so; a newline at the end of exactly that may be missing."""
+        match self.how:
+            case "exact":
+                return printed.removesuffix("\n") == self.text.removesuffix("\n")
+            case "contains":
+                return self.text in printed
+            case _:
+                import re
+
+                return re.search(self.text, printed, re.MULTILINE) is not None
+
+
 class OfEachCpu(Struct, frozen=True):
     """The same operation on one CPU after the other; there may be thousands in a line."""
 
@@ -63,7 +89,7 @@ class Step(Struct, frozen=True):
 
     label: str
     line: int
-    operations: Iterable[Operation | BootAgain]
+    operations: Iterable[Operation | BootAgain | RunCommand]
     expected: tuple[Expected, ...]
 
 

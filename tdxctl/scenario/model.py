@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
@@ -52,8 +53,8 @@ from tdxctl.platform.fields import (
 )
 from tdxctl.platform.limits import MAX_CPUS
 from tdxctl.platform.model import FaultModel, Model
-from tdxctl.platform.source import WrittenFloat
-from tdxctl.scenario.description import SCHEMA, BootAgain, Bound, OfEachCpu
+from tdxctl.platform.source import WrittenFloat, shortened
+from tdxctl.scenario.description import SCHEMA, BootAgain, Bound, OfEachCpu, Printed, RunCommand
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Wanted
 from tdxctl.units import Cpulist, parse_range, parse_runs, parse_size, printable
@@ -145,11 +146,76 @@ def _range(value: object) -> tuple[int, int]:
     return parse_range(parse_text(value))
 
 
+def _command(value: object) -> RunCommand:
+    environment: dict[str, str] = {}
+    if isinstance(value, dict):
+        if "command" not in value or set(value) - {"command", "env"}:
+            raise ValueError("must be a command, or {command, env}")
+        given = value.get("env", {})
+        if not isinstance(given, dict):
+            raise ValueError("env must be a mapping of names to texts")
+        environment = {parse_text(name): parse_text(text) for name, text in given.items()}
+        value = value["command"]
+    words = ["sh", "-c", value] if isinstance(value, str) else value
+    if not isinstance(words, list) or not words:
+        raise ValueError("must be a line for a shell, or a list of words")
+    texts = tuple(parse_text(word) for word in words)
+    if any("\0" in text for text in (*texts, *environment, *environment.values())):
+        raise ValueError("has a NUL, which no command can have")
+    return RunCommand(texts, tuple(environment.items()))
+
+
+def _printed(value: object) -> Printed:
+    if isinstance(value, dict) and len(value) == 1:
+        ((how, text),) = value.items()
+        if how == "regex":
+            try:
+                re.compile(parse_text(text))
+            except re.error as error:
+                raise ValueError(f"is no regular expression: {error}") from None
+        if how in _HOW_PRINTED:
+            return Printed(str(how), parse_text(text))
+    if isinstance(value, dict):
+        raise ValueError(f"must be a text, or one of: {', '.join(_HOW_PRINTED)}")
+    return Printed("exact", parse_text(value))
+
+
 def _lines(value: object) -> list[str]:
     entries = value if isinstance(value, list) else [value]
     return [parse_text(entry) for entry in entries]
 
 
+_HOW_PRINTED = ("exact", "contains", "regex")
+_PRINTED_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string"},
+        {
+            "type": "object",
+            "properties": {how: {"type": "string"} for how in _HOW_PRINTED},
+            "additionalProperties": False,
+            "minProperties": 1,
+            "maxProperties": 1,
+        },
+    ]
+}
+_WORDS_SCHEMA: list[dict[str, Any]] = [
+    {"type": "string"},
+    {"type": "array", "items": {"type": "string"}, "minItems": 1},
+]
+_COMMAND_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        *_WORDS_SCHEMA,
+        {
+            "type": "object",
+            "properties": {
+                "command": {"anyOf": _WORDS_SCHEMA},
+                "env": {"type": "object", "additionalProperties": {"type": "string"}},
+            },
+            "required": ["command"],
+            "additionalProperties": False,
+        },
+    ]
+}
 _BOUND_SCHEMA: dict[str, Any] = {
     "anyOf": [
         {"type": ["integer", "string"]},
@@ -190,6 +256,8 @@ class ExpectModel(Model):
     reserved: Annotated[Bound | None, Checked(_bound(_number), _BOUND_SCHEMA)] = None
     log: Annotated[list[str] | None, Checked(_lines, _TEXTS)] = None
     no_log: Annotated[list[str] | None, Checked(_lines, _TEXTS)] = None
+    exit: Annotated[int | None, count(0, 255)] = None
+    stdout: Annotated[Printed | None, Checked(_printed, _PRINTED_SCHEMA)] = None
     calls: Annotated[dict[str, Bound] | None, Checked(_calls, {"type": "object"})] = None
 
 
@@ -211,7 +279,7 @@ def _boot(value: object) -> str:
 class Means(Struct, frozen=True, eq=False):
     """Annotation of a step's key: what is done for its value, and the value in the step's label."""
 
-    operations: Callable[[Any], Iterable[Operation | BootAgain]]
+    operations: Callable[[Any], Iterable[Operation | BootAgain | RunCommand]]
     shown: Callable[[Any], str] = lambda _: ""
 
 
@@ -232,6 +300,11 @@ def _fault(value: Any) -> tuple[Operation]:
     if value == "clear":
         return (FaultClear(),)
     return (FaultSet(built_one_of(RuntimeFault, value)),)
+
+
+def _shown(run: RunCommand) -> str:
+    words = run.words[2] if run.words[:2] == ("sh", "-c") else " ".join(run.words)
+    return shortened(printable(words))
 
 
 class StepModel(Model):
@@ -270,6 +343,9 @@ class StepModel(Model):
     kvm_load: Annotated[bool | None, FLAG, Means(lambda tdx: (KvmLoad(tdx),))] = None
     kvm_unload: Annotated[bool | None, FLAG, Means(lambda _: (KvmUnload(),))] = None
     kexec: Annotated[bool | None, FLAG, Means(lambda _: (Kexec(),))] = None
+    run: Annotated[
+        RunCommand | None, Checked(_command, _COMMAND_SCHEMA), Means(lambda run: (run,), _shown)
+    ] = None
     expect: ExpectModel = Field(default_factory=ExpectModel)
     expect_on: dict[str, ExpectModel] = Field(default_factory=dict)
 

@@ -25,10 +25,17 @@ from tdxctl.scenario.description import (
     Ended,
     Expected,
     Outcome,
+    Printed,
+    RunCommand,
     Step,
 )
 from tdxctl.seam.leaves import Leaf, leaf_title
 from tdxctl.seam.status import Wanted, status_name
+from tdxctl.units import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tdxctl.rootfs.run import Ran
 
 
 def run_case(case: Case) -> Outcome:
@@ -67,8 +74,12 @@ def _run(case: Case, platform: Platform) -> Iterator[tuple[Difference, Ended]]:
     for number, step in enumerate(case.steps):
         result = machine.boot_result
         done: list[OpResult] = []
+        ran: Ran | None = None
         for operation in step.operations:
-            if not isinstance(operation, BootAgain):
+            if isinstance(operation, RunCommand):
+                ran = _ran(machine, operation)
+                result = OpResult("run", 0, machine.status, ())
+            elif not isinstance(operation, BootAgain):
                 done.append(operation.perform(machine))
             elif number or operation.kernel not in (None, case.kernel):
                 # As the first step it is the boot that has just happened.
@@ -76,21 +87,70 @@ def _run(case: Case, platform: Platform) -> Iterator[tuple[Difference, Ended]]:
                 result = machine.boot_result
         if done:
             result = _as_one(done)
-        if not number and result is not machine.boot_result:
+        if not number and result is not machine.boot_result and ran is None:
             # What the boot printed and called is part of the first operation.
             result = replace(result, events=machine.boot_result.events + result.events)
         ended = Ended(step.label, result.returned, result.status, result.failure)
-        for difference in _differences(step, machine, result):
+        for difference in _differences(step, machine, result, ran):
             yield difference, ended
 
 
-def _differences(step: Step, machine: Machine, result: OpResult) -> Iterator[Difference]:
-    if not _TELLING.intersection(expected.key for expected in step.expected):
+def _differences(
+    step: Step, machine: Machine, result: OpResult, ran: Ran | None
+) -> Iterator[Difference]:
+    keys = {expected.key for expected in step.expected}
+    if not _TELLING & keys:
         yield from _failed(step, result)
+    if ran is not None and ran.exit_code and "exit" not in keys:
+        got = _shown_of(ran)
+        yield Difference(step.line, step.label, "exit", "0, as nothing else is expected", got)
     for expected in step.expected:
-        difference = _compare(step, expected, machine, result)
+        if expected.key in _OF_A_COMMAND:
+            difference = _compare_command(step, expected, ran)
+        else:
+            difference = _compare(step, expected, machine, result)
         if difference is not None:
             yield difference
+
+
+_OF_A_COMMAND = frozenset({"exit", "stdout"})
+
+
+def _compare_command(step: Step, expected: Expected, ran: Ran | None) -> Difference | None:
+    key, value = expected.key, expected.value
+    shown = str(value)
+    if isinstance(value, Printed):
+        shown = f"{_HOW[value.how]} {value.text!r}"
+    if ran is None:
+        return Difference(expected.line, step.label, key, shown, "no command was run")
+    if isinstance(value, Printed):
+        holds, got = value.holds(ran.stdout), repr(ran.stdout)
+    else:
+        holds, got = ran.exit_code == value, _shown_of(ran)
+    return None if holds else Difference(expected.line, step.label, key, shown, got)
+
+
+_HOW = {"exact": "exactly", "contains": "a text with", "regex": "a match of"}
+
+
+def _shown_of(ran: Ran) -> str:
+    # An exit code, and what the command said of it.
+    said = ran.stderr.strip()
+    return f"{ran.exit_code}{f' ({printable(said[-_SAID:])})' if said else ''}"
+
+
+#: So much of standard error is shown, its end.
+_SAID = 200
+
+
+def _ran(machine: Machine, operation: RunCommand) -> Ran:
+    from tdxctl.rootfs.document import machine_root
+    from tdxctl.rootfs.run import isolation_for, placed, run_captured
+
+    with placed(machine_root(machine)) as place:
+        way = isolation_for(place)
+        environment = dict(operation.environment)
+        return run_captured(place, operation.words, way, environment=environment)
 
 
 def _as_one(results: list[OpResult]) -> OpResult:

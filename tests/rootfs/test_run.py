@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands on a host that is not there. 100 kills: make runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tdxctl.rootfs import run
+from tdxctl.rootfs.document import machine_root
+from tdxctl.rootfs.sandbox import ISOLATIONS, Isolation, Place
+from tdxctl.rootfs.shims import dmesg, rdmsr, uname
+from tests.cli.runner import tdxctl
+from tests.machines import booted
+from tests.rootfs.hosts import machine, root
+from tests.rootfs.runs import leaks_of_a_kill, started, wait_for
+
+WAYS = [one.name for one in ISOLATIONS]
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    with run.placed(machine_root(machine("small", "6.16"))) as placed:
+        yield placed
+
+
+@pytest.fixture
+def way(request: pytest.FixtureRequest, place: Place) -> str:
+    """A way to isolate that works here, by its name."""
+    name: str = request.param
+    found = next(one for one in ISOLATIONS if one.name == name)
+    if (why_not := found.why_not(place)) is not None:
+        pytest.skip(why_not)
+    return name
+
+
+def _ran(
+    way: str, *words: str, platform: str = "small", kernel: str = "6.16"
+) -> subprocess.CompletedProcess[str]:
+    asked = ("--platform", platform, "--kernel", kernel, "--with", way)
+    return tdxctl("run", *asked, "--", *words)
+
+
+_EVERYTHING = """
+cat /sys/fs/cgroup/misc.capacity /sys/module/kvm_intel/parameters/tdx
+dmesg | grep -o 'virt/tdx: module initialized'
+rdmsr 0x87
+uname -r
+test -c /dev/kvm && echo device
+grep -c -w tdx_host_platform /proc/cpuinfo
+exit 7
+"""
+
+
+@pytest.mark.parametrize("way", WAYS, indirect=True)
+def test_a_command_sees_the_machine_in_place_of_the_real_one(way: str) -> None:
+    done = _ran(way, "sh", "-c", _EVERYTHING)
+
+    assert done.returncode == 7, done.stderr
+    assert done.stdout.splitlines() == [
+        "tdx 31",
+        "Y",
+        "virt/tdx: module initialized",
+        "200000001f",
+        "6.16.0",
+        "device",
+        "4",
+    ]
+
+
+@pytest.mark.parametrize("way", WAYS, indirect=True)
+def test_a_host_without_kvm_has_no_device(way: str) -> None:
+    done = _ran(way, "test", "-e", "/dev/kvm", platform="lp-init-fails")
+
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("way", WAYS[:1], indirect=True)
+def test_what_a_program_finds_by_its_whole_path_is_a_shim_too(way: str) -> None:
+    if not os.path.exists("/usr/bin/dmesg"):
+        pytest.skip("there is no /usr/bin/dmesg")
+    done = _ran(way, "/usr/bin/dmesg", "-t", "-l", "err", platform="no-module")
+
+    assert done.stdout == "virt/tdx: module not loaded\n"
+
+
+@pytest.mark.parametrize("way", WAYS[:1], indirect=True)
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("no-such-program",), 127, "error: no such command: 'no-such-program'\n"),
+        (("/etc/passwd",), 126, "error: '/etc/passwd' cannot be executed\n"),
+        (("sh", "-c", "kill -9 $$"), 137, ""),
+    ],
+)
+def test_exit_codes_are_a_shells(way: str, words: tuple[str, ...], code: int, said: str) -> None:
+    done = _ran(way, *words)
+
+    assert (done.returncode, done.stderr) == (code, said)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--platform", "nope", "true"),
+        ("--platform", "small", "--bogus", "true"),
+        ("--platform", "small", "--kernel", "9.9", "true"),
+        ("--platform", "small"),
+    ],
+)
+def test_what_tdxctl_cannot_set_up_is_125(words: tuple[str, ...]) -> None:
+    assert tdxctl("run", *words).returncode == 125
+
+
+def test_where_nothing_works_it_says_what_is_missing_and_what_else_there_is(
+    monkeypatch: pytest.MonkeyPatch, place: Place
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(run, "_WORKS", {})
+
+    with pytest.raises(run.RunError) as raised:
+        run.isolation_for(place)
+    assert raised.value.exit_code == 125
+    assert "bwrap is not installed (package bubblewrap)" in raised.value.message
+    assert "unshare is not installed (package util-linux)" in raised.value.message
+    assert "--root-prefix" in (raised.value.hint or "")
+
+
+def test_a_way_that_fails_says_why(place: Place) -> None:
+    broken = Isolation(
+        "x", "sh", "x", lambda *_: ["sh", "-c", "echo no user namespaces >&2; exit 1"]
+    )
+
+    assert broken.why_not(place) == "sh: no user namespaces"
+
+
+def test_with_a_prefix_the_real_files_stay(place: Place) -> None:
+    words = ["sh", "-c", 'cat {root}/sys/fs/cgroup/misc.capacity; echo "$TDXCTL_ROOT"; rdmsr 0x87']
+    done = run.run_captured(place, words, None)
+
+    assert done.stdout == f"tdx 31\n{place.root}\n200000001f\n"
+
+
+@pytest.mark.parametrize("way", WAYS, indirect=True)
+def test_a_signal_reaches_the_command(way: str, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    script = 'trap "echo heard; exit 42" TERM; : > "$1"; while :; do sleep 0.05; done'
+    words = ("sh", "-c", script, "sh", str(ready))
+    under_way = started(*words, temporary=tmp_path, options=("--with", way))
+    wait_for(ready.exists)
+    under_way.send_signal(signal.SIGTERM)
+    out, _ = under_way.communicate(timeout=30)
+
+    assert (under_way.returncode, out) == (42, b"heard\n")
+    assert list(tmp_path.glob("tdxctl-run-*")) == []
+
+
+@pytest.mark.parametrize("way", WAYS, indirect=True)
+@pytest.mark.parametrize("victim", ["tdxctl", "command"])
+def test_nothing_is_left_of_what_is_killed(way: str, victim: str) -> None:
+    assert leaks_of_a_kill(victim, way) == []
+
+
+def test_the_folder_is_gone_afterwards() -> None:
+    with run.placed(machine_root(booted("6.16"))) as placed:
+        folder = Path(placed.root).parent
+        assert folder.exists()
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (["-t", "-l", "err"], "virt/tdx: module not loaded\n"),
+        (["--notime", "--level=err,warn"], "virt/tdx: module not loaded\n"),
+        (["-t", "-r", "-l", "err"], "<3>virt/tdx: module not loaded\n"),
+        (["-tx", "--level", "err+"], "kern  :err   : virt/tdx: module not loaded\n"),
+        (["-l", "err"], "[    0.502000] virt/tdx: module not loaded\n"),
+    ],
+)
+def test_dmesg_takes_the_options_of_scripts(
+    arguments: list[str], printed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dmesg.main(str(root("no-module", "7.1")), arguments) == 0
+
+    assert capsys.readouterr().out == printed
+
+
+def test_dmesg_refuses_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    assert dmesg.main(str(root("small", "6.16")), ["--bogus"]) == 1
+    assert capsys.readouterr().err == "dmesg: unrecognized option '--bogus'\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "printed"),
+    [
+        (["0x87"], 0, "200000001f\n"),
+        (["135"], 0, "200000001f\n"),
+        (["-p", "3", "-f", "63:32", "-d", "0x87"], 0, "32\n"),
+        (["-0", "0x87"], 0, "000000200000001f\n"),
+        (["-c", "0x1401", "-f", "11:11"], 0, "0x1\n"),
+        (["-a", "-X", "-f", "7:0", "0x87"], 0, "1F\n" * 4),
+        (["0x999"], 4, ""),
+        (["-p", "9", "0x87"], 2, ""),
+        ([], 127, ""),
+    ],
+)
+def test_rdmsr_prints_what_msr_tools_print(
+    arguments: list[str], code: int, printed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rdmsr.main(str(root("small", "6.16")), arguments) == code
+    assert capsys.readouterr().out == printed
+
+
+def test_uname_tells_of_the_machines_kernel(capsys: pytest.CaptureFixture[str]) -> None:
+    assert uname.main(str(root("small", "6.16")), ["-rm"]) == 0
+    assert capsys.readouterr().out == "6.16.0 x86_64\n"
+
+
+# Detectors: a line each, after the documentation of programs that detect TDX.
+_ONE_LINERS = {
+    "flags in cpuinfo": "grep -q -w tdx_host_platform /proc/cpuinfo",
+    "KeyIDs in misc.capacity": "grep -q '^tdx [1-9]' /sys/fs/cgroup/misc.capacity",
+    "kvm_intel.tdx": "grep -q Y /sys/module/kvm_intel/parameters/tdx",
+    "a line in dmesg": "dmesg | grep -q -i 'tdx: .*module initialized'",
+    "MSR 0x1401": "test $(rdmsr -f 11:11 0x1401) = 1",
+}
+
+
+@pytest.mark.parametrize("way", WAYS[:1], indirect=True)
+@pytest.mark.parametrize(
+    ("platform", "yes"),
+    [
+        ("small", set(_ONE_LINERS)),
+        ("pamt-allocation-fails", {"flags in cpuinfo", "MSR 0x1401"}),
+    ],
+)
+def test_five_detectors_on_a_ready_and_on_a_failing_host(
+    way: str, platform: str, yes: set[str]
+) -> None:
+    """Expect flags and MSRs to say yes on a host whose bring-up failed for want of memory."""
+    found = next(one for one in ISOLATIONS if one.name == way)
+    with run.placed(machine_root(machine(platform, "6.16"))) as placed:
+        said = {
+            name
+            for name, line in _ONE_LINERS.items()
+            if run.run_captured(placed, ["sh", "-c", line], found).exit_code == 0
+        }
+
+    assert said == yes
+
+
+@pytest.mark.parametrize("way", WAYS[:1], indirect=True)
+@pytest.mark.parametrize(
+    ("platform", "printed"), [("small", "4\n1\n"), ("lp-init-fails", "64\n2\n")]
+)
+def test_packaged_programs_read_the_machine_as_they_are(
+    way: str, platform: str, printed: str
+) -> None:
+    """lscpu, which asks no CPUID where it finds /proc/cpuinfo, counts CPUs and packages."""
+    if shutil.which("lscpu") is None:
+        pytest.skip("lscpu is not installed: apt-get install util-linux")
+    line = "lscpu -p=cpu | grep -vc '#'; lscpu -p=socket | grep -v '#' | sort -u | wc -l"
+    done = _ran(way, "sh", "-c", line, platform=platform)
+
+    assert done.stdout == printed
+
+
+@pytest.mark.parametrize("way", WAYS[:1], indirect=True)
+def test_virt_host_validate_misses_kvm_where_it_did_not_load(way: str) -> None:
+    if shutil.which("virt-host-validate") is None:
+        pytest.skip("virt-host-validate is not installed: apt-get install libvirt-clients")
+    line = "LC_ALL=C virt-host-validate qemu | grep 'dev/kvm exists'"
+    ready = _ran(way, "sh", "-c", line)
+    failing = _ran(way, "sh", "-c", line, platform="lp-init-fails")
+
+    assert ready.stdout.split(":")[-1].strip() == "PASS"
+    assert failing.stdout.split(":")[-1].strip().startswith("FAIL")
+
+
+def test_a_run_can_be_interrupted_while_it_is_set_up(tmp_path: Path) -> None:
+    under_way = started("sleep", "1000", temporary=tmp_path)
+    wait_for(lambda: list(tmp_path.glob("tdxctl-run-*")) != [])
+    under_way.send_signal(signal.SIGINT)
+    under_way.send_signal(signal.SIGTERM)
+    try:
+        under_way.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        under_way.kill()
+        raise
+
+    wait_for(lambda: list(tmp_path.glob("tdxctl-run-*")) == [])
