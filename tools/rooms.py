@@ -309,6 +309,7 @@ ROOMS = (
             "fleet.counts",
             "lint",
             "diagnose.outcome",
+            "diagnose.signals",
             "scenario.description",
             DESCRIPTION,
             DECLARATION,

@@ -101,7 +101,9 @@ def read_state(folder: str) -> HostState:
     capacity = _text(os.path.join(folder, "sys/fs/cgroup/misc.capacity"))
     cpuinfo = _text(os.path.join(folder, "proc/cpuinfo")) or ""
     msrs = _msrs(folder)
-    lines = [f"MSR {number:#x}: {value:#x}" for number, value in msrs.items()]
+    lines = []
+    for number, value in msrs.items():
+        lines += [f"rdmsr {number:#x}", f"{value:x}"]
     if parameter:
         lines.append(f"/sys/module/kvm_intel/parameters/tdx: {parameter.strip()}")
     texts = read_cpuinfo(_numbered(cpuinfo.split("\n"))), read_transcript(_numbered(lines))

@@ -15,7 +15,8 @@ from tdxctl.capture.iomem import read_iomem
 from tdxctl.capture.sysfs import read_sysfs
 from tdxctl.errors import FirmwareDataError, TdxctlError, UsageError
 
-_KMSG, _IOMEM = "/dev/kmsg", "/proc/iomem"
+#: The kernel's log.
+KMSG, _IOMEM = "/dev/kmsg", "/proc/iomem"
 _LARGEST_RECORD = 8192
 
 
@@ -31,7 +32,7 @@ def read_live() -> list[Findings]:
     found: list[Findings] = []
     unread: list[str] = []
     try:
-        found.append(read_dmesg(read_log(_kmsg(), _KMSG), "the kernel's log"))
+        found.append(read_dmesg(read_log(kmsg(), KMSG), "the kernel's log"))
     except (OSError, FirmwareDataError):
         unread.append("the kernel's log cannot be read; as root it can")
     try:
@@ -43,11 +44,12 @@ def read_live() -> list[Findings]:
     return [*found, Findings(source="this machine", warnings=tuple(unread))]
 
 
-def _kmsg() -> bytes:
+def kmsg() -> bytes:
+    """The machine's log as dmesg prints it. Raises OSError where it cannot be read."""
     # A read is a record: `level,number,microseconds,flags;text`, and lines of properties.
     lines: list[bytes] = []
     size = 0
-    descriptor = os.open(_KMSG, os.O_RDONLY | os.O_NONBLOCK)
+    descriptor = os.open(KMSG, os.O_RDONLY | os.O_NONBLOCK)
     try:
         while size < MAX_LOG_SIZE:
             try:

@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from tdxctl.advice.words import MORE, TO_DO
 from tdxctl.diagnose.outcome import CheckResult, Diagnosis, Status, Verdict
 from tdxctl.document import Document, Hex, one_of
 from tdxctl.report import prose
 from tdxctl.report.prose import BAD, DIM, GOOD, WARN
+from tdxctl.report.signals import HostShown
 from tdxctl.units import printable
 
 _TELLING = (Verdict.WARN, Verdict.FAIL)
@@ -160,7 +161,10 @@ class Prediction(Struct, frozen=True):
 
 
 class Diagnosed(Document, frozen=True, tag="tdxctl.diagnosis/1"):
-    """What the log of a host says of its bring-up; check is the id of the one that decides."""
+    """What the log of a host says of its bring-up; check is the id of the one that decides.
+
+    host: of --live and --root.
+    """
 
     state: Annotated[
         str,
@@ -173,10 +177,11 @@ class Diagnosed(Document, frozen=True, tag="tdxctl.diagnosis/1"):
     checks: tuple[Check, ...]
     prediction: Prediction | None
     notes: tuple[str, ...]
+    host: HostShown | UnsetType = UNSET
 
 
-def to_json(diagnosis: Diagnosis) -> str:
-    """The whole of it as one document."""
+def to_json(diagnosis: Diagnosis, host: HostShown | None = None) -> str:
+    """The whole of it as one document; host: what the files of a whole host say."""
     prediction, deciding = diagnosis.prediction, diagnosis.deciding
     return Diagnosed(
         state=diagnosis.state,
@@ -197,6 +202,7 @@ def to_json(diagnosis: Diagnosis) -> str:
             differences=tuple(prediction.differences),
         ),
         notes=diagnosis.notes,
+        host=UNSET if host is None else host,
     ).render()
 
 

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole host is diagnosed: its log, what programs look at, and which of it misleads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tdxctl.capture.host import host_at
+from tdxctl.diagnose.diagnosis import diagnose
+from tdxctl.diagnose.signals import signals_of
+from tests.cli.runner import tdxctl
+from tests.rootfs.hosts import machine, root
+
+
+@pytest.mark.parametrize(
+    ("platform", "kernel", "state", "ready"),
+    [
+        ("small", "v5", "initialized", True),
+        ("small", "6.8", "initialized", True),
+        ("small", "6.16", "initialized", True),
+        ("small", "7.2", "initialized", True),
+        ("no-module", "6.16", "failed", False),
+        ("lp-init-fails", "6.16", "failed", False),
+        ("seamrr-off", "7.2", "not enabled", False),
+        ("tdx-off", "7.1", "not enabled", False),
+        ("one-keyid", "6.16", "not enabled", False),
+        ("key-generation-fails", "7.1", "failed", False),
+        ("offline-cpu", "v5", "not started", False),
+    ],
+)
+def test_a_root_is_diagnosed_as_the_machine_is(
+    platform: str, kernel: str, state: str, ready: bool
+) -> None:
+    host = host_at(str(root(platform, kernel)), None)
+    found = diagnose(host.log, host.state.texts)
+
+    assert (found.state, signals_of(host.state, found).ready) == (state, ready)
+    assert ready == (machine(platform, kernel).status == "INITIALIZED")
+
+
+def test_flags_and_msrs_mislead_on_a_host_that_failed_later() -> None:
+    host = host_at(str(root("pamt-allocation-fails", "7.2")), None)
+    found = signals_of(host.state, diagnose(host.log, host.state.texts))
+
+    assert [signal.name for signal in found.signals if signal.misleads] == [
+        "flags in /proc/cpuinfo",
+        "MSR 0x1401",
+        "MSR 0x87",
+    ]
+
+
+def test_y_without_a_line_in_misc_capacity_is_no_host_for_tds(tmp_path: Path) -> None:
+    """As 6.16 leaves it where KVM cannot serve the module: the parameter misleads, and the log."""
+    settings = "module.attributes_fixed1=4"
+    asked = ("--platform", "small", "--kernel", "6.16", "--set", settings)
+    tdxctl("root", str(tmp_path / "h"), *asked)
+    done = tdxctl("diagnose", "--root", str(tmp_path / "h"), "--format", "json")
+    host = json.loads(done.stdout)["host"]
+
+    assert done.returncode == 1
+    assert host["because"].startswith("kvm_intel says Y, and misc.capacity has no line tdx")
+    misleading = {signal["name"] for signal in host["signals"] if signal["misleads"]}
+    assert {"kvm_intel.tdx", "the kernel's log"} <= misleading
+
+
+def test_without_a_log_the_files_still_say_it(tmp_path: Path) -> None:
+    files = tmp_path / "sys/module/kvm_intel/parameters"
+    files.mkdir(parents=True)
+    (files / "tdx").write_text("Y\n")
+    (tmp_path / "sys/devices/system/cpu").mkdir(parents=True)
+    (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
+    (tmp_path / "sys/fs/cgroup/misc.capacity").write_text("tdx 15\n")
+    host = host_at(str(tmp_path), None)
+    found = signals_of(host.state, diagnose(host.log, host.state.texts))
+
+    assert (found.ready, found.because) == (True, "KVM has TDX, and room for 15 TDs")
+    assert host.unread == ("there is no log of the kernel: var/log/dmesg",)
+
+
+@pytest.mark.parametrize(
+    "words", [("--root", "tests/data"), ("--live", "boot.log"), (), ("--live", "--root", "x")]
+)
+def test_what_is_no_host_is_a_usage_error(words: tuple[str, ...]) -> None:
+    assert tdxctl("diagnose", *words).returncode == 2
+
+
+def test_this_machine_is_read_as_far_as_it_can_be() -> None:
+    done = tdxctl("diagnose", "--live", "--short")
+
+    assert done.returncode in (0, 1)
+    assert "  what programs find:\n" in done.stdout
