@@ -36,7 +36,7 @@ SENTENCES = {
     "test": "Run scenarios: platforms, operations and what is expected.",
     "scenario": "Print a scenario whose expectations are what happens today.",
     "root": "Write what a machine shows to programs, as files of a host.",
-    "run": "Run a command on a machine: its files stand in place of the real ones.",
+    "run": "Run a command on a host that is only described.",
     "kernels": "List the kernels that can be booted, or tell one in full.",
     "modules": "List the TDX module releases, or say all of one.",
     "explain": "Say what a status, errno, leaf, check or line of a log means.",

@@ -52,7 +52,7 @@ class _RunCommand(click.Command):
 def command(
     subject: Subject, words: tuple[str, ...], root_prefix: bool, isolation: str | None
 ) -> int:
-    """Run a command on a machine: its files stand in place of the real ones.
+    """Run a command on a host that is only described.
 
     \b
       tdxctl run --platform small --kernel 6.16 -- cat /sys/fs/cgroup/misc.capacity
