@@ -19,7 +19,7 @@ DOCUMENTS = {
     "fleet-summary": "tdxctl.report.fleets:FleetDocument",
     "states": "tdxctl.report.states:StatesDocument",
     "lint": "tdxctl.report.lints:LintDocument",
-    "root": "tdxctl.report.roots:Root",
+    "root": "tdxctl.rootfs.record:Root",
     "operations": "tdxctl.report.operations:Operations",
     "diagnosis": "tdxctl.report.diagnosis:Diagnosed",
     "test": "tdxctl.report.results.as_json:Test",

@@ -6,11 +6,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tdxctl.machine import Machine
-from tdxctl.report.hosts import host_of
-from tdxctl.report.roots import Kvm, Root, RootFiles
 from tdxctl.rootfs.build import root_of
 from tdxctl.rootfs.host import Host
 from tdxctl.rootfs.not_shown import not_shown
+from tdxctl.rootfs.record import Kvm, Root, RootFiles, host_of
 from tdxctl.rootfs.tree import Files
 from tdxctl.rootfs.write import write_root
 
