@@ -41,7 +41,7 @@ def _laws(shown: Shown) -> str:
     for law in INVARIANTS:
         found = [each for each in shown.violations if each.invariant == law.id]
         if not found:
-            rows.append((law.sentence, "holds at every point", "", "", ""))
+            rows.append((law.sentence, "yes", "", "", ""))
             continue
         bad.append(len(rows))
         first = found[0]
@@ -54,7 +54,7 @@ def _laws(shown: Shown) -> str:
                 first.known or "",
             )
         )
-    columns = ("law", "", "first", "to see it", "the release does so too")
+    columns = ("law", "holds", "first", "to see it", "the release does so too")
     return table(Table("What has to hold at every point", columns, tuple(rows), bad=bad))
 
 
@@ -66,7 +66,7 @@ def _differences(shown: Shown) -> str:
     kinds = by_kind(found, shown.sweep, shown.against)
     rows = tuple((each.point, kind) for kind, some in kinds.items() for each in some)
     between = ", ".join(changes(shown.sweep, shown.against))
-    title = f"{counted(len(found), 'point')} of {len(shown.sweep.runs)} differ"
+    title = f"Differs at {counted(len(found), 'point')} of {len(shown.sweep.runs)}"
     return table(Table(title, ("point", "what differs"), rows)) + (
         paragraph(f"Between them: {between}.", "quiet") if between else ""
     )
