@@ -114,9 +114,13 @@ def test_completing_makes_no_state(state: Path) -> None:
 
 
 def test_zsh_and_fish_are_told_what_the_words_mean() -> None:
-    zsh = {"_TDXCTL_COMPLETE": "zsh_complete", "COMP_WORDS": "tdxctl sta", "COMP_CWORD": "1"}
+    zsh = {"_TDXCTL_COMPLETE": "zsh_complete", "COMP_WORDS": "tdxctl statu", "COMP_CWORD": "1"}
     assert tdxctl(environment=zsh).stdout == f"plain\nstatus\n{COMMANDS['status']}\n"
-    fish = {"_TDXCTL_COMPLETE": "fish_complete", "COMP_WORDS": "tdxctl sta", "COMP_CWORD": "sta"}
+    fish = {
+        "_TDXCTL_COMPLETE": "fish_complete",
+        "COMP_WORDS": "tdxctl statu",
+        "COMP_CWORD": "statu",
+    }
     assert COMMANDS["status"] in tdxctl(environment=fish).stdout
 
 

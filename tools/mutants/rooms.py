@@ -60,6 +60,7 @@ ROOMS = (
     Room("diagnose", 90, "diagnose/*.py", "diagnose"),
     Room("explain", 90, "explain/*.py", "explain cli/test_explain.py"),
     Room("sweep", 90, "sweep/*.py", "sweep"),
+    Room("lint", 90, "lint.py", "lint"),
     Room("fleet", 90, "fleet/*.py", "fleet"),
     Room("rootfs", 90, "rootfs/*.py", "rootfs"),
     Room("scenario", 90, "scenario/*.py pytest_plugin.py", "scenario"),
