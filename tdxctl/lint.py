@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from string import Formatter
 
 from msgspec import Struct
@@ -109,7 +110,7 @@ def lint(
     wanted = {kernel.id for kernel in counting}
     kernels = dict.fromkeys((*KERNELS, *counting))
     compiled = [_compiled(pattern, any_case) for pattern in patterns]
-    logs = {kernel.id: list(_logs(host, kernel)) for kernel in kernels}
+    logs = {kernel.id: _logs(host, kernel) for kernel in kernels}
     for kernel, found in logs.items():
         if not found or not found[0].is_ready:
             raise UsageError(f"no host is ready under kernel {printable(kernel)}")
@@ -134,7 +135,7 @@ def _compiled(pattern: str, any_case: bool) -> re.Pattern[str]:
 
 
 def _judged(
-    name: str, patterns: list[re.Pattern[str]], logs: dict[str, list[Log]], asked: set[str]
+    name: str, patterns: list[re.Pattern[str]], logs: dict[str, tuple[Log, ...]], asked: set[str]
 ) -> Linted:
     verdicts = tuple(_verdict(patterns, kernel, of, asked) for kernel, of in logs.items())
     wordings = tuple(
@@ -146,7 +147,7 @@ def _judged(
 
 
 def _verdict(
-    patterns: list[re.Pattern[str]], kernel: str, logs: list[Log], asked: set[str]
+    patterns: list[re.Pattern[str]], kernel: str, logs: tuple[Log, ...], asked: set[str]
 ) -> Verdict:
     ready, *_ = logs
     wrong = (_first(patterns, log) for log in logs if not log.is_ready)
@@ -195,8 +196,13 @@ def _sample(message: Message, template: Template) -> str:
 # Hosts
 
 
-def _logs(host: Platform, kernel: KernelId) -> Iterator[Log]:
-    # The one that is ready first.
+@cache
+def _logs(host: Platform, kernel: KernelId) -> tuple[Log, ...]:
+    # The one that is ready first; the same for every pattern.
+    return tuple(_logged(host, kernel))
+
+
+def _logged(host: Platform, kernel: KernelId) -> Iterator[Log]:
     for name, platform in _hosts(host):
         try:
             machine = Machine.boot(platform, kernel)
