@@ -77,8 +77,10 @@ def _print(console: Console, block: Block) -> None:
         case Table():
             _table(console, block)
         case Log():
-            lines = [Line(text, _LEVELS.get(level, DIM), "  ") for level, text in block.lines]
-            _prose(console, [Line("Kernel log", HEAD), *lines])
+            _prose(console, [Line("Kernel log", HEAD)])
+            # Whole, to be copied.
+            for level, text in block.lines:
+                console.print(Text("  " + text, _ROLES[_LEVELS.get(level, DIM)]), soft_wrap=True)
         case Verdict():
             _prose(console, [Line(block.text, GOOD if block.good else BAD)])
         case Facts():
@@ -108,6 +110,8 @@ def _table(console: Console, table: Table) -> None:
     if table.right and sum(widths) + 2 * (len(widths) - 1) > console.width:
         _prose(console, _stacked(table))
     else:
+        if table.title:
+            _prose(console, [Line(table.title, HEAD)])
         console.print(_grid(table))
     if table.note:
         _prose(console, [Line(table.note, DIM)])
@@ -131,8 +135,6 @@ def _stacked(table: Table) -> Iterator[Line]:
 
 def _grid(table: Table) -> RichTable:
     rich = RichTable(
-        title=Text(table.title, "bold"),
-        title_justify="left",
         box=None,
         pad_edge=False,
         padding=(0, 2, 0, 0),
