@@ -84,6 +84,14 @@ damages: setup  ## 5,000 damaged stores: the same answer or exit 5
 equal: setup  ## 20,000 random hosts and the golden platforms as a fleet, equal to their machines
 	$(BIN)/python -m tools.equal
 
+# Of fleets.
+.PHONY: bench-fleet fleet-kills
+bench-fleet: setup  ## what a host of a fleet costs, with C beside it; ten million hosts
+	$(BIN)/python -m tools.bench_fleet
+
+fleet-kills: setup  ## fleets whose runs and workers are killed: the same bytes; a Dask cluster, too
+	$(BIN)/python -m tools.fleet_kills
+
 bombs: setup  ## inputs that ask for much, read in time and memory that are linear in their size
 	$(BIN)/python -m tools.bombs
 
