@@ -7,13 +7,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Struct
+from msgspec.structs import fields
 
+from tdxctl.fleet.rows import Cpus, Memory
 from tdxctl.layout.ragged import offsets_of, rows_of
 from tdxctl.platform.limits import MAX_CMRS, MAX_CPUS, MAX_NODE, MAX_PACKAGE, MAX_RANGES
 from tdxctl.units import MAX_PHYSICAL_ADDRESS
 
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+
+#: Fields of items that are 0 where they are not given.
+_MAY_BE_NULL = frozenset(
+    each.name for record in (Memory, Cpus) for each in fields(record) if not each.required
+)
 
 
 class Lists(Struct, frozen=True):
@@ -51,14 +58,15 @@ def lists(name: str, column: pa.ListArray) -> Lists:
     items = column.flatten()
     names = [field.name for field in items.type]
     nulls = np.zeros(len(items), bool)
-    fields = {}
+    values_of = {}
     for each, values in zip(names, items.flatten(), strict=True):
         if values.null_count:
-            nulls |= values.is_null().to_numpy(zero_copy_only=False)
+            if each not in _MAY_BE_NULL:
+                nulls |= values.is_null().to_numpy(zero_copy_only=False)
             values = values.fill_null(0)  # noqa: PLW2901  # the same values, without nulls
-        fields[each] = values.to_numpy()
+        values_of[each] = values.to_numpy()
     offsets = offsets_of(counts.to_numpy().astype(np.int64))
-    return Lists(name, offsets, given, fields, nulls)
+    return Lists(name, offsets, given, values_of, nulls)
 
 
 class Wrong(Struct, frozen=True):

@@ -25,7 +25,7 @@ from tdxctl.fleet.layouts import Variant, Variants
 from tdxctl.fleet.setups import End, References, Setup, WrongRowError
 from tdxctl.fleet.shapes import Groups, group
 from tdxctl.fleet.verdicts import Verdicts
-from tdxctl.layout.ragged import ragged
+from tdxctl.layout.ragged import offsets_of, ragged
 from tdxctl.linux.changes import PAMT_SIZE_64BIT, SYSINFO_BY_INFO
 from tdxctl.linux.releases import KernelId
 
@@ -84,22 +84,13 @@ def judge(
 
 
 class _Hosts:
-    """A batch as arrays, and which of its rows are wrong."""
+    """A batch as arrays."""
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self.names = batch.column("host")
         self.lists = {name: lists(name, batch.column(name)) for name in _LISTS}
         self.values = {name: batch.column(name) for name in _VALUES}
         self.codes = [_codes(column) for column in self.values.values()]
-        self.mistakes: list[Wrong] = [
-            *memory_mistakes(self.lists["memory"]),
-            *reserved_mistakes(self.lists["reserved"]),
-            *cmr_mistakes(self.lists["cmrs"]),
-            *cpu_mistakes(self.lists["cpus"]),
-        ]
-        self.wrong = np.zeros(len(batch), bool)
-        for mistake in self.mistakes:
-            self.wrong |= mistake.rows
 
     def setup_cells(self, row: int) -> dict[str, object]:
         """The columns of a row but for its memory."""
@@ -136,11 +127,14 @@ class _Pairs:
         first = self.groups.first
         self.count = len(first)
         self._said: dict[int, str] = {}
-        self._ok = ~hosts.wrong[first]
-        setups = group(
-            [_taken(hosts.lists["cpus"], first, np.ones(self.count, bool))],
-            [codes[first] for codes in hosts.codes],
-        )
+        distinct = {name: _taken(each, first) for name, each in hosts.lists.items()}
+        # What is wrong with a row is wrong with those that are equal to it.
+        for mistake in _mistakes(distinct):
+            for pair in np.flatnonzero(mistake.rows).tolist():
+                self._said.setdefault(pair, f"{mistake.column}: {mistake.what}")
+        self._ok = np.ones(self.count, bool)
+        self._ok[list(self._said)] = False
+        setups = group([distinct["cpus"]], [codes[first] for codes in hosts.codes])
         self._setup_of = setups.of
         # The pairs of each setup.
         order = np.argsort(self._setup_of, kind="stable")
@@ -151,8 +145,7 @@ class _Pairs:
             if isinstance(setup, WrongRowError):
                 self._refuse(pairs[self._ok[pairs]], setup)
         self._lists = {
-            name: _taken(hosts.lists[name], first, self._ok)
-            for name in ("memory", "reserved", "cmrs")
+            name: _without(distinct[name], self._ok) for name in ("memory", "reserved", "cmrs")
         }
         self._cmrs = Cmrs(self._lists["memory"], self._lists["cmrs"], self._columns())
         self._variants = Variants(self._lists, self._columns(), self._cmrs)
@@ -238,27 +231,46 @@ class _Pairs:
     def errors(self) -> dict[int, str]:
         """What is wrong with rows, by their place in the batch."""
         errors: dict[int, str] = {}
-        for mistake in self._hosts.mistakes:
-            for row in np.flatnonzero(mistake.rows).tolist():
-                errors.setdefault(row, f"{mistake.column}: {mistake.what}")
         if self._said:
             said = np.zeros(self.count, bool)
             said[list(self._said)] = True
             of = self.groups.of
-            for row in np.flatnonzero(said[of] & ~self._hosts.wrong).tolist():
+            for row in np.flatnonzero(said[of]).tolist():
                 errors[row] = self._said[int(of[row])]
         return errors
 
 
-def _taken(column: Lists, rows: Int64s, wanted: Bools) -> Lists:
-    # The lists of rows, of those not wanted an empty one.
+def _mistakes(of: dict[str, Lists]) -> list[Wrong]:
+    return [
+        *memory_mistakes(of["memory"]),
+        *reserved_mistakes(of["reserved"]),
+        *cmr_mistakes(of["cmrs"]),
+        *cpu_mistakes(of["cpus"]),
+    ]
+
+
+def _taken(column: Lists, rows: Int64s) -> Lists:
+    # The lists of rows.
     begins, stops = column.offsets[rows], column.offsets[rows + 1]
-    row, at = ragged(begins, np.where(wanted, stops, begins))
-    counts = np.bincount(row, minlength=len(rows))
+    _, at = ragged(begins, stops)
     return Lists(
         column.name,
-        np.concatenate((np.zeros(1, np.int64), np.cumsum(counts))),
+        offsets_of(stops - begins),
         column.given[rows],
         {name: values[at] for name, values in column.fields.items()},
         column.nulls[at],
+    )
+
+
+def _without(column: Lists, wanted: Bools) -> Lists:
+    # The same, of rows that are not wanted an empty list.
+    if wanted.all():
+        return column
+    kept = wanted[column.rows]
+    return Lists(
+        column.name,
+        offsets_of(np.where(wanted, np.diff(column.offsets), 0)),
+        column.given,
+        {name: values[kept] for name, values in column.fields.items()},
+        column.nulls[kept],
     )

@@ -16,11 +16,10 @@ from tdxctl.errors import TdxctlError, UsageError
 from tdxctl.fleet.arrow import hosts_schema, refuse_unknown
 from tdxctl.fleet.descriptions import row_of
 from tdxctl.fleet.places import Found, Place, said_as_usage
-from tdxctl.units import printable
+from tdxctl.units import FILE_SUFFIXES, printable
 
 #: Rows of a Parquet file that is made of something else, in a row group.
 _ROWS = 65_536
-_DESCRIPTIONS = (".yaml", ".yml", ".json")
 _SCHEMA = ".schema.json"  # of descriptions, beside them
 #: The column that tells in a host's row what is wrong with it, of files that are no Parquet.
 WRONG = "wrong"
@@ -44,7 +43,7 @@ def kind_of(place: Place) -> str:
         names = [found.place.name for found in place.files()]
         if any(name.endswith(".parquet") for name in names):
             return "parquet"
-        if any(name.endswith(_DESCRIPTIONS) for name in names):
+        if any(name.endswith(FILE_SUFFIXES) for name in names):
             return "descriptions"
         raise UsageError(f"{place}: neither Parquet files nor descriptions are in it")
     if place.info() is None:
@@ -108,12 +107,19 @@ def _require(place: Place, names: list[str], columns: tuple[str, ...]) -> None:
             )
 
 
-def batches(task: Task, rows: int) -> Iterator[pa.RecordBatch]:
-    """The hosts of a task, so many rows at most at once."""
+def batches(task: Task, rows: int, items: int) -> Iterator[pa.RecordBatch]:
+    """The hosts of a task, so many rows at most at once, and about so many items of their lists."""
     place = Place(task.file)
     with said_as_usage(place), place.open() as source:
         file = pq.ParquetFile(source, pre_buffer=False)
-        yield from file.iter_batches(rows, row_groups=list(task.groups), use_threads=False)
+        groups = [file.metadata.row_group(group) for group in task.groups]
+        most = max(
+            (group.column(at).num_values for group in groups for at in range(group.num_columns)),
+            default=0,
+        )
+        longest = max(1, most // max(1, *(group.num_rows for group in groups)))
+        at_once = max(1, min(rows, items // longest))
+        yield from file.iter_batches(at_once, row_groups=list(task.groups), use_threads=False)
 
 
 def spooled(place: Place, kind: str, to: Place) -> None:
@@ -236,7 +242,7 @@ def _described_rows(place: Place) -> Iterator[dict[str, Any]]:
 
     for found in place.files():
         name = found.place.name
-        if not name.endswith(_DESCRIPTIONS) or name.endswith(_SCHEMA):
+        if not name.endswith(FILE_SUFFIXES) or name.endswith(_SCHEMA):
             continue
         host = name.rpartition(".")[0]
         try:

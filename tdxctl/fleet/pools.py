@@ -54,8 +54,9 @@ def in_pool(pool: Pool, job: Job, tasks: Sequence[Task]) -> Iterator[Task]:
     breaks = 0
     while left:
         executor = pool.make()
+        futures: dict[Future[int], Task] = {}
         try:
-            futures = _submitted(executor, job, list(left.values()))
+            _submit(executor, job, list(left.values()), futures)
             for future in as_completed(futures):
                 try:
                     future.result()
@@ -68,7 +69,10 @@ def in_pool(pool: Pool, job: Job, tasks: Sequence[Task]) -> Iterator[Task]:
                 breaks = 0
                 yield task
         finally:
-            executor.shutdown(wait=True, cancel_futures=True)
+            # Not every executor cancels what waits.
+            for future in futures:
+                future.cancel()
+            executor.shutdown(wait=True)
         breaks += 1
         if left and breaks > _BREAKS:
             raise WorkersLostError(
@@ -77,14 +81,14 @@ def in_pool(pool: Pool, job: Job, tasks: Sequence[Task]) -> Iterator[Task]:
             )
 
 
-def _submitted(executor: Executor, job: Job, tasks: list[Task]) -> dict[Future[int], Task]:
-    futures: dict[Future[int], Task] = {}
+def _submit(
+    executor: Executor, job: Job, tasks: list[Task], futures: dict[Future[int], Task]
+) -> None:
     for task in tasks:
         try:
             futures[executor.submit(do, job, task)] = task
         except BrokenExecutor:
-            break
-    return futures
+            return
 
 
 def processes(workers: int) -> Pool:

@@ -35,14 +35,14 @@ class Cmr(Struct, frozen=True):
     size: Count
 
 
-class Cpus(Struct, frozen=True):
+class Cpus(Struct, frozen=True, kw_only=True):
     """CPUs of a package that follow each other: enabled in the MADT, so many of them online (the
     first ones), and so many slots beside them that are not enabled.
     """
 
     package: Count = 0
-    cpus: Count = 1
-    online: Count = 1
+    cpus: Count
+    online: Count
     not_enabled: Count = 0
 
 

@@ -20,7 +20,7 @@ from tdxctl.fleet.work import Job, counts_name, part_name
 from tdxctl.linux.releases import KernelId
 
 #: Hosts of a part, at least: what a killed run does again is one for each worker.
-ROWS_OF_A_PART = 500_000
+ROWS_OF_A_PART = 250_000
 _RUN = "run.json"
 _SPOOL = "hosts.parquet"
 
@@ -85,6 +85,9 @@ def run(asked: Asked, do: Do, told: Told = lambda _: None) -> Counts:
         progress.done += task.rows
         progress.failing += counts[task.number].failing
         told(progress)
+    # What workers left that were lost.
+    work.clean()
+    parts.clean()
     whole = Counts()
     for task in tasks:
         whole.add(counts[task.number])

@@ -41,16 +41,22 @@ class Groups(Struct, frozen=True):
 
 def group(columns: list[Lists], codes: list[Int64s]) -> Groups:
     """Rows that are equal in every column of lists and in every column of codes."""
-    number = mixed(codes, len(columns[0].given))
+    # Most columns of most fleets are null throughout.
+    codes = [code for code in codes if len(code) and (code != code[0]).any()]
+    rows = len(columns[0].given)
+    columns = [each for each in columns if len(each.nulls) or (each.given != each.given[:1]).any()]
+    number = mixed(codes, rows)
     for at, column in enumerate(columns):
         number = _mix(number * _MULTIPLIERS[at] + _of_lists(column))
     groups = by_number(number)
-    same = np.ones(len(groups.of), bool)
+    if len(groups) == rows:
+        return groups
+    same = np.ones(rows, bool)
     representative = groups.first[groups.of]
     for code in codes:
         same &= code == code[representative]
     for column in columns:
-        same &= _equal(column, representative)
+        same &= _equal(column, groups)
     if same.all():
         return groups
     # Another content with the same number: a group of its own for each such row.
@@ -95,29 +101,38 @@ def _of_lists(column: Lists) -> Uint64s:
     mixed = np.arange(items, dtype=np.uint64)
     mixed -= np.repeat(begins.astype(np.uint64), counts)
     mixed *= _MULTIPLIERS[12]
-    for at, values in enumerate(column.fields.values()):
-        mixed += values.view(np.uint64) * _MULTIPLIERS[8 + at]
+    for at, values in enumerate(_fields(column)):
+        mixed += values.view(np.uint64) * _MULTIPLIERS[7 + at]
     mixed = _mix(mixed)
     some = np.flatnonzero(counts)
     number[some] += np.add.reduceat(mixed, begins[some])
     return number
 
 
-def _equal(column: Lists, representative: Int64s) -> Bools:
-    # Which rows have in the column what their representative has.
-    counts = np.diff(column.offsets)
-    same: Bools = column.given == column.given[representative]
-    same &= counts == counts[representative]
-    other = np.flatnonzero(same & (representative != np.arange(len(same))) & (counts > 0))
-    if not len(other):
+def _fields(column: Lists) -> list[Int64s]:
+    # What is in the items; a null is not the 0 that stands for it.
+    fields = list(column.fields.values())
+    return [*fields, column.nulls.astype(np.int64)] if column.nulls.any() else fields
+
+
+def _equal(column: Lists, groups: Groups) -> Bools:
+    # Which rows have in the column what the first of their group has.
+    counts, begins = np.diff(column.offsets), column.offsets[:-1]
+    first, of = groups.first, groups.of
+    same: Bools = column.given == column.given[first][of]
+    same &= counts == counts[first][of]
+    if not same.all():
+        # Lists of other lengths with the same number do not happen: nothing is put together.
+        same[:] = first[of] == np.arange(len(same))
         return same
-    begins = column.offsets[:-1]
-    row, at = ragged(begins[other], begins[other] + counts[other])
-    shift = begins[representative[other]] - begins[other]
+    # The lists of the first ones behind each other, where a core's cache has them.
+    _, items = ragged(begins[first], begins[first] + counts[first])
+    begins_there = np.cumsum(counts[first]) - counts[first]
+    at = np.arange(int(column.offsets[-1]))
+    at += np.repeat(begins_there[of] - begins, counts)
     differs = np.zeros(len(at), bool)
-    there = at + shift[row]
-    for values in column.fields.values():
-        differs |= values[at] != values[there]
+    for values in _fields(column):
+        differs |= values != values[items][at]
     if differs.any():
-        same[other[row[differs]]] = False
+        same[np.repeat(np.arange(len(same)), counts)[differs]] = False
     return same

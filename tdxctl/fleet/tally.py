@@ -16,6 +16,8 @@ Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 _READY = "ready"
+_LOW_BITS = 20
+_LOW = (1 << _LOW_BITS) - 1
 
 
 class _Hosts:
@@ -111,11 +113,9 @@ def _of_kernel(verdicts: Verdicts, at: int, words: list[Words], hosts: _Hosts) -
 
 def _sum(values: Int64s, weight: Int64s) -> int:
     some = (weight > 0) & (values != NULL)
-    # As Python's numbers: a large fleet has more bytes than 64 bits count.
-    distinct, at = np.unique(values[some], return_inverse=True)
-    weights = np.zeros(len(distinct), np.int64)
-    np.add.at(weights, at, weight[some])
-    return sum(v * w for v, w in zip(distinct.tolist(), weights.tolist(), strict=True))
+    # In two halves, for a batch can have more bytes than 63 bits count.
+    low, high, weights = values[some] & _LOW, values[some] >> _LOW_BITS, weight[some]
+    return (int(np.dot(high, weights)) << _LOW_BITS) + int(np.dot(low, weights))
 
 
 def _histogram(values: Int64s, weight: Int64s) -> dict[int, int]:

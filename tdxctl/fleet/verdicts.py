@@ -91,6 +91,12 @@ class Verdicts:
         base = self._layouts[id(layouts)] * self.pairs
         np.copyto(self._nodes[:, at_kernel], base + np.arange(self.pairs), where=rows)
 
+    def set_lists(self, kernel: KernelId, offsets: Int64s, nodes: Int64s, sizes: Int64s) -> None:
+        """The PAMTs by node of each host, bytes, where they are no layout's."""
+        base = len(self._by_node) * self.pairs
+        self._by_node.append((offsets, nodes, sizes))
+        self._nodes[:, self._place[kernel]] = base + np.arange(self.pairs)
+
     def rows(
         self, of: Int64s, names: pa.Array, first_row: int, errors: dict[int, str]
     ) -> pa.RecordBatch:
@@ -130,13 +136,13 @@ class Verdicts:
         which = self._nodes[:, kernel]
         some = np.flatnonzero((weight > 0) & (which >= 0))
         row, item = ragged(begins[which[some]], begins[which[some] + 1])
-        totals: dict[int, int] = {}
-        weights = weight[some][row]
-        for node in np.unique(nodes[item]).tolist():
-            of_node = nodes[item] == node
-            parts = zip(sizes[item][of_node].tolist(), weights[of_node].tolist(), strict=True)
-            totals[node] = sum(size * times for size, times in parts)
-        return totals
+        # In pages a batch's sum has less than 63 bits.
+        pages, weights = sizes[item] >> PAGE_SHIFT, weight[some][row]
+        of_node = nodes[item]
+        return {
+            node: int(np.dot(pages[of_node == node], weights[of_node == node])) << PAGE_SHIFT
+            for node in np.unique(of_node).tolist()
+        }
 
     def finish(self) -> None:
         """All is said: what follows only reads."""

@@ -25,8 +25,9 @@ from tdxctl.fleet.setups import References
 from tdxctl.fleet.tally import tally
 from tdxctl.linux.releases import KernelId
 
-#: Hosts that are judged at once, at most; fewer where they have many ranges.
-_HOSTS = 65_536
+#: Hosts that are judged at once, and ranges of them, at most: of more the arrays are too large, of
+#: fewer less is equal.
+_HOSTS, _RANGES = 262_144, 1_000_000
 #: Rows of a file of shapes, at most: they stay in memory.
 MAX_SHAPES = 1_000_000
 #: Columns whose values are rarely the same twice.
@@ -70,7 +71,7 @@ def do(job: Job, task: Task) -> int:
     def fill(sink: Any) -> None:
         with writer(sink) as file:
             first_row = task.first_row
-            for batch in batches(task, _HOSTS):
+            for batch in batches(task, _HOSTS, _RANGES):
                 judged = _of_shapes(job, batch) if job.shapes else _judged(job, batch, references)
                 counts.add(
                     tally(
@@ -102,6 +103,7 @@ def writer(sink: Any) -> pq.ParquetWriter:
         schema,
         compression="lz4",
         use_dictionary=[*rest, *of_lists],
+        column_encoding={"row": "DELTA_BINARY_PACKED"},
         write_statistics=["row", *WORDS],
     )
 

@@ -130,6 +130,21 @@ def test_lines_that_are_no_hosts_are_wrong_rows(tmp_path: Path) -> None:
     ]
 
 
+def test_a_null_is_not_the_number_that_stands_for_it(tmp_path: Path) -> None:
+    """Expect a start that is missing to be wrong, beside one that is 0; a node to be 0 without."""
+    rows = [
+        {"memory": [{"start": 0, "end": 8 * GIB, "node": 0}]},
+        {"memory": [{"end": 8 * GIB, "node": 0}]},
+        {"memory": [{"start": 0, "end": 8 * GIB}]},
+    ]
+    tdxctl("fleet", _parquet(tmp_path, rows), "-o", str(tmp_path / "out"))
+    assert [(said, able) for _, able, *_, said in _verdicts(tmp_path / "out")] == [
+        (None, True),
+        ("memory: has a null in a range", None),
+        (None, True),
+    ]
+
+
 def test_against_another_kernel_is_who_changes(tmp_path: Path) -> None:
     """Expect hosts whose module lacks NO_RBP_MOD to be ready under 6.8 alone."""
     rows = [*HOSTS[:1], HOSTS[0] | {"host": "old", "settings": '{"module": {"features": 0}}'}]
