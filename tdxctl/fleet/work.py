@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
@@ -28,6 +29,8 @@ from tdxctl.linux.releases import KernelId
 #: Hosts that are judged at once, and ranges of them, at most: of more the arrays are too large, of
 #: fewer less is equal.
 _HOSTS, _RANGES = 262_144, 1_000_000
+#: Hosts of which most differ are judged fewer at once: their layouts stay in a core's cache.
+_FIRST, _DIFFERING = 65_536, 16_384
 #: Rows of a file of shapes, at most: they stay in memory.
 MAX_SHAPES = 1_000_000
 #: Columns whose values are rarely the same twice.
@@ -66,13 +69,11 @@ def do(job: Job, task: Task) -> int:
     _keep_freed_memory()
     parts = Place(job.parts)
     counts = Counts()
-    references = _references()
 
     def fill(sink: Any) -> None:
         with writer(sink) as file:
             first_row = task.first_row
-            for batch in batches(task, _HOSTS, _RANGES):
-                judged = _of_shapes(job, batch) if job.shapes else _judged(job, batch, references)
+            for batch, judged in _pieces(job, task):
                 counts.add(
                     tally(
                         judged.verdicts,
@@ -91,6 +92,21 @@ def do(job: Job, task: Task) -> int:
     encoded = msgspec.json.encode(counts)
     (Place(job.work) / counts_name(task.number)).write(lambda sink: sink.write(encoded))
     return task.rows
+
+
+def _pieces(job: Job, task: Task) -> Iterator[tuple[pa.RecordBatch, Judged]]:
+    # How many at once follows from the hosts before, so that it is the same whenever it is done.
+    size = _FIRST
+    references = _references()
+    for batch in batches(task, _HOSTS, _RANGES):
+        at = 0
+        while at < len(batch):
+            piece = batch.slice(at, size)
+            at += len(piece)
+            judged = _of_shapes(job, piece) if job.shapes else _judged(job, piece, references)
+            differ = job.shapes is None and judged.verdicts.pairs > len(piece) // 2
+            size = _DIFFERING if differ else _HOSTS
+            yield piece, judged
 
 
 def writer(sink: Any) -> pq.ParquetWriter:
