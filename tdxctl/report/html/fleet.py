@@ -11,8 +11,10 @@ from tdxctl.report.html.elements import facts, paragraph, table, text
 from tdxctl.report.html.style import STYLE
 from tdxctl.units import approximate_size
 
-#: Of a histogram: bars at most, its size in SVG's units.
-_BARS, _WIDTH, _HEIGHT, _FOOT = 40, 640, 140, 18
+#: Of a histogram: bars at most, so many of which have words of their own; its size in SVG's units,
+#: and the widest bar's.
+_BARS, _FEW = 40, 7
+_WIDTH, _HEIGHT, _FOOT, _WIDEST = 640, 140, 18, 90
 
 
 def page(fleet: FleetDocument) -> str:
@@ -95,24 +97,24 @@ def histogram(title: str, bars: list[tuple[str, int]], *, sizes: bool = False) -
     """
     bars = _fewer(bars)
     most = max((count for _, count in bars), default=0) or 1
-    width = _WIDTH / max(len(bars), 1)
+    width = min(_WIDTH / max(len(bars), 1), _WIDEST)
     shown = []
     for i, (label, count) in enumerate(bars):
         said = approximate_size(count) if sizes else f"{count:,}"
-        height = max(_HEIGHT * count / most, 1 if count else 0)
+        height = max((_HEIGHT - _FOOT) * count / most, 1 if count else 0)
         shown.append(
             f'<rect x="{i * width + 1:.1f}" y="{_HEIGHT - height:.1f}" '
-            f'width="{max(width - 2, 1):.1f}" height="{height:.1f}" fill="currentColor">'
-            f"<title>{text(label)}: {text(said)}</title></rect>"
+            f'width="{max(width - 2, 1):.1f}" height="{height:.1f}" fill="currentColor" '
+            f'fill-opacity="0.6"><title>{text(label)}: {text(said)}</title></rect>'
         )
-    first, last = (bars[0][0], bars[-1][0]) if bars else ("", "")
-    foot = _HEIGHT + _FOOT - 4
+        middle = (i + 0.5) * width
+        if len(bars) <= _FEW:
+            shown.append(_words(middle, _HEIGHT - height - 4, said, "middle"))
+            shown.append(_words(middle, _HEIGHT + _FOOT - 4, label, "middle"))
+    if len(bars) > _FEW:
+        shown.append(_words(0, _HEIGHT + _FOOT - 4, bars[0][0], "start"))
+        shown.append(_words(len(bars) * width, _HEIGHT + _FOOT - 4, bars[-1][0], "end"))
     highest = approximate_size(most) if sizes else f"{most:,}"
-    shown += [
-        f'<text x="0" y="{foot}" font-size="11" fill="currentColor">{text(first)}</text>',
-        f'<text x="{_WIDTH}" y="{foot}" font-size="11" text-anchor="end" fill="currentColor">'
-        f"{text(last) if len(bars) > 1 else ''}</text>",
-    ]
     return "\n".join(
         [
             "<figure>",
@@ -123,6 +125,13 @@ def histogram(title: str, bars: list[tuple[str, int]], *, sizes: bool = False) -
             "</svg>",
             "</figure>",
         ]
+    )
+
+
+def _words(x: float, y: float, said: str, anchor: str) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="11" text-anchor="{anchor}" '
+        f'fill="currentColor">{text(said)}</text>'
     )
 
 
