@@ -12,7 +12,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 PYTEST := -m pytest -n 2 --quiet
 
 .PHONY: help setup demo test lint fmt type check lock newest floor pythons bench stress damages equal \
-	bombs hostile sweeps fuzz mutants docs man release-check visits dist clean
+	bombs hostile roots runs sweeps fuzz mutants docs man release-check visits dist clean
 .DEFAULT_GOAL := help
 
 help:  ## list the verbs

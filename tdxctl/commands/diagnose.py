@@ -35,7 +35,6 @@ def command(
     \b
       tdxctl diagnose boot.log
       tdxctl diagnose boot.log --short
-      tdxctl diagnose --live
 
     FILE is a log of any generation of kernels, whole or cut, or a system report, or what is shown
     beside one: lscpu, /proc/cpuinfo, rdmsr, files of /sys in a shell; or a folder or an archive of

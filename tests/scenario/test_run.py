@@ -162,7 +162,7 @@ def test_a_wrong_scenario_is_told_where(tmp_path: Path) -> None:
     found = [line.replace(path, "x.yaml") for line in done.stderr.splitlines()]
     one_of = (
         "  hint: one of: init, enable, boot, cpu_online, cpu_offline, memory_online, module, "
-        "update, fault, keyid, kvm_load, kvm_unload, kexec"
+        "update, fault, keyid, kvm_load, kvm_unload, kexec, run"
     )
     assert found == [
         "x.yaml:2:7: name: must be 1 to 64 letters, digits, dots, underscores or hyphens, the "
@@ -327,7 +327,7 @@ def test_a_wrong_file_is_a_broken_case_and_the_others_run(tmp_path: Path) -> Non
         "  hint: did you mean ranges?",
         "typo.yaml:3:9: steps.0: must have one operation",
         "  hint: one of: init, enable, boot, cpu_online, cpu_offline, memory_online, module, "
-        "update, fault, keyid, kvm_load, kvm_unload, kexec",
+        "update, fault, keyid, kvm_load, kvm_unload, kexec, run",
         "typo.yaml:3:10: steps.0.innit: unknown key",
         "  hint: did you mean init?",
         "written to report.xml",
