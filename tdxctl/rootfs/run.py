@@ -53,7 +53,7 @@ class Ran(NamedTuple):
 @contextmanager
 def placed(root: MachineRoot) -> Iterator[Place]:
     """The root and the shims in a temporary folder, which is gone afterwards in any case."""
-    folder = tempfile.mkdtemp(prefix="tdxctl-run-")
+    folder = tempfile.mkdtemp(prefix="tdxctl-run-", dir=_temporary())
     try:
         with _guarded(folder):
             place = Place(os.path.join(folder, "root"), os.path.join(folder, "bin"))
@@ -62,6 +62,16 @@ def placed(root: MachineRoot) -> Iterator[Place]:
             yield place
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _temporary() -> str | None:
+    # A thousand small files are ten times as fast in memory. None: where the system has it.
+    if "TMPDIR" in os.environ or not os.access(_IN_MEMORY, os.W_OK | os.X_OK):
+        return None
+    return _IN_MEMORY
+
+
+_IN_MEMORY = "/dev/shm"
 
 
 #: What the guard runs: it reads from a pipe that ends when this process does.

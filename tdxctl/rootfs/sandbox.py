@@ -22,6 +22,8 @@ _PROC = (
 )
 #: Devices that every program has, where /dev is a new one.
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+#: What is a new one where a command runs; a root that stands in it has to be taken along.
+_DEV = "/dev/"
 #: Programs that a shim takes the place of, also where they are called by their whole path.
 SHIMS = ("dmesg", "rdmsr", "uname")
 _PROGRAMS = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
@@ -33,6 +35,11 @@ class Place(NamedTuple):
 
     root: str
     shims: str
+
+    @property
+    def folder(self) -> str:
+        """What holds both."""
+        return os.path.dirname(self.root)
 
     @property
     def has_kvm(self) -> bool:
@@ -95,6 +102,8 @@ def _bubblewrap(place: Place, command: Sequence[str]) -> list[str]:
     if place.has_kvm:
         # A device, as programs look for one; nothing can be asked of it.
         words += ["--dev-bind", "/dev/null", "/dev/kvm"]
+    if place.folder.startswith(_DEV):
+        words += ["--bind", place.folder, place.folder]
     for shim, program in place.shadowed:
         words += ["--ro-bind", shim, program]
     return [*words, "--", *command]
@@ -120,6 +129,9 @@ def _mounts(place: Place) -> list[str]:
     for what, name in [*devices, (f"{root}/dev/kmsg", "kmsg")]:
         lines += [f"touch {name}", f"mount --bind {shlex.quote(what)} {name}"]
     lines += ["mkdir shm cpu pts", f"mount --bind {shlex.quote(root)}/dev/cpu cpu"]
+    if place.folder.startswith(_DEV):
+        inside = shlex.quote(place.folder.removeprefix(_DEV))
+        lines += [f"mkdir -p {inside}", f"mount --bind {shlex.quote(place.folder)} {inside}"]
     lines += ["mount --bind /dev/pts pts 2>/dev/null || :", "ln -s pts/ptmx ptmx"]
     lines += [
         "ln -s /proc/self/fd fd",

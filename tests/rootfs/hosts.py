@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +12,8 @@ from tdxctl import Machine, Platform
 from tdxctl.rootfs.document import machine_root
 from tests.cli.runner import ROOT
 
+#: Where files cost little, if there is such a place.
+IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 _KEPT: list[TemporaryDirectory[str]] = []
 
 
@@ -30,7 +33,7 @@ def machine(name: str, kernel: str) -> Machine:
 @cache
 def root(name: str, kernel: str) -> Path:
     """The folder of its root."""
-    kept = TemporaryDirectory(prefix="tdxctl-test-root-")
+    kept = TemporaryDirectory(prefix="tdxctl-test-root-", dir=IN_MEMORY)
     _KEPT.append(kept)
     machine_root(machine(name, kernel)).write(kept.name)
     return Path(kept.name)

@@ -14,9 +14,9 @@ from tools import detectors
 _PAGE = detectors.PAGE.read_text()
 
 
-@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("host", ["ready", "no room for the PAMT"])
 def test_the_page_says_what_detectors_say(host: str) -> None:
-    """Of 7.2; all of it: python -m tools.detectors, and git diff."""
+    """Of 7.2, one that is ready and one that is not; all: python -m tools.detectors, git diff."""
     try:
         said = cells("7.2", host)
     except RunError as error:

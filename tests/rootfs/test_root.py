@@ -40,7 +40,7 @@ def test_a_ready_host_says_so_in_every_file() -> None:
     assert (host / "dev/kvm").exists()
     assert " tdx_host_platform " in (host / "proc/cpuinfo").read_text()
     assert "] virt/tdx: module initialized\n" in (host / "var/log/dmesg").read_text()
-    assert "rdmsr 0x87: 0x200000001f\n" in (host / "msr").read_text()
+    assert "MSR 0x87: 0x200000001f\n" in (host / "msr").read_text()
 
 
 def test_a_host_whose_kvm_does_not_load_has_no_kvm() -> None:
@@ -52,7 +52,7 @@ def test_a_host_whose_kvm_does_not_load_has_no_kvm() -> None:
     assert (host / "proc/modules").read_text() == ""
     assert (host / "sys/fs/cgroup/misc.capacity").read_text() == ""
     assert " tdx_host_platform " in (host / "proc/cpuinfo").read_text()
-    assert "rdmsr 0x1401: 0xffffffe000c00\n" in (host / "msr").read_text()
+    assert "MSR 0x1401: 0xffffffe000c00\n" in (host / "msr").read_text()
 
 
 def test_a_host_without_a_module_has_kvm_without_tdx() -> None:

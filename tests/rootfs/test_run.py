@@ -74,7 +74,7 @@ def test_a_command_sees_the_machine_in_place_of_the_real_one(way: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("way", WAYS, indirect=True)
+@pytest.mark.parametrize("way", WAYS[:1], indirect=True)
 def test_a_host_without_kvm_has_no_device(way: str) -> None:
     done = _ran(way, "test", "-e", "/dev/kvm", platform="lp-init-fails")
 
@@ -161,8 +161,11 @@ def test_a_signal_reaches_the_command(way: str, tmp_path: Path) -> None:
     assert list(tmp_path.glob("tdxctl-run-*")) == []
 
 
-@pytest.mark.parametrize("way", WAYS, indirect=True)
-@pytest.mark.parametrize("victim", ["tdxctl", "command"])
+@pytest.mark.parametrize(
+    ("victim", "way"),
+    [("tdxctl", WAYS[0]), ("command", WAYS[0]), ("tdxctl", WAYS[1])],
+    indirect=["way"],
+)
 def test_nothing_is_left_of_what_is_killed(way: str, victim: str) -> None:
     assert leaks_of_a_kill(victim, way) == []
 
