@@ -11,7 +11,7 @@ import click
 from tdxctl.commands.inputs import completions
 from tdxctl.commands.inputs.kernels import KernelName, each_once, named_kernel
 from tdxctl.commands.inputs.options import format_option
-from tdxctl.commands.outputs.stdout import print_report
+from tdxctl.commands.outputs.stdout import print_indented, print_json
 from tdxctl.errors import UsageError
 from tdxctl.linux.releases import KernelId
 from tdxctl.units import printable
@@ -53,7 +53,10 @@ def command(
     patterns = [pattern] if text is None else patterns_of(text)
     asked = each_once(kernels)
     report = lint(patterns, description_of(_HOST, ()), asked, any_case=ignore_case)
-    print_report(lints, output_format, report)
+    if output_format == "json":
+        print_json(lints.to_json(report))
+    else:
+        print_indented(lints.to_text(report))
     return 0 if report.together.is_right else 1
 
 

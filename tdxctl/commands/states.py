@@ -46,7 +46,7 @@ def command(kernel: KernelId | None, platform: str | None, depth: int, output_fo
     status. Nothing is stored.
     """
     from tdxctl.commands.inputs.platforms import description_of
-    from tdxctl.commands.outputs.stdout import print_document, print_json, print_text
+    from tdxctl.commands.outputs.stdout import print_document, print_indented, print_json
     from tdxctl.linux.lookup import find_kernel
     from tdxctl.linux.releases import DEFAULT_KERNEL
     from tdxctl.progress import shown
@@ -69,7 +69,7 @@ def command(kernel: KernelId | None, platform: str | None, depth: int, output_fo
         case "dot":
             print_document(states.to_dot(found))
         case _:
-            print_text(states.to_text(found))
+            print_indented(states.to_text(found))
     return 0
 
 

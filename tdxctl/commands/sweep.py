@@ -114,7 +114,7 @@ def _told(kernel: KernelId) -> Callable[[int, int], None]:
 
 
 def _print(output_format: str, shown: Shown) -> None:
-    from tdxctl.commands.outputs.stdout import print_document, print_json, print_text
+    from tdxctl.commands.outputs.stdout import print_document, print_indented, print_json
 
     match output_format:
         case "json":
@@ -132,7 +132,7 @@ def _print(output_format: str, shown: Shown) -> None:
         case _:
             from tdxctl.report.sweeps_text import to_text
 
-            print_text(to_text(shown))
+            print_indented(to_text(shown))
 
 
 def _leaf(text: str) -> Leaf:

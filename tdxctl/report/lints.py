@@ -82,7 +82,7 @@ def to_text(report: Report) -> str:
     if report.together.is_right:
         lines.append(f"right for {asked}")
     else:
-        lines.append(f"right for {asked} is: {report.suggestion}")
+        lines += [f"right for {asked}:", f"  {report.suggestion}"]
     return "\n".join(lines)
 
 

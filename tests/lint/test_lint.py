@@ -99,7 +99,7 @@ def test_the_command_says_what_is_missed_and_what_would_be_right() -> None:
         "  misses a ready host: 7.1*, 7.2*, 7.2+dynamic-pamt: it says "
         '"virt/tdx: TDX-Module initialized"'
     ]
-    assert done.stdout.endswith(f"\nright for ubuntu-24.04, 6.18, 7.1, 7.2 is: {RIGHT}\n")
+    assert done.stdout.endswith(f"\nright for ubuntu-24.04, 6.18, 7.1, 7.2:\n  {RIGHT}\n")
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,14 @@ def print_prose(lines: Iterable[Line], width: int | None = None) -> None:
     print_text(plain(lines, width))
 
 
+def print_indented(text: str) -> None:
+    """Lines that are indented: on a terminal what does not fit goes on under where it began."""
+    from tdxctl.report.prose import Line
+
+    lines = ((line.lstrip(), line) for line in text.splitlines())
+    print_prose(Line(words, label=line[: len(line) - len(words)]) for words, line in lines)
+
+
 def print_blocks(blocks: Iterable[Block]) -> None:
     """Blocks: on a terminal within its columns, in its colours; plain elsewhere."""
     if sys.stdout.isatty():
