@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
+    from click import Parameter
+
     from tdxctl.errors import Diagnostic, TdxctlError
 
 EXIT_BUG = 70
@@ -142,13 +144,21 @@ def _command(argv: list[str]) -> int:
         return UsageError.exit_code
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "tdxctl"
-        return _fail(UsageError(error.format_message(), hint=f"`{path} --help` explains"), argv)
+        hint = f"`{path} --help` explains"
+        if isinstance(error, click.MissingParameter) and _is_a_file(error.param):
+            hint = f"- is standard input; {hint}"
+        return _fail(UsageError(error.format_message(), hint=hint), argv)
     except TdxctlError as error:
         return _fail(error, argv)
     except (OSError, KeyboardInterrupt):
         raise
     except Exception as error:  # noqa: BLE001  # the last resort: our bug, said in one line
         return _ended_by[0] if _ended_by else _bug(error, argv)
+
+
+def _is_a_file(parameter: Parameter | None) -> bool:
+    # One that reads files, and standard input where it is named.
+    return (getattr(parameter, "metavar", None) or "").startswith("FILE")
 
 
 def _hear_signals() -> None:

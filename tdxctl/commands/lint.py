@@ -34,7 +34,7 @@ _MAX_BYTES = 1 << 20
 def command(
     pattern: str, kernels: tuple[KernelId | str, ...], ignore_case: bool, output_format: str
 ) -> int:
-    r"""Say what a log pattern misses, and what it matches wrongly.
+    """Say what a log pattern misses, and what it matches wrongly.
 
     \b
       tdxctl lint 'virt/tdx: module initialized'

@@ -57,5 +57,8 @@ def resolve(platform: str) -> str:
 
 
 def _hint(name: str, known: list[str]) -> str:
+    for file in (name + suffix for suffix in FILE_SUFFIXES):
+        if os.path.isfile(file):
+            return f"the file here is {printable(file)}"
     lists = "`tdxctl platforms` lists them; a file's path has a / in it or ends in .yaml"
     return did_you_mean(name, known) or lists

@@ -21,6 +21,8 @@ from tests.cli.runner import tdxctl
         (["Analyse", "dmesg.txt"], "No such command 'Analyse'. Did you mean 'diagnose'?"),
         (["diagnos", "dmesg.txt"], "No such command 'diagnos'. Did you mean 'diagnose'?"),
         (["qqq"], "No such command 'qqq'."),
+        (["help"], "No such command 'help'. Did you mean '--help'?"),
+        (["diagnose"], "Missing argument 'FILE...'."),
         (["plan", "ours.yaml"], "A platform is named by its option: --platform ours.yaml"),
         (
             ["map", "small", "--kernel", "6.8"],
@@ -43,6 +45,9 @@ def test_a_slip_is_told(words: list[str], told: str, tmp_path: Path) -> None:
     [
         (["diagnose", "dmseg.txt"], "did you mean dmesg.txt?"),
         (["diagnose", "nowhere/dmesg.txt"], "there is no folder 'nowhere'"),
+        (["diagnose"], "- is standard input; `tdxctl diagnose --help` explains"),
+        (["cpu", "online"], "`tdxctl cpu --help` explains"),
+        (["plan", "--platform", "ours"], "the file here is ours.yaml"),
         (
             ["boot", "--platform", "small", "--kernel", "mine.py"],
             "a kernel of your own is FILE.py:Class, the file and the class in it",
@@ -50,9 +55,10 @@ def test_a_slip_is_told(words: list[str], told: str, tmp_path: Path) -> None:
     ],
 )
 def test_what_is_near_is_named(words: list[str], hint: str, tmp_path: Path) -> None:
-    (tmp_path / "dmesg.txt").touch()
+    for name in ("dmesg.txt", "ours.yaml"):
+        (tmp_path / name).touch()
     assert tdxctl(*words, cwd=tmp_path).stderr.splitlines()[1] == f"  hint: {hint}"
 
 
 def test_every_other_word_leads_to_a_command() -> None:
-    assert set(_OTHER_WORDS.values()) <= {*COMMANDS, "--version"}
+    assert set(_OTHER_WORDS.values()) <= {*COMMANDS, "--help", "--version"}

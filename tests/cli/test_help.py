@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import subprocess
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,17 @@ def test_a_terminal_of_80_columns_shows_a_line_for_each_command() -> None:
         assert heading == f"{group}:"
         assert [line.split()[0] for line in lines] == list(names)
         assert max(map(len, lines)) < 80
+
+
+def test_every_commands_help_begins_with_two_examples_of_it() -> None:
+    """Expect a sentence, then two lines with the command; tests/cli/test_exits.py runs them."""
+    for name in (name for names in GROUPS.values() for name in names):
+        command = import_module(f"tdxctl.commands.{name}").command
+        _, examples, *_ = inspect.cleandoc(command.help).split("\n\n")
+        mark, *lines = examples.split("\n")
+        assert mark == "\b"
+        assert len(lines) == 2
+        assert all(f"tdxctl {name}" in line for line in lines)
 
 
 def test_the_groups_are_in_line_with_each_other() -> None:

@@ -19,6 +19,7 @@ _OTHER_WORDS = {
     "emulate": "init",
     "errno": "explain",
     "fake": "root",
+    "help": "--help",
     "import": "capture",
     "inject": "fault",
     "list": "platforms",
