@@ -76,11 +76,8 @@ def command(
     """Say of each host of a fleet whether it would bring TDX up.
 
     \b
-      tdxctl fleet hosts.parquet -o verdicts.parquet --kernel 6.18 --kernel 7.2
-      tdxctl fleet hosts.parquet -o verdicts --kernel 7.2 --against 6.18
-      tdxctl fleet hosts.parquet -o verdicts --shapes shapes.parquet
       tdxctl fleet --from-descriptions captured -o hosts.parquet
-      tdxctl fleet html verdicts -o fleet.html
+      tdxctl fleet hosts.parquet -o verdicts --kernel 6.18 --kernel 7.2
 
     HOSTS is Parquet, CSV or JSONL, a folder of Parquet, or a folder of platform descriptions; its
     columns are those of `tdxctl schema fleet`, those of OUT of `tdxctl schema fleet-verdict`. Both

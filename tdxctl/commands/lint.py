@@ -37,8 +37,8 @@ def command(
     """Say what a log pattern misses, and what it matches wrongly.
 
     \b
-      tdxctl lint 'virt/tdx: module initialized'
-      tdxctl lint -i tdx --kernel all
+      tdxctl lint 'virt/tdx: module initialized' --kernel 6.18
+      tdxctl lint 'tdx: (module initialized|TDX-Module initialized)'
 
     PATTERN is a regular expression that somebody looks for in a kernel's log to tell whether a host
     is ready to run TDs; of a FILE each line is one, and a host is ready where any matches. Kernels

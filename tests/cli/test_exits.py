@@ -236,7 +236,9 @@ def test_every_commands_help_opens_with_two_examples_that_run(
     (tmp_path / "calls.yaml").write_bytes(calls)
     log = (ROOT / "tests" / "data" / "boot.log").read_bytes()
     (tmp_path / "boot.log").write_bytes(log)
-    (tmp_path / "x.yaml").write_bytes((platforms / "spr-2s-512g.yaml").read_bytes())
+    (tmp_path / "captured").mkdir()
+    for file in (tmp_path / "x.yaml", tmp_path / "captured" / "x.yaml"):
+        file.write_bytes((platforms / "spr-2s-512g.yaml").read_bytes())
     if name != "init":
         shutil.copytree(three_machines, os.environ["TDXCTL_STATE"])
     text = tdxctl(name, "--help").stdout

@@ -22,7 +22,7 @@ from tests.cli.runner import tdxctl
         (["diagnos", "dmesg.txt"], "No such command 'diagnos'. Did you mean 'diagnose'?"),
         (["qqq"], "No such command 'qqq'."),
         (["help"], "No such command 'help'. Did you mean '--help'?"),
-        (["diagnose"], "Missing argument 'FILE...'."),
+        (["validate"], "Missing argument 'FILE...'."),
         (["plan", "ours.yaml"], "A platform is named by its option: --platform ours.yaml"),
         (
             ["map", "small", "--kernel", "6.8"],
@@ -45,7 +45,7 @@ def test_a_slip_is_told(words: list[str], told: str, tmp_path: Path) -> None:
     [
         (["diagnose", "dmseg.txt"], "did you mean dmesg.txt?"),
         (["diagnose", "nowhere/dmesg.txt"], "there is no folder 'nowhere'"),
-        (["diagnose"], "- is standard input; `tdxctl diagnose --help` explains"),
+        (["validate"], "- is standard input; `tdxctl validate --help` explains"),
         (["cpu", "online"], "`tdxctl cpu --help` explains"),
         (["plan", "--platform", "ours"], "the file here is ours.yaml"),
         (
