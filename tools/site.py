@@ -30,7 +30,7 @@ def main() -> None:
     """Write the folder anew."""
     shutil.rmtree(SOURCE, ignore_errors=True)
     for path in sorted(DOCS.rglob("*")):
-        if path.suffix not in {".md", ".svg", ".py", ".json"}:
+        if path.is_dir():
             continue
         copy = SOURCE / path.relative_to(DOCS)
         copy.parent.mkdir(parents=True, exist_ok=True)
