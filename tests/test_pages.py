@@ -15,7 +15,7 @@ import pytest
 from tdxctl import Platform
 from tests import documents
 from tests.cli.runner import in_shell
-from tests.pages import PAGES, blocks, examples, leads_nowhere
+from tests.pages import DOCS, PAGES, blocks, examples, leads_nowhere, links
 
 
 def _run(command: str, folder: Path) -> str:
@@ -65,6 +65,12 @@ def test_descriptions_in_a_page_are_valid(name: str, tmp_path: Path) -> None:
         if text.startswith("schema: tdxctl.platform/1\n"):
             (tmp_path / "shown.yaml").write_text(text)
             assert Platform.load(tmp_path / "shown.yaml").cpus.madt
+
+
+def test_the_index_leads_to_every_page() -> None:
+    """Expect a page to be found by who begins at the first; the site's menu is made of it too."""
+    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
+    assert {link.partition("#")[0] for link in links(PAGES["index.md"])} >= pages - {"index.md"}
 
 
 @pytest.mark.parametrize("name", PAGES)

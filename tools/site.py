@@ -74,7 +74,10 @@ def _toctrees() -> str:
     # In the order of the index, so that a page is in the menu where it is on the front page.
     text = (DOCS / "index.md").read_text()
     sections = re.findall(r"^## (.*)\n((?:(?!## ).*\n)*)", text, re.MULTILINE)
-    trees = [(heading, re.findall(r"\]\(([\w/-]+)\.md", section)) for heading, section in sections]
+    trees = [
+        (heading, list(dict.fromkeys(re.findall(r"\]\(([\w/-]+)\.md", section))))
+        for heading, section in sections
+    ]
     listed = {page for _, pages in trees for page in pages} | {"index"}
     pages = (path.relative_to(DOCS).with_suffix("").as_posix() for path in DOCS.rglob("*.md"))
     if others := sorted(set(pages) - listed):
