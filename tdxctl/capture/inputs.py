@@ -19,7 +19,7 @@ from tdxctl.capture.iomem import is_iomem, read_iomem
 from tdxctl.capture.lscpu import read_cpuinfo, read_lscpu
 from tdxctl.capture.sysfs import is_sysfs, read_sysfs
 from tdxctl.capture.tables import findings_of
-from tdxctl.capture.text import decode, plain_lines
+from tdxctl.capture.text import decode, plain_lines, refuse_other_files
 from tdxctl.capture.transcripts import read_transcript
 from tdxctl.errors import FirmwareDataError, TdxctlError
 from tdxctl.messages.reading import read
@@ -112,6 +112,7 @@ def _unpacked(files: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]
 
 def read_bytes(data: bytes, name: str, *, boot: int | None = None) -> Input:
     """What the content of a file shows. Raises FirmwareDataError where that is nothing."""
+    refuse_other_files(data, name)
     if has_tables(data):
         return Input(name, findings=tuple(findings_of(tables_of(data, name), name)))
     text = decode(data, name)

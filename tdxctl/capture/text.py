@@ -11,7 +11,25 @@ from html import unescape
 
 from tdxctl.errors import FirmwareDataError
 
-_COMPRESSED = {b"\x1f\x8b": "gzip", b"\xfd7zXZ": "xz", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd"}
+_UNPACK = "unpack it first"
+_AS_TEXT = "the log as text: sudo dmesg > FILE"
+# What a file is by its first bytes, which is no text, and what to do.
+_MAGIC = {
+    b"\x1f\x8b": ("is compressed with gzip", _UNPACK),
+    b"\xfd7zXZ": ("is compressed with xz", _UNPACK),
+    b"BZh": ("is compressed with bzip2", _UNPACK),
+    b"\x28\xb5\x2f\xfd": ("is compressed with zstd", _UNPACK),
+    b"\x04\x22\x4d\x18": ("is compressed with lz4", _UNPACK),
+    b"7z\xbc\xaf\x27\x1c": ("is a 7z archive", _UNPACK),
+    b"Rar!\x1a\x07": ("is a RAR archive", _UNPACK),
+    b"\x89PNG": ("is a picture", _AS_TEXT),
+    b"\xff\xd8\xff": ("is a picture", _AS_TEXT),
+    b"GIF8": ("is a picture", _AS_TEXT),
+    b"%PDF-": ("is a PDF document", _AS_TEXT),
+    b"LPKSHHRH": ("is a binary journal", "journalctl --file FILE -k -o short-monotonic"),
+    b"KDUMP   ": ("is a crash dump", "makedumpfile --dump-dmesg FILE LOG, or vmcore-dmesg FILE"),
+    b"\x7fELF": ("is a program or a crash dump", "of a crash dump, vmcore-dmesg FILE"),
+}
 # Colours and cursor movements of serial consoles, also where a tool wrote the escape in letters.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])|[\x00-\x08\x0b-\x1f\x7f]")
 _WRITTEN_ESCAPES = re.compile(
@@ -48,11 +66,16 @@ _QUOTED_PRINTABLE = re.compile(r"=(?:[0-9A-F]{2}|\n|$)")
 _ENCODED_BYTES = re.compile(r"(?:=[0-9A-F]{2})+")
 
 
+def refuse_other_files(data: bytes, name: str) -> None:
+    """Raises FirmwareDataError for a file of a known kind that neither text nor tables are in."""
+    for magic, (what, hint) in _MAGIC.items():
+        if data.startswith(magic):
+            raise FirmwareDataError(what, file=name, hint=hint)
+
+
 def decode(data: bytes, name: str) -> str:
     """data as text with newlines only. Raises FirmwareDataError for what is no text."""
-    for magic, tool in _COMPRESSED.items():
-        if data.startswith(magic):
-            raise FirmwareDataError(f"is compressed with {tool}", file=name, hint="unpack it first")
+    refuse_other_files(data, name)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = data.decode("utf-16", errors="replace")
     else:

@@ -79,7 +79,7 @@ def _notes(
         first = evidence.quoted[0]
         yield (
             f"line {first.number} has no time and no host, as others have, and tells of another "
-            f"end: it is taken for no line of this log ({printable(first.text)})"
+            f"end: it is taken for no line of this log ({printable(first.text.strip())})"
         )
     for text in texts:
         if text.kvm_tdx is not None:

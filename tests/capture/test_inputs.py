@@ -300,6 +300,23 @@ def test_of_what_is_not_read_it_is_said_what_it_is_and_what_is_needed(
 
 
 @pytest.mark.parametrize(
+    ("data", "what", "hint"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "is a picture", "dmesg"),
+        (b"%PDF-1.7\n", "is a PDF document", "dmesg"),
+        (b"LPKSHHRH\0\0", "is a binary journal", "journalctl --file"),
+        (b"KDUMP   \0", "is a crash dump", "makedumpfile --dump-dmesg"),
+        (b"\x04\x22\x4d\x18\0", "is compressed with lz4", "unpack it first"),
+        (b"7z\xbc\xaf\x27\x1c\0", "is a 7z archive", "unpack it first"),
+    ],
+)
+def test_what_is_no_text_is_named_with_what_to_do(data: bytes, what: str, hint: str) -> None:
+    with pytest.raises(FirmwareDataError, match=what) as caught:
+        read_bytes(data, "t")
+    assert hint in str(caught.value.diagnostics()[0].hint)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "CPU NODE SOCKET CORE L1d:L1i:L2:L3 ONLINE\n  0    0      0    0 0:0:0:0          yes\n",
