@@ -14,7 +14,7 @@ from tdxctl.explain.other_lines import find_line
 from tdxctl.explain.statuses import explain_number, is_status
 from tdxctl.messages.bring_up import INITIALIZATION_FAILED
 from tdxctl.messages.catalogue import MESSAGES
-from tdxctl.messages.reading import Found, read
+from tdxctl.messages.reading import Found, read, read_in_any_case
 from tdxctl.seam import codes
 from tdxctl.seam.codes import LeafCode
 from tdxctl.seam.leaves import leaf_title
@@ -58,7 +58,8 @@ def _without_its_prefix(text: str) -> tuple[Found, ...]:
         found = read(prefix + text)
         if found and found[0].end == len(prefix + text) and not found[0].template.takes_the_rest:
             return found
-    return ()
+    any_case = read_in_any_case(text)
+    return () if any_case is None else (any_case,)
 
 
 def _of_log_line(asked: str, found: Found, leaf: LeafCode | None) -> Answer:

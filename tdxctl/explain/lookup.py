@@ -23,6 +23,7 @@ _ERRNO = re.compile(r"(?:errno|error|err|ret|code|failed)[ :=(]+-?(\d{1,3})\)?",
 _STATUS = re.compile(r"(?:status|error|err|code)[ :=]+((?:0x)?[0-9a-f]{9,16})", re.IGNORECASE)
 # A status without the half that is details.
 _UPPER_HALF = re.compile(r"(?:0x)?([c84][0-9a-f]{7})", re.IGNORECASE)
+_ARTICLE = re.compile(r"^(?:the|an?)\s+", re.IGNORECASE)
 _END_OF_A_LEAF = re.compile(r"[A-Za-z]+(?:[._][A-Za-z]+)+")
 
 
@@ -39,6 +40,8 @@ def look_up(asked: str, leaf: LeafCode | None = None) -> Answer:
         return answer if term is None else replace(answer, lines=(_term_line(term), *answer.lines))
     if answer.known:
         return answer
+    if (named := _ARTICLE.sub("", text)) != text and (known := look_up(named, leaf)).known:
+        return replace(known, asked=asked)
     for other in _other_spellings(text):
         if (spelt := _known(asked, other, leaf)).known:
             return spelt

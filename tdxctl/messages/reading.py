@@ -98,6 +98,17 @@ class _Wording:
         """What of text is this wording."""
         if self.pieces[0] not in text or (match := self.regex.search(text)) is None:
             return None
+        return self._of(match)
+
+    def found_in_any_case(self, text: str) -> Found | None:
+        """The same, whatever case text is in."""
+        if self.pieces[0].casefold() not in text.casefold():
+            return None
+        pattern = re.compile(self.regex.pattern, re.ASCII | re.IGNORECASE)
+        match = pattern.search(text)
+        return None if match is None else self._of(match)
+
+    def _of(self, match: re.Match[str]) -> Found:
         fields: dict[str, int | str] = {}
         for _, name, conversion in self._parts:
             if name is not None:
@@ -140,6 +151,14 @@ def candidates(text: str) -> tuple[Found, ...]:
                     best[found.message.id] = min(found, other, key=_place)
     known = tuple(found for found in best.values() if not found.template.takes_the_rest)
     return known or tuple(best.values())
+
+
+def read_in_any_case(text: str) -> Found | None:
+    """The message that text is in any case, as people quote one; what takes any words is none."""
+    wordings = {id(one): one for some in _wordings().values() for one in some}
+    found = (one.found_in_any_case(text) for one in wordings.values())
+    known = (one for one in found if one is not None and not one.template.takes_the_rest)
+    return min(known, key=_place, default=None)
 
 
 def has_prefix(text: str) -> bool:

@@ -39,11 +39,25 @@ def test_a_word_is_found_in_any_case_and_number(asked: str) -> None:
         ("module initialized", "initialized"),
         ("TDX is not supported", "kvm-failed"),
         ("tdx: can't load/init TDX module. disabling TDX feature.", "init-failed"),
+        ("virt/tdx: bios enabled: private keyid range [32, 64)", "keyids"),
+        (
+            "VIRT/TDX: INITIALIZATION FAILED: TDMR [0X0, 0X80000000): RESERVED AREAS EXHAUSTED.",
+            "reserved-areas",
+        ),
+        ("tdx: guest detected", "guest"),
+        ("the virt/tdx: TDX-Module initialized", "initialized"),
     ],
 )
 def test_a_line_is_known_without_its_prefix_and_its_errno(asked: str, name: str) -> None:
     answer = look_up(asked)
     assert (answer.kind, answer.name) == ("log-line", name)
+
+
+@pytest.mark.parametrize(
+    "asked", ["the -5", "The TDX_SYS_NOT_READY", "a TDH.SYS.INIT", "the leaf 33"]
+)
+def test_an_article_hides_nothing(asked: str) -> None:
+    assert look_up(asked).known
 
 
 def test_every_word_is_found_by_each_of_its_names() -> None:
