@@ -34,7 +34,7 @@ _TDX_KEYIDS = U32_MASK << 32
 _MAX_VALUES = 8192
 
 _PATH = r"/(?:sys|proc)/[\w./:-]{1,200}"
-_PATHS = re.compile(_PATH)
+_PATHS = re.compile(rf"({_PATH})(?:\{{([\w.,-]{{1,200}})\}})?")
 _PATH_VALUE = re.compile(rf"\s*({_PATH})\s{{0,4}}[:=]\s{{0,4}}(\S.{{0,400}}?)\s*")
 _PATH_HEAD = re.compile(rf"\s*==> ({_PATH}) <==\s*")
 _CAT = re.compile(r"\b(?:cat|head|tail|more|grep)\s.{0,60}?(?=/(?:sys|proc)/)")
@@ -96,14 +96,14 @@ def read_transcript(lines: list[Line]) -> HostText | None:
     seen = _Shell()
     asked: deque[_Asked] = deque()
     for number, line in lines:
-        if not line.strip():
+        if not line.strip() or line.lstrip().startswith("[sudo] "):
             continue
         if "==>" in line and (match := _PATH_HEAD.fullmatch(line)) is not None:
             asked = deque([match[1]])
         elif "rdmsr" in line and not _REFUSED.fullmatch(line):
             asked = deque(_calls(seen, number, line))
         elif ("/sys/" in line or "/proc/" in line) and (cat := _CAT.search(line)):
-            asked = deque(_PATHS.findall(line, cat.end())) if "|" not in line else deque()
+            asked = deque(_paths(line, cat.end())) if "|" not in line else deque()
         elif "uname" in line and _UNAME.search(line):
             asked = deque(["uname"])
         elif "/sys/" in line and (match := _PATH_VALUE.fullmatch(line)):
@@ -122,6 +122,13 @@ def read_transcript(lines: list[Line]) -> HostText | None:
         elif asked:
             _answer(seen, asked, number, line)
     return _of_shell(seen)
+
+
+def _paths(line: str, start: int) -> Iterator[str]:
+    # The files in a command, those in braces one by one.
+    for match in _PATHS.finditer(line, start):
+        for name in match[2].split(",")[:16] if match[2] else ("",):
+            yield match[1] + name
 
 
 def _answer(seen: _Shell, asked: deque[_Asked], number: int, line: str) -> None:
@@ -180,10 +187,10 @@ def _calls(seen: _Shell, number: int, line: str) -> Iterator[_Rdmsr]:
         if len(rest) > 1 and rest[0] in _SHOWS:
             rest = rest[1:]
         value = _value_of(call, rest[0]) if len(rest) == 1 else None
-        if value is None:
-            yield call
-        else:
+        if value is not None:
             _note(seen, call, number, rest[0], value)
+        elif not rest or rest[0].startswith("#") or ">" in rest[0]:
+            yield call  # else somebody writes of it
 
 
 def _call(words: list[str]) -> tuple[_Rdmsr | None, list[str]]:

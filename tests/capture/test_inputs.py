@@ -140,6 +140,7 @@ def test_keyids_that_differ_between_cpus_are_told_of_and_not_taken() -> None:
         "$ sudo rdmsr 0x1401\nsudo: rdmsr: command not found\n",
         "$ rdmsr 0x1401 | tail -1\n3ffe000c00\n",
         "$ sudo rdmsr -f 11:!1 0x1401\n1\n",
+        "rdmsr 0x1401 should return bit 11 set\n0\n",
         "$ rdmsr 0x1401\n$ ls\nc0ffee\n",
     ],
 )
@@ -155,6 +156,7 @@ SYS = "/sys/devices/system/cpu"
     "transcript",
     [
         f"$ cat {SYS}/present\n0-3\n$ cat {SYS}/online\n0,2-3\n$ cat {SYS}/possible\n0-5\n",
+        f"$ sudo cat {SYS}/{{present,online,possible}}\n[sudo] password for u:\n0-3\n0,2-3\n0-5\n",
         f"{SYS}/present:0-3\n{SYS}/online:0,2-3\n{SYS}/possible:0-5\n",
         f"==> {SYS}/present <==\n0-3\n\n==> {SYS}/online <==\n0,2-3\n\n"
         f"==> {SYS}/possible <==\n0-5\n",
