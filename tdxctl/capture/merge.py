@@ -250,6 +250,11 @@ def _with_slots_not_enabled(apics: list[LocalApic], known: list[int | None]) -> 
 
 def _online(merged: Merged, enabled: int) -> tuple[int, ...] | None:
     online = merged.value("online")
+    if online is not None and max(online, default=0) >= enabled:
+        merged.conflicts.append(
+            f"{merged.source('online')} has CPU {max(online)} online, of {enabled}: not taken"
+        )
+        online = None
     if online is not None and merged.value("present") == enabled:
         merged.origins["online"] = f"{merged.source('online')}: present and online"
         return None if len(online) in (0, enabled) else tuple(online)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Iterator
 from html import unescape
@@ -227,7 +226,7 @@ def _part(lines: list[tuple[int, str]], encoding: str) -> Iterator[tuple[int, st
         return
     try:
         data = base64.b64decode("".join(body.split()), validate=True)
-    except binascii.Error:
+    except ValueError:
         yield from lines
         return
     for line in data.decode("utf-8", errors="replace").replace("\r\n", "\n").split("\n"):

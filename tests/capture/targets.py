@@ -147,6 +147,19 @@ _RECORDS = (
     b"__CURSOR=s\n_BOOT_ID=1\nMESSAGE=virt/tdx: module initialized\n\n"
     b"_BOOT_ID=2\nMESSAGE=BIOS-e820: [mem 0x0-0x7fffffff] usable\n",
 )
+_SENT = (
+    b"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n"
+    b"WyAgICAxLjFdIHZpcnQvdGR4OiBtb2R1bGUgaW5pdGlhbGl6ZWQK\n--b\n"
+    b"Content-Transfer-Encoding: quoted-printable\n\n[    1.1] tdx: a=3Db=\n c\n--b--\n",
+    b'{"body": "[    0.3] virt/tdx: BIOS enabled: private KeyID range [32, 64)\\n[    0.2] x\\n'
+    b'[    9.0] virt/tdx: module initialization failed (-5)\\n[    1.0] tdx: y\\n"}\n',
+    b'{"log":"[    0.3] virt/tdx: module not loaded\\n","stream":"stdout"}\n"[ 0.1] a","h"\n',
+    b"$ sudo cat /sys/devices/system/cpu/{present,online}\n0-3\n0-2\n"
+    b"# rdmsr -f63:32 0x87; uname -a\n"
+    b"20\nLinux h 6.8.0-1 #1 SMP x86_64 GNU/Linux\nBOOT_IMAGE=/v kvm_intel.tdx=1\n- `[ 1.0] x`\n"
+    b"MSR 0x1401: 3ffe000c00^M$\n**[    1.0] Guest**\nrdmsr -a 0x1401\n0\n1\n",
+    ("> " + acpi.acpidump(_MADT).replace("\n", "\n> ")).encode(),
+)
 _WRAPPED = (
     b"> Oct 30 10:41:34 host-a kernel: BIOS-e820: [mem\n> 0x0000000000000000-0x000000000009efff]\n"
     b"> usable\n> [    1.000000] Command line: a=3Db\n> kvm_intel.tdx=3D1\n<pre>&nbsp;`x`|y|\n"
@@ -195,7 +208,7 @@ TARGETS = {
     "acpidump": Target(_acpidump, (_ACPIDUMP,), _again(_ACPIDUMP)),
     "iomem": Target(_iomem, (_IOMEM,), _again(_IOMEM)),
     "report": Target(_report, (_REPORT,), _again(_REPORT)),
-    "input": Target(_input, (_HOST_TEXTS, *_RECORDS, _WRAPPED), _again(_HOST_TEXTS)),
+    "input": Target(_input, (_HOST_TEXTS, *_RECORDS, _WRAPPED, *_SENT), _again(_HOST_TEXTS)),
     "archive": Target(
         _archive, (_TAR, gzip.compress(_LOG)), lambda size: gzip.compress(bytes(size))
     ),

@@ -47,6 +47,17 @@ from tests.capture.targets import TARGETS
             id="an-msr-in-octal-is-no-number-of-pythons",
         ),
         pytest.param(
+            "input",
+            b"Content-Transfer-Encoding: base64\n\nWyAgICAx\xb8\n--b\n",
+            id="base64-that-is-no-ascii",
+        ),
+        pytest.param(
+            "input",
+            b"Architecture: x86_64\nCPU(s): 2\n$ cat /sys/devices/system/cpu/{present,online}\n"
+            b"0-3\n0-2\n",
+            id="cpus-online-of-one-source-beyond-those-of-another",
+        ),
+        pytest.param(
             "iomem",
             b"00000000-00000fff : Reserved\n001800007000-fffffffffffff : System RAM\n",
             id="memory-up-to-2^52-left-no-room-for-the-seam-range",
