@@ -87,7 +87,7 @@ def tasks(files: list[Found], rows_at_least: int, columns: tuple[str, ...] = ())
             groups.append(group)
             rows += metadata.row_group(group).num_rows
             if rows >= rows_at_least or group == metadata.num_row_groups - 1:
-                cut.append(Task(len(cut), found.place.uri, tuple(groups), first, rows))
+                cut.append(Task(len(cut), found.place.absolute, tuple(groups), first, rows))
                 first += rows
                 groups, rows = [], 0
     return cut

@@ -45,6 +45,11 @@ class Place(NamedTuple):
         """Whether it is a path of this machine."""
         return "://" not in self.uri
 
+    @property
+    def absolute(self) -> str:
+        """Its path or URI for a process with another working directory."""
+        return os.path.abspath(self.uri) if self.is_local else self.uri
+
     def __str__(self) -> str:
         return printable(self.uri)
 

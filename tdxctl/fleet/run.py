@@ -65,10 +65,10 @@ def run(asked: Asked, do: Do, told: Told = lambda _: None) -> Counts:
     tasks = _tasks(asked, work)
     _belongs(work, asked, tasks)
     against = None if asked.against is None else asked.kernels.index(asked.against)
-    shapes = None if asked.shapes is None else asked.shapes.uri
+    shapes = None if asked.shapes is None else asked.shapes.absolute
     parts = outputs.parts_folder(asked.out)
     parts.clean()
-    job = Job(asked.kernels, against, parts.uri, work.uri, shapes)
+    job = Job(asked.kernels, against, parts.absolute, work.absolute, shapes)
     there = {found.place.name for place in (parts, work) for found in place.files()}
     progress = Progress(sum(task.rows for task in tasks))
     counts: dict[int, Counts] = {}

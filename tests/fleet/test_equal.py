@@ -20,7 +20,7 @@ from tests.fleet.random_hosts import random_host
 from tests.fleet.reference import verdict
 
 #: Hosts of each kernel, in a run of the suite; `make equal` asks 20,000.
-HOSTS = 25
+HOSTS = 16
 
 
 def platform_of(row: dict[str, Any]) -> Platform:
@@ -92,7 +92,7 @@ def test_random_hosts_are_what_their_machines_are() -> None:
         assert differences(rows, platforms, kernel, references) == []
 
 
-@pytest.mark.parametrize("kernel", ["v5", "6.8+cmr-walk", "6.18", "7.2+dynamic-pamt"])
+@pytest.mark.parametrize("kernel", ["v5", "7.2+dynamic-pamt"])
 def test_shipped_platforms_are_what_their_machines_are(kernel: str) -> None:
     platforms = [Platform.load(path) for path in sorted((ROOT / "platforms").glob("*.yaml"))]
     rows = [row_of(platform) for platform in platforms]

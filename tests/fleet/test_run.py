@@ -137,6 +137,22 @@ class _Useless(_Breaks):
         self.left = -1
 
 
+def test_tasks_name_files_for_workers_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Expect whole paths, whatever the command line had."""
+    hosts(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    seen: list[tuple[str, str]] = []
+
+    def notes(job: Job, tasks: Sequence[Task]) -> Iterator[Task]:
+        seen.extend((job.parts, task.file) for task in tasks)
+        yield from in_this_process(job, tasks)
+
+    run(Asked(Place("hosts.parquet"), Place("out"), (KERNEL,)), notes)
+    assert seen == [(f"{tmp_path}/out", f"{tmp_path}/hosts.parquet")]
+
+
 def test_workers_that_are_lost_again_and_again_end_the_run(tmp_path: Path) -> None:
     hosts(tmp_path)
     with pytest.raises(pools.WorkersLostError, match="5 times without a part being done"):

@@ -151,7 +151,7 @@ def testrandom_memorys_are_laid_out_as_each_alone(walk: bool) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     rng = random.Random(seed)
-    hosts = [random_memory(rng) for _ in range(300)]
+    hosts = [random_memory(rng) for _ in range(250)]
     modules = [_random_module(rng) for _ in hosts]
     layouts = _lay_out(hosts, modules, walk=walk)
     for i, (host, module) in enumerate(zip(hosts, modules, strict=True)):
