@@ -37,6 +37,14 @@ class NoCapacity(Struct, frozen=True):
     id = "no-capacity"
 
 
-HostVerdict = ReadyToRunTds | TdxOff | KvmDoesNotLoad | NoCapacity
+class ModuleLost(Struct, frozen=True):
+    """kvm_intel is loaded with TDX and a capacity, of a module that is no longer initialized."""
+
+    id = "module-lost"
+
+
+HostVerdict = ReadyToRunTds | TdxOff | KvmDoesNotLoad | NoCapacity | ModuleLost
 #: The ids, best first.
-IDS = tuple(verdict.id for verdict in (ReadyToRunTds, TdxOff, KvmDoesNotLoad, NoCapacity))
+IDS = tuple(
+    verdict.id for verdict in (ReadyToRunTds, TdxOff, KvmDoesNotLoad, NoCapacity, ModuleLost)
+)

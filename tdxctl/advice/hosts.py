@@ -7,7 +7,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tdxctl.units import counted
-from tdxctl.verdicts import HostVerdict, KvmDoesNotLoad, NoCapacity, ReadyToRunTds, TdxOff
+from tdxctl.verdicts import (
+    HostVerdict,
+    KvmDoesNotLoad,
+    ModuleLost,
+    NoCapacity,
+    ReadyToRunTds,
+    TdxOff,
+)
 
 #: What the advice is called: it is not what mends the cause.
 UNTIL_THEN = "until then"
@@ -26,6 +33,10 @@ HOSTS: dict[type[HostVerdict], Callable[[Any], HostWords]] = {
     KvmDoesNotLoad: lambda _: HostWords(
         "kvm_intel does not load: no virtual machine starts on this host",
         "load kvm_intel with tdx=0: other virtual machines start then",
+    ),
+    ModuleLost: lambda _: HostWords(
+        "kvm_intel goes on offering TDs, of a module that an update left unusable: none can run",
+        "reboot: other virtual machines go on until then",
     ),
     NoCapacity: lambda _: HostWords(
         "loaded with tdx=Y and no capacity: TDs cannot be created, and unloading kvm_intel "

@@ -39,7 +39,14 @@ from tdxctl.linux.v6_8 import V6_8
 from tdxctl.messages import boot, kvm, runtime
 from tdxctl.messages.message import Message, Source
 from tdxctl.seam.features import FEATURES0
-from tdxctl.verdicts import HostVerdict, KvmDoesNotLoad, NoCapacity, ReadyToRunTds, TdxOff
+from tdxctl.verdicts import (
+    HostVerdict,
+    KvmDoesNotLoad,
+    ModuleLost,
+    NoCapacity,
+    ReadyToRunTds,
+    TdxOff,
+)
 
 #: "KVM can serve SEPT_VE_DISABLE (bit 28) and nothing else."
 _SEPT_VE_DISABLE = 1 << 28
@@ -85,7 +92,11 @@ class Kvm:
             return KvmDoesNotLoad(Errno(-self._returned)) if failed and self._returned else None
         if not self.tdx:
             return TdxOff()
-        return NoCapacity() if self.capacity is None else ReadyToRunTds(self.capacity)
+        if self.capacity is None:
+            return NoCapacity()
+        # A runtime update that failed: the load is over, and KVM does not look again.
+        lost = self._kernel.status != "INITIALIZED"
+        return ModuleLost() if lost else ReadyToRunTds(self.capacity)
 
     def load_for_tds(self) -> int:
         """Load kvm_intel for TDs as the description has it; one without TDX is removed first.

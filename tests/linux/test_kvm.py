@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -11,22 +11,25 @@ from tdxctl import Machine, Platform
 from tdxctl.causes import KvmAttributes, TooManyCpusForTd, VmxOff
 from tdxctl.errnos import Errno
 from tdxctl.errors import NotModelledError, UsageError
-from tdxctl.verdicts import KvmDoesNotLoad, NoCapacity, ReadyToRunTds, TdxOff
+from tdxctl.verdicts import KvmDoesNotLoad, ModuleLost, NoCapacity, ReadyToRunTds, TdxOff
 
 
-def _platform(**parts: Mapping[str, object]) -> Platform:
+def _platform(faults: Sequence[object], **parts: Mapping[str, object]) -> Platform:
     described: dict[str, object] = {
         "cpus": {"madt": [{"apic_id": "0-3"}], "features": parts.get("features", {})},
         "memory": {"ranges": [{"start": "1MiB", "end": "1GiB"}]},
         "firmware": parts.get("firmware", {}),
         "module": parts.get("module", {}),
         "kvm": parts.get("kvm", {}),
+        "faults": faults,
     }
     return Platform.from_dict(described)
 
 
-def _booted(kernel: str, **parts: Mapping[str, object]) -> Machine:
-    return Machine.boot(_platform(**parts), kernel=kernel)
+def _booted(
+    kernel: str, *, faults: Sequence[object] = (), **parts: Mapping[str, object]
+) -> Machine:
+    return Machine.boot(_platform([*faults], **parts), kernel=kernel)
 
 
 @pytest.mark.parametrize("kernel", ["6.16", "6.18", "7.1", "7.2", "7.2+dynamic-pamt"])
@@ -54,6 +57,17 @@ def test_without_seamrr_kvm_is_gone_until_7_0(kernel: str, verdict: object) -> N
     assert machine.kvm is not None
     assert machine.kvm.verdict == verdict
     assert loaded.log == ()
+
+
+def test_an_update_that_fails_under_kvm_leaves_no_td_to_run() -> None:
+    """Expect KVM to say tdx=Y and 31 TDs as before, and the host not to be called ready."""
+    machine = _booted("7.2", faults=[{"leaf": "SEAMLDR.INSTALL", "status": "SEAMLDR_ENOENTROPY"}])
+    assert machine.kvm_load().returned == 0
+    assert machine.update_module().returned == -Errno.EIO
+    assert machine.kvm is not None
+    assert (machine.kvm.tdx, machine.kvm.capacity) == (True, 31)
+    assert machine.kvm.verdict == ModuleLost()
+    assert machine.init_host().host == ModuleLost()
 
 
 def test_a_silent_refusal_of_6_16_leaves_a_host_that_dies_at_unload() -> None:
