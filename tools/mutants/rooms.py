@@ -62,7 +62,7 @@ ROOMS = (
     Room("sweep", 90, "sweep/*.py", "sweep"),
     Room("lint", 90, "lint.py", "lint"),
     Room("fleet", 90, "fleet/*.py", "fleet"),
-    Room("rootfs", 90, "rootfs/*.py", "rootfs"),
+    Room("rootfs", 90, "rootfs/*.py rootfs/shims/*.py", "rootfs"),
     Room("scenario", 90, "scenario/*.py pytest_plugin.py", "scenario"),
     Room(
         "state",
