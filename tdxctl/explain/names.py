@@ -110,5 +110,5 @@ def _of_key(asked: str, text: str) -> Answer | None:
     if doc is None:
         return None
     lines = [(MEANS, doc), (TO_DO, f"`--set {text}=VALUE` changes it")]
-    lines.append((MORE, "tdxctl schema platform: every key with its limits"))
+    lines.append((MORE, "tdxctl schema platform"))
     return Answer(asked, "key", wanted, tuple(lines))

@@ -985,7 +985,7 @@ def test_the_text_of_a_diagnosis() -> None:
         "            2. the TDX module is too old for this kernel, or the reverse (seen 6 times)\n"
         "               to do: use a module and a kernel that match: update the BIOS or load a "
         "newer module\n"
-        "  more:     tdxctl explain sys-init\n"
+        "  more:     tdxctl explain sys-init 0xc000090000000000\n"
         "\n"
         "FAIL    sys-init  TDH.SYS.INIT returned TDX_INCORRECT_CPUID_VALUE\n"
     )
