@@ -42,7 +42,7 @@ def in_words(asked: str, text: str) -> Answer | None:
         return Answer(asked, "term", term.name, tuple(lines))
     if (msr := _msr(text)) is not None:
         return of_msr(asked, msr)
-    if (option := option_named(text)) is not None:
+    if (option := option_named(text) or option_named(_in_its_menu(text))) is not None:
         setting, name = option
         lines = [(MEANS, setting.means), (TO_DO, SET_UP_THE_BIOS)]
         return Answer(asked, "bios-option", name, tuple(lines))
@@ -56,6 +56,11 @@ def in_words(asked: str, text: str) -> Answer | None:
         doing = "look at the log of qgsd, and at the registration of the platform (PCCS, MPA)"
         return Answer(asked, "attestation", hex(number), ((MEANS, means), (TO_DO, doing)))
     return None
+
+
+def _in_its_menu(text: str) -> str:
+    # `Socket Configuration > Security Configuration > TME-MT/TDX key split`
+    return text.rpartition(">")[2].strip()
 
 
 def without_prefix(text: str) -> str:

@@ -36,6 +36,7 @@ from tests.cli.runner import tdxctl
         ("module initialization failed", "log-line", "init-failed", "initializ"),
         ("[    0.00] Linux version 6.16.0-1 (gcc)", "kernel", "6.16.0-1", "Linux 6.16"),
         ("foo: ioctl gave -28 from TDH.MNG.INIT", "log-line", "what is in it", "ENOSPC"),
+        ("Security > TME-MT/TDX key split", "bios-option", "TME-MT/TDX Key Split", "not be 0"),
         ("TME-MT/TDX key split", "bios-option", "TME-MT/TDX Key Split", "How many KeyID bits"),
     ],
 )
