@@ -105,8 +105,8 @@ def _reason(result: CheckResult) -> Iterator[tuple[str, str]]:
     for index, cause in enumerate(outcome.causes):
         yield "causes" if index == 0 else "", f"{index + 1}. {cause.and_how_often}"
         yield "", f"   {TO_DO}: {cause.to_do}"
-    status = "" if outcome.status is None else f" {outcome.status.value:#x}"
-    yield MORE, f"tdxctl explain {result.check.id}{status}"
+    code = "" if outcome.status is None else f" {outcome.status.value:#x}"
+    yield MORE, f"tdxctl explain {result.check.id}{code}"
 
 
 class Line(Struct, frozen=True):
