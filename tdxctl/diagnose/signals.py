@@ -131,7 +131,7 @@ def _of_msrs(msrs: dict[int, int]) -> Iterator[tuple[str, str, Says, str]]:
     why = "of firmware, not of the kernel: the same on a host whose bring-up fails"
     if (value := msrs.get(MSR_IA32_SEAMRR_PHYS_MASK)) is not None:
         enabled = bool(value & SEAMRR_PHYS_MASK_ENABLED)
-        shown = "SEAMRR enabled" if enabled else "SEAMRR not enabled"
+        shown = f"SEAMRR {'on' if enabled else 'off'}"
         yield f"MSR {MSR_IA32_SEAMRR_PHYS_MASK:#x}", shown, _of(enabled), why
     if (value := msrs.get(MSR_IA32_MKTME_KEYID_PARTITIONING)) is not None:
         keyids = value >> 32

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tdxctl import Machine
+from tdxctl import Machine, pytest_plugin
+from tdxctl.units import FILE_SUFFIXES
 from tests.cli.runner import ROOT
 
 
@@ -68,6 +69,11 @@ def test_the_plugin_imports_nothing_of_tdxctl_unless_it_is_used(tmp_path: Path) 
         "    assert 'pydantic' not in sys.modules and 'yaml' not in sys.modules\n"
     )
     assert pytest_in(tmp_path)[0] == 0
+
+
+def test_the_plugin_and_the_folders_of_scenarios_take_the_same_files() -> None:
+    """Expect one list of suffixes, said twice so that the plugin imports nothing."""
+    assert pytest_plugin._SUFFIXES == FILE_SUFFIXES
 
 
 def test_the_fixture_boots_a_platform(tdx_machine: Callable[..., Machine]) -> None:

@@ -73,8 +73,8 @@ ROOMS = (
     Room(
         "machine",
         90,
-        "machine.py assembly.py plan.py memory.py script.py hardware/*.py",
-        "linux report/test_plans.py cli/test_plan.py cli/test_seamcall.py",
+        "machine.py assembly.py plan.py guests.py memory.py script.py hardware/*.py",
+        "linux report/test_plans.py cli/test_plan.py cli/test_seamcall.py test_guests.py",
     ),
     Room(
         "report",
