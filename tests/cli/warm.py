@@ -12,6 +12,7 @@ pages under docs/ are run with.
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -23,11 +24,17 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 #: What the interpreter reads as it starts is not changed by a fork.
 _READ_AT_START = ("PYTHON", "LC_", "LANG", "OPENBLAS_")
+
+
+#: What a fork imports itself: a module that runs, one of pytest's, and those with pyarrow behind
+#: them, whose memory would have to be told of to every fork.
+_LEFT_OUT = ("tdxctl.__main__", "tdxctl.pytest_plugin", "tdxctl.fleet.")
 
 
 def can_run(environment: dict[str, str]) -> bool:
@@ -148,8 +155,10 @@ def _serve(link: socket.socket, shells: socket.socket) -> None:
     import tdxctl
 
     for module in pkgutil.walk_packages(tdxctl.__path__, "tdxctl."):
-        if not module.name.endswith(("__main__", ".pytest_plugin")):
+        if not module.name.startswith(_LEFT_OUT):
             importlib.import_module(module.name)
+    # What is there stays, in every fork: no collection looks through it, which would copy it.
+    gc.freeze()
     while True:
         ready, _, _ = select.select([link, shells], [], [])
         if shells in ready:
@@ -201,7 +210,23 @@ def _become(asked: dict[str, object]) -> None:
     sys.path[0] = str(asked["cwd"])
     from tdxctl.__main__ import main
 
-    main()
+    code: object = 1
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code
+    except BaseException:  # noqa: BLE001  # whatever it is, the interpreter prints it
+        sys.excepthook(*sys.exc_info())
+    # The end of an interpreter, but for taking every module apart: that is not the command's, and
+    # in a fork it copies all that was imported.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            code = 120
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
 
 
 if __name__ == "__main__":
