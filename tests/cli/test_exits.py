@@ -252,4 +252,6 @@ def test_every_commands_help_opens_with_two_examples_that_run(
             capture_output=True,
             check=False,
         )
+        if name == "run" and done.returncode == 125 and b"no way to put a root" in done.stderr:
+            pytest.skip("no bubblewrap and no user namespaces here")
         assert done.returncode == 0, (example, done.stderr)
