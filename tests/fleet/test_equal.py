@@ -99,3 +99,25 @@ def test_shipped_platforms_are_what_their_machines_are(kernel: str) -> None:
     (known,) = (each for each in KERNELS if each.id == kernel)
     assert len(rows) > 10
     assert differences(rows, platforms, known, References()) == []
+
+
+@pytest.mark.parametrize(
+    ("kernel", "status", "initializes"),
+    [("v5", "INITIALIZED", True), ("v5-posted", "SHUTDOWN", False)],
+)
+def test_a_tdmr_of_512_gib_overflows_the_posted_series_pamt_size_in_a_fleet_too(
+    kernel: str, status: str, initializes: bool
+) -> None:
+    """Expect the host [1 MiB, 2 GiB) and [4 GiB, 516 GiB) to differ between the two."""
+    ranges = [
+        {"start": "1MiB", "size": "2047MiB", "node": 0},
+        {"start": "4GiB", "size": "512GiB", "node": 0},
+    ]
+    described = {
+        "cpus": {"madt": [{"apic_id": "0-3"}]},
+        "memory": {"ranges": ranges},
+    }
+    hosts = pa.RecordBatch.from_pylist([row_of(Platform.from_dict(described))], hosts_schema())
+    (known,) = (each for each in KERNELS if each.id == kernel)
+    (row,) = evaluate(hosts, [known]).to_pylist()
+    assert (row["status"], row["initializes"]) == (status, initializes)
