@@ -27,10 +27,11 @@ import pyarrow.parquet as pq
 
 from tdxctl.fleet.arrow import hosts_schema
 from tdxctl.fleet.columns import Lists, lists
-from tdxctl.fleet.evaluate import judge
+from tdxctl.fleet.evaluate import Hosts, judge
 from tdxctl.fleet.inputs import SHAPE, parquet_files, tasks
 from tdxctl.fleet.outcomes import Words
 from tdxctl.fleet.places import Place
+from tdxctl.fleet.run import ROWS_OF_A_PART
 from tdxctl.fleet.setups import References
 from tdxctl.fleet.verdicts import Verdicts
 from tdxctl.fleet.work import Job, do, writer
@@ -288,9 +289,9 @@ def end_to_end(fleet: Fleet, function: Any | None, folder: Path, hosts: int) -> 
 
     def job(of: Path, shapes: Path | None = None) -> Callable[[], object]:
         files = parquet_files(Place(str(of / "hosts.parquet")))
-        (task,) = tasks(files, hosts, (SHAPE,) if shapes else ())
+        parts = tasks(files, ROWS_OF_A_PART, (SHAPE,) if shapes else ())
         asked = Job((KERNEL,), None, str(of), str(of), str(shapes) if shapes else None)
-        return lambda: do(asked, task)
+        return lambda: [do(asked, part) for part in parts]
 
     actions = [job(distinct), job(repeated), job(shaped, shaped / "shapes.parquet")]
     if function is not None:
@@ -310,9 +311,11 @@ def one_host() -> None:
     """A shape that is known: what a host of it costs beside reading and writing."""
     hosts = 1_000_000
     columns = [memory_of(FLEETS[0], SHAPES)]
-    judged = judge(pa.RecordBatch.from_arrays(columns, ["memory"]), [KERNEL], References())
+    known = Hosts()
+    distinct = known.add(pa.RecordBatch.from_arrays(columns, ["memory"]))
+    judged = judge(known, [KERNEL], References())
     of = np.random.default_rng(3).integers(0, SHAPES, hosts)
-    (gather,) = best(lambda: judged.verdicts.word.ravel()[judged.of[of]])
+    (gather,) = best(lambda: judged.verdicts.word.ravel()[distinct[of]])
     print(f"a host whose shape is known: {_us(gather, hosts)}")
 
 

@@ -45,16 +45,16 @@ def in_columns(table: pa.Table | pa.RecordBatch) -> pa.RecordBatch:
             pa.RecordBatch.from_pylist([], schema=table.schema)
         ]
     refuse_unknown(table.schema.names)
-    arrays = []
-    for field in schema:
-        if field.name not in table.schema.names:
-            arrays.append(pa.nulls(len(table), field.type))
-            continue
-        array = table.column(field.name)
-        if array.type != field.type:
-            array = _cast(array, field)
-        arrays.append(array)
+    arrays = [column(table, field) for field in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def column(table: pa.Table | pa.RecordBatch, field: pa.Field) -> pa.Array:
+    """A column of hosts with that type, of nulls where it is absent. Raises as in_columns()."""
+    if field.name not in table.schema.names:
+        return pa.nulls(len(table), field.type)
+    array = table.column(field.name)
+    return array if array.type == field.type else _cast(array, field)
 
 
 def refuse_unknown(names: list[str], also: tuple[str, ...] = ()) -> None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from tdxctl.fleet.rows import Cpus, Memory
-from tdxctl.layout.ragged import offsets_of, rows_of
+from tdxctl.layout.ragged import offsets_of, ragged, rows_of
 from tdxctl.platform.limits import MAX_CMRS, MAX_CPUS, MAX_NODE, MAX_PACKAGE, MAX_RANGES
 from tdxctl.units import MAX_PHYSICAL_ADDRESS
 
@@ -46,6 +46,34 @@ class Lists(Struct, frozen=True):
         low, high = self.offsets[row : row + 2].tolist()
         columns = [self.fields[name][low:high].tolist() for name in self.fields]
         return [dict(zip(self.fields, each, strict=True)) for each in zip(*columns, strict=True)]
+
+    def taken(self, rows: Int64s) -> Lists:
+        """The lists of rows, which ascend."""
+        if len(rows) == len(self.given):
+            return self
+        begins, stops = self.offsets[rows], self.offsets[rows + 1]
+        _, at = ragged(begins, stops)
+        values = {name: values[at] for name, values in self.fields.items()}
+        offsets = offsets_of(stops - begins)
+        return Lists(self.name, offsets, self.given[rows], values, self.nulls[at])
+
+    def without(self, wanted: Bools) -> Lists:
+        """The same, with an empty list where a row is not wanted."""
+        if wanted.all():
+            return self
+        kept = wanted[self.rows]
+        offsets = offsets_of(np.where(wanted, np.diff(self.offsets), 0))
+        values = {name: values[kept] for name, values in self.fields.items()}
+        return Lists(self.name, offsets, self.given, values, self.nulls[kept])
+
+    def followed_by(self, other: Lists) -> Lists:
+        """These rows, and behind them other ones of the same column."""
+        offsets = np.concatenate((self.offsets, other.offsets[1:] + self.offsets[-1]))
+        given = np.concatenate((self.given, other.given))
+        values = {
+            name: np.concatenate((mine, other.fields[name])) for name, mine in self.fields.items()
+        }
+        return Lists(self.name, offsets, given, values, np.concatenate((self.nulls, other.nulls)))
 
 
 def lists(name: str, column: pa.ListArray) -> Lists:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tdxctl.fleet.arrow import in_columns
+from tdxctl.fleet.arrow import column, hosts_schema, in_columns
 from tdxctl.fleet.columns import (
     Lists,
     Wrong,
@@ -23,9 +23,8 @@ from tdxctl.fleet.columns import (
 from tdxctl.fleet.convertible import Cmrs
 from tdxctl.fleet.layouts import Variant, Variants
 from tdxctl.fleet.setups import End, References, Setup, WrongRowError
-from tdxctl.fleet.shapes import Groups, group
+from tdxctl.fleet.shapes import Distinct
 from tdxctl.fleet.verdicts import Verdicts
-from tdxctl.layout.ragged import offsets_of, ragged
 from tdxctl.linux.changes import PAMT_SIZE_64BIT, SYSINFO_BY_INFO
 from tdxctl.linux.releases import KernelId
 
@@ -53,99 +52,140 @@ def evaluate(
     known of setups already, kept for the next batch. A row that is wrong has an error in place of
     a verdict. Raises UsageError for columns that hosts do not have, or that are of another type.
     """
-    judged = judge(batch, kernels, references or References())
-    return judged.verdicts.rows(judged.of, judged.names, first_row, judged.errors)
+    hosts = Hosts()
+    columns = in_columns(batch)
+    of = hosts.add(columns)
+    judged = judge(hosts, kernels, references or References())
+    names = host_names(columns)
+    return judged.verdicts.rows(of, names, first_row, judged.errors_of(of))
+
+
+def host_names(batch: pa.RecordBatch) -> pa.Array:
+    """What each host is called, null where it has no name. Raises UsageError as evaluate()."""
+    return column(batch, hosts_schema().field("host"))
+
+
+class Hosts:
+    """Hosts that differ, of batches that come one after the other."""
+
+    def __init__(self) -> None:
+        self._distinct = Distinct()
+        self._values = {name: _Values() for name in _VALUES}
+
+    def __len__(self) -> int:
+        return len(self._distinct)
+
+    @property
+    def ranges(self) -> int:
+        """How many ranges of memory they have."""
+        return int(self.lists["memory"].offsets[-1])
+
+    def add(self, batch: pa.RecordBatch | pa.Table) -> Int64s:
+        """Which of them each host of the batch is, shape (rows,); new ones come last.
+
+        Raises UsageError for columns that hosts do not have, or that are of another type.
+        """
+        columns = in_columns(batch)
+        codes = [known.codes(columns.column(name)) for name, known in self._values.items()]
+        return self._distinct.add([lists(name, columns.column(name)) for name in _LISTS], codes)
+
+    @property
+    def lists(self) -> dict[str, Lists]:
+        """Their lists, by column."""
+        return {column.name: column for column in self._distinct.lists}
+
+    def setups(self) -> tuple[Int64s, list[Int64s]]:
+        """The hosts by all that they have beside memory: the setup of each, the hosts of each."""
+        setups = Distinct()
+        of = setups.add([self.lists["cpus"]], self._distinct.codes)
+        order = np.argsort(of, kind="stable")
+        cuts = np.searchsorted(of[order], np.arange(1, len(setups)))
+        return of, np.split(order, cuts) if len(setups) else []
+
+    def setup_cells(self, host: int) -> dict[str, object]:
+        """The columns of a host but for its memory."""
+        each = zip(self._values.items(), self._distinct.codes, strict=True)
+        cells = {name: known.all[codes[host]] for (name, known), codes in each}
+        cpus = self.lists["cpus"]
+        return cells | {"cpus": cpus.of(host) if cpus.given[host] else None}
+
+    def memory(self, host: int) -> dict[str, object]:
+        """The memory of a host, as a description has it."""
+        cmrs = self.lists["cmrs"]
+        return {
+            "ranges": self.lists["memory"].of(host),
+            "reserved": self.lists["reserved"].of(host),
+            "cmrs": cmrs.of(host) if cmrs.given[host] else "auto",
+        }
+
+
+class _Values:
+    # The values of a column, batch after batch. all: what a code stands for.
+
+    def __init__(self) -> None:
+        self.all: list[object] = [None]
+        self._code: dict[object, int] = {None: 0}
+
+    def codes(self, column: pa.Array) -> Int64s:
+        if column.null_count == len(column):
+            return np.zeros(len(column), np.int64)
+        encoded = column.dictionary_encode()
+        values = [*encoded.dictionary.to_pylist(), None]
+        for value in values:
+            if value not in self._code:
+                self._code[value] = len(self.all)
+                self.all.append(value)
+        codes = np.array([self._code[value] for value in values], np.int64)
+        of: Int64s = codes[encoded.indices.fill_null(len(values) - 1).to_numpy()]
+        return of
 
 
 class Judged(NamedTuple):
-    """A batch of hosts, judged.
-
-    verdicts: of the distinct ones. of: shape (hosts,), which of those each is. names: of the
-    hosts. errors: what is wrong with hosts, by their place in the batch.
-    """
+    """Distinct hosts, judged. errors: what is wrong with hosts, in place of verdicts."""
 
     verdicts: Verdicts
-    of: Int64s
-    names: pa.Array
     errors: dict[int, str]
 
+    def errors_of(self, of: Int64s) -> dict[int, str]:
+        """What is wrong with rows, by their place; of: which of the hosts each is."""
+        if not self.errors:
+            return {}
+        wrong = np.zeros(self.verdicts.pairs, bool)
+        wrong[list(self.errors)] = True
+        return {row: self.errors[int(of[row])] for row in np.flatnonzero(wrong[of]).tolist()}
 
-def judge(
-    batch: pa.RecordBatch | pa.Table, kernels: Sequence[KernelId], references: References
-) -> Judged:
-    """What evaluate() makes rows of. Raises as that does."""
-    hosts = _Hosts(in_columns(batch))
+
+def judge(hosts: Hosts, kernels: Sequence[KernelId], references: References) -> Judged:
+    """What becomes of each host under each kernel."""
     pairs = _Pairs(hosts, references)
     verdicts = Verdicts(kernels, pairs.count)
     for kernel in kernels:
         pairs.judge(kernel, verdicts)
     verdicts.finish()
-    return Judged(verdicts, pairs.groups.of, hosts.names, pairs.errors())
-
-
-class _Hosts:
-    """A batch as arrays."""
-
-    def __init__(self, batch: pa.RecordBatch) -> None:
-        self.names = batch.column("host")
-        self.lists = {name: lists(name, batch.column(name)) for name in _LISTS}
-        self.values = {name: batch.column(name) for name in _VALUES}
-        self.codes = [_codes(column) for column in self.values.values()]
-
-    def setup_cells(self, row: int) -> dict[str, object]:
-        """The columns of a row but for its memory."""
-        cells: dict[str, object] = {name: self.values[name][row].as_py() for name in _VALUES}
-        cpus = self.lists["cpus"]
-        return cells | {"cpus": cpus.of(row) if cpus.given[row] else None}
-
-    def memory(self, row: int) -> dict[str, object]:
-        """The memory of a row, as a description has it."""
-        cmrs = self.lists["cmrs"]
-        return {
-            "ranges": self.lists["memory"].of(row),
-            "reserved": self.lists["reserved"].of(row),
-            "cmrs": cmrs.of(row) if cmrs.given[row] else "auto",
-        }
-
-
-def _codes(column: pa.Array) -> Int64s:
-    # A number for each value, -1 for null.
-    if column.null_count == len(column):
-        return np.full(len(column), -1, np.int64)
-    indices = column.dictionary_encode().indices
-    codes: Int64s = indices.fill_null(-1).to_numpy().astype(np.int64)
-    return codes
+    return Judged(verdicts, pairs.said)
 
 
 class _Pairs:
-    """The rows that are distinct: a memory with a setup."""
+    """The hosts that are distinct: a memory with a setup."""
 
-    def __init__(self, hosts: _Hosts, references: References) -> None:
+    def __init__(self, hosts: Hosts, references: References) -> None:
         self._hosts = hosts
         self._references = references
-        self.groups: Groups = group(list(hosts.lists.values()), hosts.codes)
-        first = self.groups.first
-        self.count = len(first)
-        self._said: dict[int, str] = {}
-        distinct = {name: _taken(each, first) for name, each in hosts.lists.items()}
-        # What is wrong with a row is wrong with those that are equal to it.
-        for mistake in _mistakes(distinct):
+        self.count = len(hosts)
+        #: What is wrong with hosts.
+        self.said: dict[int, str] = {}
+        for mistake in _mistakes(hosts.lists):
             for pair in np.flatnonzero(mistake.rows).tolist():
-                self._said.setdefault(pair, f"{mistake.column}: {mistake.what}")
+                self.said.setdefault(pair, f"{mistake.column}: {mistake.what}")
         self._ok = np.ones(self.count, bool)
-        self._ok[list(self._said)] = False
-        setups = group([distinct["cpus"]], [codes[first] for codes in hosts.codes])
-        self._setup_of = setups.of
-        # The pairs of each setup.
-        order = np.argsort(self._setup_of, kind="stable")
-        cuts = np.searchsorted(self._setup_of[order], np.arange(1, len(setups)))
-        self._pairs_of = np.split(order, cuts) if len(setups) else []
+        self._ok[list(self.said)] = False
+        self._setup_of, self._pairs_of = hosts.setups()
         self._setups = [self._setup(pairs[self._ok[pairs]]) for pairs in self._pairs_of]
         for setup, pairs in zip(self._setups, self._pairs_of, strict=True):
             if isinstance(setup, WrongRowError):
                 self._refuse(pairs[self._ok[pairs]], setup)
         self._lists = {
-            name: _without(distinct[name], self._ok) for name in ("memory", "reserved", "cmrs")
+            name: hosts.lists[name].without(self._ok) for name in ("memory", "reserved", "cmrs")
         }
         self._cmrs = Cmrs(self._lists["memory"], self._lists["cmrs"], self._columns())
         self._variants = Variants(self._lists, self._columns(), self._cmrs)
@@ -154,12 +194,11 @@ class _Pairs:
         # Of pairs that have the same; None where there is none that is right so far.
         if not len(pairs):
             return None
-        row = int(self.groups.first[pairs[0]])
-        return self._references.setup(self._hosts.setup_cells(row))
+        return self._references.setup(self._hosts.setup_cells(int(pairs[0])))
 
     def _refuse(self, pairs: Int64s, error: WrongRowError) -> None:
         self._ok[pairs] = False
-        self._said.update(dict.fromkeys(pairs.tolist(), str(error)))
+        self.said.update(dict.fromkeys(pairs.tolist(), str(error)))
 
     def _columns(self) -> tuple[Int64s, list[Setup | None]]:
         usable = [setup if isinstance(setup, Setup) else None for setup in self._setups]
@@ -220,24 +259,12 @@ class _Pairs:
         self, setup: Setup, kernel: KernelId, pairs: list[int], verdicts: Verdicts
     ) -> None:
         for pair in pairs:
-            row = int(self.groups.first[pair])
             try:
-                platform = setup.with_memory(self._hosts.memory(row))
+                platform = setup.with_memory(self._hosts.memory(pair))
             except WrongRowError as error:
                 self._refuse(np.array([pair]), error)
                 continue
             verdicts.set_outcome(kernel, pair, self._references.of_host(platform, kernel))
-
-    def errors(self) -> dict[int, str]:
-        """What is wrong with rows, by their place in the batch."""
-        errors: dict[int, str] = {}
-        if self._said:
-            said = np.zeros(self.count, bool)
-            said[list(self._said)] = True
-            of = self.groups.of
-            for row in np.flatnonzero(said[of]).tolist():
-                errors[row] = self._said[int(of[row])]
-        return errors
 
 
 def _mistakes(of: dict[str, Lists]) -> list[Wrong]:
@@ -247,30 +274,3 @@ def _mistakes(of: dict[str, Lists]) -> list[Wrong]:
         *cmr_mistakes(of["cmrs"]),
         *cpu_mistakes(of["cpus"]),
     ]
-
-
-def _taken(column: Lists, rows: Int64s) -> Lists:
-    # The lists of rows.
-    begins, stops = column.offsets[rows], column.offsets[rows + 1]
-    _, at = ragged(begins, stops)
-    return Lists(
-        column.name,
-        offsets_of(stops - begins),
-        column.given[rows],
-        {name: values[at] for name, values in column.fields.items()},
-        column.nulls[at],
-    )
-
-
-def _without(column: Lists, wanted: Bools) -> Lists:
-    # The same, of rows that are not wanted an empty list.
-    if wanted.all():
-        return column
-    kept = wanted[column.rows]
-    return Lists(
-        column.name,
-        offsets_of(np.where(wanted, np.diff(column.offsets), 0)),
-        column.given,
-        {name: values[kept] for name, values in column.fields.items()},
-        column.nulls[kept],
-    )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which rows of a batch are equal: a fleet repeats itself, and what is equal is computed once.
+"""Which rows are equal: a fleet repeats itself, and what is equal is computed once.
 
 Rows get a 64-bit number of what is in them, made with multipliers that are drawn anew in each
 process, so that nobody can write rows that have the same one; rows with the same number are then
@@ -13,126 +13,181 @@ import secrets
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from msgspec import Struct
+import pyarrow.compute as pc
 
 from tdxctl.fleet.columns import Lists
-from tdxctl.layout.ragged import ragged
 
 Int64s = npt.NDArray[np.int64]
 Uint64s = npt.NDArray[np.uint64]
 Bools = npt.NDArray[np.bool_]
 
-_MULTIPLIERS = np.array([secrets.randbits(64) | 1 for _ in range(16)], np.uint64)
 _HALF = np.uint64(32)
+#: Items that are done at once.
+_BLOCK = 1 << 14
 
 
-class Groups(Struct, frozen=True):
-    """Rows by what they are.
+def _multipliers(count: int) -> Uint64s:
+    return np.array([secrets.randbits(64) | 1 for _ in range(count)], np.uint64)
 
-    of: shape (rows,), the group of each. first: shape (groups,), a row of each group.
+
+def _power(base: int, exponent: int) -> np.uint64:
+    return np.uint64(pow(base, exponent, 1 << 64))
+
+
+def _powers(base: int) -> Uint64s:
+    # base^0 to base^(_BLOCK - 1).
+    powers = np.full(_BLOCK, base, np.uint64)
+    powers[0] = 1
+    return np.cumprod(powers, dtype=np.uint64)
+
+
+_OF_CODES, _OF_LISTS, _OF_FIELDS = _multipliers(16), _multipliers(4), _multipliers(5)
+_OF_COUNT, _MIXED = _multipliers(2)
+_R = secrets.randbits(64) | 1
+_INVERSE_R = pow(_R, -1, 1 << 64)
+_POWERS, _INVERSE_POWERS = _powers(_R), _powers(_INVERSE_R)
+
+
+class Distinct:
+    """Rows that differ, of batches that come one after the other.
+
+    lists, codes: their columns, which are the same ones in each batch, in the same order. A code is
+    a number that stands for a value.
     """
 
-    of: Int64s
-    first: Int64s
+    def __init__(self) -> None:
+        self.lists: list[Lists] = []
+        self.codes: list[Int64s] = []
+        self._numbers = np.zeros(0, np.uint64)
 
     def __len__(self) -> int:
-        return len(self.first)
+        return len(self._numbers)
+
+    def add(self, lists: list[Lists], codes: list[Int64s]) -> Int64s:
+        """Which of the distinct rows each row of a batch is, shape (rows,); new ones come last."""
+        numbers = _numbers(lists, codes)
+        of = self._known(numbers)
+        unknown = np.flatnonzero(of < 0)
+        group, first = _groups(numbers[unknown])
+        of[unknown] = len(self) + group
+        self._append(numbers, lists, codes, unknown[first])
+        if len(first) < len(numbers):
+            # Another content with the same number: a row of its own for each such row.
+            apart = np.flatnonzero(~self._same(lists, codes, of))
+            of[apart] = len(self) + np.arange(len(apart))
+            self._append(numbers, lists, codes, apart)
+        return of
+
+    def _known(self, numbers: Uint64s) -> Int64s:
+        # The row with that number, -1 where there is none.
+        if not len(self):
+            return np.full(len(numbers), -1, np.int64)
+        found = pc.index_in(pa.array(numbers), pa.array(self._numbers)).fill_null(-1)
+        of: Int64s = found.to_numpy().astype(np.int64)
+        return of
+
+    def _append(
+        self, numbers: Uint64s, lists: list[Lists], codes: list[Int64s], rows: Int64s
+    ) -> None:
+        if not self.lists:
+            self.lists = [column.taken(rows) for column in lists]
+            self.codes = [code[rows] for code in codes]
+            self._numbers = numbers[rows]
+        elif len(rows):
+            both = zip(self.lists, lists, strict=True)
+            self.lists = [known.followed_by(column.taken(rows)) for known, column in both]
+            pairs = zip(self.codes, codes, strict=True)
+            self.codes = [np.concatenate((known, code[rows])) for known, code in pairs]
+            self._numbers = np.concatenate((self._numbers, numbers[rows]))
+
+    def _same(self, lists: list[Lists], codes: list[Int64s], of: Int64s) -> Bools:
+        # Which rows have in every column what the distinct row has that they are.
+        same = np.ones(len(of), bool)
+        for code, known in zip(codes, self.codes, strict=True):
+            if _differ(code) or _differ(known) or code[0] != known[0]:
+                same &= code == known[of]
+        for column, among in zip(lists, self.lists, strict=True):
+            if len(column.nulls) or len(among.nulls) or _differ(among.given):
+                same &= _equal(column, among, of)
+        return same
 
 
-def group(columns: list[Lists], codes: list[Int64s]) -> Groups:
-    """Rows that are equal in every column of lists and in every column of codes."""
-    # Most columns of most fleets are null throughout.
-    codes = [code for code in codes if len(code) and (code != code[0]).any()]
-    rows = len(columns[0].given)
-    columns = [each for each in columns if len(each.nulls) or (each.given != each.given[:1]).any()]
-    number = mixed(codes, rows)
-    for at, column in enumerate(columns):
-        number = _mix(number * _MULTIPLIERS[at] + _of_lists(column))
-    groups = by_number(number)
-    if len(groups) == rows:
-        return groups
-    same = np.ones(rows, bool)
-    representative = groups.first[groups.of]
-    for code in codes:
-        same &= code == code[representative]
-    for column in columns:
-        same &= _equal(column, groups)
-    if same.all():
-        return groups
-    # Another content with the same number: a group of its own for each such row.
-    apart = np.flatnonzero(~same)
-    of = groups.of.copy()
-    of[apart] = len(groups.first) + np.arange(len(apart))
-    return Groups(of, np.concatenate((groups.first, apart)))
-
-
-def by_number(number: npt.NDArray[np.int64] | Uint64s) -> Groups:
-    """Rows that have the same number, in the order in which the numbers come up."""
-    encoded = pa.array(number).dictionary_encode()
+def _groups(numbers: Uint64s) -> tuple[Int64s, Int64s]:
+    # Rows by number, in the order in which the numbers come up: the group of each row, and the
+    # first row of each group.
+    encoded = pa.array(numbers).dictionary_encode()
     of = encoded.indices.to_numpy().astype(np.int64)
     first = np.empty(len(encoded.dictionary), np.int64)
     first[of[::-1]] = np.arange(len(of))[::-1]
-    return Groups(of, first)
+    return of, first
 
 
-def mixed(codes: list[Int64s], rows: int) -> Uint64s:
-    """A number for each row of what its codes are."""
-    number = np.zeros(rows, np.uint64)
-    for at, code in enumerate(codes):
-        number = _mix(number + code.view(np.uint64) * _MULTIPLIERS[15 - at % 16])
-    return number
+def _numbers(lists: list[Lists], codes: list[Int64s]) -> Uint64s:
+    # Most columns of most fleets are null throughout: those add one number to all rows.
+    numbers = np.zeros(len(lists[0].given), np.uint64)
+    for code, multiplier in zip(codes, _OF_CODES, strict=False):
+        column = code if _differ(code) else code[:1]
+        numbers += _mix(column.view(np.uint64) * multiplier)
+    for among, multiplier in zip(lists, _OF_LISTS, strict=False):
+        numbers += _mix(_of_lists(among) * multiplier)
+    return numbers
+
+
+def _differ(values: Int64s | Bools) -> bool:
+    return bool((values != values[:1]).any())
 
 
 def _mix(number: Uint64s) -> Uint64s:
     number = np.bitwise_xor(number, number >> _HALF)
-    number *= _MULTIPLIERS[14]
+    number *= _MIXED
     number ^= number >> _HALF
     return number
 
 
 def _of_lists(column: Lists) -> Uint64s:
-    counts = np.diff(column.offsets)
-    begins = column.offsets[:-1]
-    number: Uint64s = (counts * 2 + column.given).astype(np.uint64)
-    number *= _MULTIPLIERS[13]
+    # The sum of mixed(item) * r^place over the items of each list: with r^(place among all items)
+    # block by block, in a core's cache, and then divided by r^(where the list begins).
     items = int(column.offsets[-1])
+    given = column.given if items or _differ(column.given) else column.given[:1]
+    number: Uint64s = given.astype(np.uint64)
     if not items:
         return number
-    mixed = np.arange(items, dtype=np.uint64)
-    mixed -= np.repeat(begins.astype(np.uint64), counts)
-    mixed *= _MULTIPLIERS[12]
-    for at, values in enumerate(_fields(column)):
-        mixed += values.view(np.uint64) * _MULTIPLIERS[7 + at]
-    mixed = _mix(mixed)
+    counts = np.diff(column.offsets)
+    number += counts.view(np.uint64) * _OF_COUNT
+    fields = [values.view(np.uint64) for values in column.fields.values()]
+    if column.nulls.any():
+        # A null is not the 0 that stands for it.
+        fields.append(column.nulls.astype(np.uint64))
+    terms = np.zeros(items, np.uint64)
+    for at in range(0, items, _BLOCK):
+        term = terms[at : at + _BLOCK]
+        for values, multiplier in zip(fields, _OF_FIELDS, strict=False):
+            term += values[at : at + _BLOCK] * multiplier
+        term ^= term >> _HALF
+        term *= _POWERS[: len(term)]
+        term *= _power(_R, at)
     some = np.flatnonzero(counts)
-    number[some] += np.add.reduceat(mixed, begins[some])
+    begins = column.offsets[some]
+    sums = np.add.reduceat(terms, begins)
+    sums *= _INVERSE_POWERS[begins % _BLOCK]
+    sums *= np.array([_power(_INVERSE_R, at) for at in range(0, items, _BLOCK)])[begins // _BLOCK]
+    number[some] += sums
     return number
 
 
-def _fields(column: Lists) -> list[Int64s]:
-    # What is in the items; a null is not the 0 that stands for it.
-    fields = list(column.fields.values())
-    return [*fields, column.nulls.astype(np.int64)] if column.nulls.any() else fields
-
-
-def _equal(column: Lists, groups: Groups) -> Bools:
-    # Which rows have in the column what the first of their group has.
-    counts, begins = np.diff(column.offsets), column.offsets[:-1]
-    first, of = groups.first, groups.of
-    same: Bools = column.given == column.given[first][of]
-    same &= counts == counts[first][of]
+def _equal(column: Lists, known: Lists, of: Int64s) -> Bools:
+    # Which rows have in the column what the known row has that they are.
+    counts = np.diff(column.offsets)
+    same: Bools = column.given == known.given[of]
+    same &= counts == np.diff(known.offsets)[of]
     if not same.all():
         # Lists of other lengths with the same number do not happen: nothing is put together.
-        same[:] = first[of] == np.arange(len(same))
+        same[:] = False
         return same
-    # The lists of the first ones behind each other, where a core's cache has them.
-    _, items = ragged(begins[first], begins[first] + counts[first])
-    begins_there = np.cumsum(counts[first]) - counts[first]
-    at = np.arange(int(column.offsets[-1]))
-    at += np.repeat(begins_there[of] - begins, counts)
-    differs = np.zeros(len(at), bool)
-    for values in _fields(column):
-        differs |= values != values[items][at]
-    if differs.any():
-        same[np.repeat(np.arange(len(same)), counts)[differs]] = False
+    at = np.repeat(known.offsets[of] - column.offsets[:-1], counts)
+    at += np.arange(len(at))
+    differs = column.nulls != known.nulls[at]
+    for name, values in column.fields.items():
+        differs |= values != known.fields[name][at]
+    same[column.rows[differs]] = False
     return same

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -100,31 +101,33 @@ class Verdicts:
     def rows(
         self, of: Int64s, names: pa.Array, first_row: int, errors: dict[int, str]
     ) -> pa.RecordBatch:
-        """A row for each host and kernel; of: the pair of each host, -1 where it is wrong.
+        """A row for each host and kernel; of: the pair of each host.
 
         names: of the hosts. errors: what is wrong with hosts, by their place.
         """
         hosts, kernels = len(of), len(self.kernels)
-        wrong = np.zeros(hosts, bool)
-        wrong[np.fromiter(errors, np.int64, len(errors))] = True
-        pair = np.where(wrong, 0, of)
+        pair = of
+        if errors:
+            pair = of.copy()
+            pair[np.fromiter(errors, np.int64, len(errors))] = self.pairs
         # The verdict of each row among those of pairs and kernels.
         at = (pair[:, None] * kernels + np.arange(kernels)).ravel()
-        is_null = np.repeat(wrong, kernels)
         columns = {
             "row": pa.array(np.repeat(np.arange(first_row, first_row + hosts), kernels)),
             "host": names if kernels == 1 else names.take(np.repeat(np.arange(hosts), kernels)),
-            "kernel": _words([k.id for k in self.kernels], np.tile(np.arange(kernels), hosts)),
-            **self._word_columns(at, is_null),
-            **{
-                name: _numbers(values.ravel(), at, is_null) for name, values in self.numbers.items()
-            },
-            "pamt_by_node": self._lists(at, is_null),
+            "kernel": self._kernel_column(hosts),
+            **self._word_columns(at),
+            **{name: _numbers(values[at]) for name, values in self._row_numbers.items()},
+            "pamt_by_node": self._row_lists.take(pa.array(self._row_nodes[at])),
             "error": _errors(errors, hosts, kernels),
         }
         schema = verdicts_schema()
         arrays = [columns[field.name].cast(field.type) for field in schema]
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def _kernel_column(self, hosts: int) -> pa.Array:
+        distinct, codes = _coded([kernel.id for kernel in self.kernels])
+        return pa.DictionaryArray.from_arrays(np.tile(np.array(codes, np.int32), hosts), distinct)
 
     def words_by_number(self) -> list[Words]:
         """The words that the numbers in word stand for."""
@@ -153,6 +156,14 @@ class Verdicts:
             nodes.append(node)
             sizes.append(size)
         self._all_lists = np.concatenate(offsets), np.concatenate(nodes), np.concatenate(sizes)
+        # What rows are made of has a host more, of which all is null: the one that is wrong.
+        kernels = len(self.kernels)
+        self._row_numbers = {
+            name: np.append(values, np.full(kernels, NULL)) for name, values in self.numbers.items()
+        }
+        self._row_word = _null_at_the_end(self.word, len(self._words))
+        self._row_lists = _list_array(*self._all_lists)
+        self._row_nodes = _null_at_the_end(self._nodes, len(self._row_lists) - 1)
 
     def _enter_said(self) -> None:
         # What machines said of hosts, among what layouts did.
@@ -169,52 +180,56 @@ class Verdicts:
         offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)))
         self._by_node.append((offsets, np.array(nodes, np.int64), np.array(sizes, np.int64)))
 
-    def _word_columns(self, at: Int64s, is_null: Bools) -> dict[str, pa.Array]:
-        word = self.word.ravel()[at] if self.pairs else np.zeros(len(at), np.int32)
-        word = np.where(is_null, len(self._words), word)
+    def _word_columns(self, at: Int64s) -> dict[str, pa.Array]:
+        word = self._row_word[at]
         columns = {}
+        # Columns that have other words at the same places have the same indices.
+        indices: dict[tuple[int, ...], pa.Array] = {}
         for name in _OF_WORDS:
-            known = [asdict(words)[name] for words in self._words]
+            known = [*(asdict(words)[name] for words in self._words), None]
             if name in ("initializes", "guests"):
                 kind = pa.bool_() if name == "initializes" else pa.int64()
-                columns[name] = pa.array([*known, None], kind).take(pa.array(word))
-            else:
-                columns[name] = _words([*known, None], word)
+                columns[name] = pa.array(known, kind).take(pa.array(word))
+                continue
+            distinct, codes = _coded(known)
+            if codes not in indices:
+                indices[codes] = _indices(np.array(codes, np.int32)[word])
+            columns[name] = pa.DictionaryArray.from_arrays(indices[codes], distinct)
         return columns
 
-    def _lists(self, at: Int64s, is_null: Bools) -> pa.Array:
-        begins, nodes, sizes = self._all_lists
-        which = self._nodes.ravel()[at] if self.pairs else np.zeros(len(at), np.int64)
-        none = is_null | (which < 0)
-        low = begins[np.where(none, 0, which)]
-        high = np.where(none, low, begins[np.where(none, 0, which + 1)])
-        _, item = ragged(low, high)
-        counts = high - low
-        ends = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts))).astype(np.int32)
-        kind = verdicts_schema().field("pamt_by_node").type
-        structs = pa.StructArray.from_arrays(
-            [pa.array(nodes[item]), pa.array(sizes[item])],
-            fields=list(kind.value_type),
-        )
-        return pa.ListArray.from_arrays(
-            pa.array(ends), structs, type=kind, mask=pa.array(none) if none.any() else None
-        )
+
+def _null_at_the_end(which: npt.NDArray[Any], null: int) -> npt.NDArray[Any]:
+    # What each verdict has, and behind them one of a host that has nothing.
+    flat = np.append(which, np.full(which.shape[1], -1, which.dtype))
+    flat[flat < 0] = null
+    return flat
 
 
-def _numbers(values: Int64s, at: Int64s, is_null: Bools) -> pa.Array:
-    taken = values[at] if len(values) else np.full(len(at), NULL)
-    null = is_null | (taken == NULL)
-    return pa.array(taken, mask=null if null.any() else None)
+def _list_array(offsets: Int64s, nodes: Int64s, sizes: Int64s) -> pa.Array:
+    # The lists of PAMTs by node, the last one of them null.
+    kind = verdicts_schema().field("pamt_by_node").type
+    items = pa.StructArray.from_arrays([nodes, sizes], fields=list(kind.value_type))
+    none = np.zeros(len(offsets), bool)
+    none[-1] = True
+    begins = np.append(offsets, offsets[-1]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(begins), items, type=kind, mask=pa.array(none))
 
 
-def _words(known: list[str | None], which: npt.NDArray[np.integer]) -> pa.Array:
-    # A dictionary of those that there are, each once, in the order in which they stand.
+def _numbers(values: Int64s) -> pa.Array:
+    null = values == NULL
+    return pa.array(values, mask=null if null.any() else None)
+
+
+def _coded(known: list[str | None]) -> tuple[pa.Array, tuple[int, ...]]:
+    # The words that there are, each once, in the order in which they stand, and which each is.
     distinct = list(dict.fromkeys(word for word in known if word is not None))
-    code = np.array([-1 if word is None else distinct.index(word) for word in known], np.int32)
-    codes = code[which]
+    codes = tuple(-1 if word is None else distinct.index(word) for word in known)
+    return pa.array(distinct, pa.string()), codes
+
+
+def _indices(codes: npt.NDArray[np.int32]) -> pa.Array:
     null = codes < 0
-    indices = pa.array(codes, mask=null if null.any() else None)
-    return pa.DictionaryArray.from_arrays(indices, pa.array(distinct, pa.string()))
+    return pa.array(codes, mask=null if null.any() else None)
 
 
 def _errors(errors: dict[int, str], hosts: int, kernels: int) -> pa.Array:
