@@ -29,8 +29,8 @@ def hosts_schema() -> pa.Schema:
 
 @cache
 def verdicts_schema() -> pa.Schema:
-    """The columns of Verdict."""
-    columns = _fields(Verdict)
+    """The columns of Verdict; what no verdict lacks is not null."""
+    columns = _fields(Verdict, given=True)
     return pa.schema([each.with_type(_WORD) if each.name in WORDS else each for each in columns])
 
 
@@ -77,18 +77,30 @@ def _cast(array: pa.Array, field: pa.Field) -> pa.Array:
         ) from None
 
 
-def _fields(record: type[Struct]) -> list[pa.Field]:
+def _fields(record: type[Struct], *, given: bool = False) -> list[pa.Field]:
+    # given: what may be null is only what is declared so.
     hints = get_type_hints(record, include_extras=True)
-    return [pa.field(each.encode_name, _arrow(hints[each.name])) for each in fields(record)]
+    kinds = ((each.encode_name, hints[each.name]) for each in fields(record))
+    return [
+        pa.field(name, _arrow(kind, given=given), nullable=not given or _may_be_null(kind))
+        for name, kind in kinds
+    ]
 
 
-def _arrow(kind: Any) -> pa.DataType:
+def _may_be_null(kind: Any) -> bool:
+    if get_origin(kind) is Annotated:
+        return _may_be_null(get_args(kind)[0])
+    return NoneType in get_args(kind)
+
+
+def _arrow(kind: Any, *, given: bool) -> pa.DataType:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return _arrow(arguments[0])
+        return _arrow(arguments[0], given=given)
     if origin in (Union, UnionType):
         (inner,) = (each for each in arguments if each is not NoneType)
-        return _arrow(inner)
+        return _arrow(inner, given=given)
     if origin is tuple:
-        return pa.list_(_arrow(arguments[0]))
-    return _PLAIN[kind] if kind in _PLAIN else pa.struct(_fields(kind))
+        items = pa.field("item", _arrow(arguments[0], given=given), nullable=not given)
+        return pa.list_(items)
+    return _PLAIN[kind] if kind in _PLAIN else pa.struct(_fields(kind, given=given))

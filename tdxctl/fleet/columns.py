@@ -78,6 +78,11 @@ class Lists(Struct, frozen=True):
 
 def lists(name: str, column: pa.ListArray) -> Lists:
     """The flat arrays of a column."""
+    if column.null_count == len(column):
+        nothing = np.zeros(0, np.int64)
+        values_of = {field.name: nothing for field in column.type.value_type}
+        no_row = np.zeros(len(column), bool)
+        return Lists(name, np.zeros(len(column) + 1, np.int64), no_row, values_of, no_row[:0])
     counts = column.value_lengths()
     given = np.ones(len(column), bool)
     if column.null_count:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tdxctl.fleet.arrow import column, hosts_schema, in_columns
+from tdxctl.fleet.arrow import column, hosts_schema, in_columns, refuse_unknown
 from tdxctl.fleet.columns import (
     Lists,
     Wrong,
@@ -80,14 +80,15 @@ class Hosts:
         """How many ranges of memory they have."""
         return int(self.lists["memory"].offsets[-1])
 
-    def add(self, batch: pa.RecordBatch | pa.Table) -> Int64s:
+    def add(self, batch: pa.RecordBatch) -> Int64s:
         """Which of them each host of the batch is, shape (rows,); new ones come last.
 
         Raises UsageError for columns that hosts do not have, or that are of another type.
         """
-        columns = in_columns(batch)
-        codes = [known.codes(columns.column(name)) for name, known in self._values.items()]
-        return self._distinct.add([lists(name, columns.column(name)) for name in _LISTS], codes)
+        refuse_unknown(batch.schema.names)
+        of = {field.name: column(batch, field) for field in hosts_schema() if field.name != "host"}
+        codes = [known.codes(of[name]) for name, known in self._values.items()]
+        return self._distinct.add([lists(name, of[name]) for name in _LISTS], codes)
 
     @property
     def lists(self) -> dict[str, Lists]:
@@ -128,7 +129,7 @@ class _Values:
 
     def codes(self, column: pa.Array) -> Int64s:
         if column.null_count == len(column):
-            return np.zeros(len(column), np.int64)
+            return np.broadcast_to(np.int64(0), len(column))
         encoded = column.dictionary_encode()
         values = [*encoded.dictionary.to_pylist(), None]
         for value in values:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tdxctl.errors import UsageError
+from tdxctl.fleet.arrow import in_columns
 from tdxctl.fleet.evaluate import Hosts, Judged, host_names, judge
 from tdxctl.fleet.inputs import SHAPE, WRONG, Task, batches
 from tdxctl.fleet.places import Place, said_as_usage
@@ -24,7 +25,7 @@ Int64s = npt.NDArray[np.int64]
 
 #: Verdicts that are made at once, and ranges of hosts that are read for it, at most: of more the
 #: arrays are too large. About as many of hosts that differ are judged at once.
-_VERDICTS, _RANGES = 262_144, 1_000_000
+_VERDICTS, _RANGES = 131_072, 1_000_000
 #: Hosts of which most differ are judged fewer at once: their layouts stay in a core's cache.
 _FIRST, _DIFFERING = 65_536, 16_384
 #: Rows of a file of shapes, at most: they stay in memory.
@@ -117,7 +118,7 @@ def _shapes(file: str, kernels: tuple[KernelId, ...]) -> tuple[pa.Array, Int64s,
     if len(names.unique()) < len(names) or names.null_count:
         raise UsageError(f"{place}: a shape stands there twice, or has no name")
     hosts = Hosts()
-    of = hosts.add(table.drop_columns([SHAPE]))
+    of = hosts.add(in_columns(table.drop_columns([SHAPE])))
     return names, of, judge(hosts, kernels, _references())
 
 

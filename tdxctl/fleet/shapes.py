@@ -134,7 +134,8 @@ def _numbers(lists: list[Lists], codes: list[Int64s]) -> Uint64s:
 
 
 def _differ(values: Int64s | Bools) -> bool:
-    return bool((values != values[:1]).any())
+    # A value that is spread over rows is one.
+    return values.strides != (0,) and bool((values != values[:1]).any())
 
 
 def _mix(number: Uint64s) -> Uint64s:
@@ -186,8 +187,11 @@ def _equal(column: Lists, known: Lists, of: Int64s) -> Bools:
         return same
     at = np.repeat(known.offsets[of] - column.offsets[:-1], counts)
     at += np.arange(len(at))
-    differs = column.nulls != known.nulls[at]
+    differs = np.zeros(len(at), bool)
+    if column.nulls.any() or known.nulls.any():
+        differs |= column.nulls != known.nulls[at]
     for name, values in column.fields.items():
         differs |= values != known.fields[name][at]
-    same[column.rows[differs]] = False
+    if differs.any():
+        same[column.rows[differs]] = False
     return same
