@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Fewer hosts are done before processes have started.
 _FEW_HOSTS = 200_000
+#: What so many have at least.
+_FEW_BYTES = 1 << 20
 _HTML = "html"
 
 
@@ -97,7 +99,13 @@ def command(
         raise UsageError("one HOSTS is needed", hint="tdxctl fleet --help has examples")
     chosen = each_once(kernels) or each_once((_default(),))
     return _judged(
-        hosts[0], output, chosen, against, shapes, _doer(chosen, workers, dask), output_format
+        hosts[0],
+        output,
+        chosen,
+        against,
+        shapes,
+        _doer(hosts[0], chosen, workers, dask),
+        output_format,
     )
 
 
@@ -180,14 +188,18 @@ class _Told:
 
 
 def _doer(
-    kernels: tuple[KernelId, ...], workers: int | None, dask: str | None
+    hosts: str, kernels: tuple[KernelId, ...], workers: int | None, dask: str | None
 ) -> Callable[[Job, Sequence[Task]], Iterator[Task]]:
     # Who does the tasks.
+    from tdxctl.fleet.workers import ahead
+
     own = any(kernel.own is not None for kernel in kernels)
     if dask is not None:
         _require("distributed", "dask")
         if own:
             raise UsageError("a kernel of your own is no code that Dask's workers have")
+    elif not own and workers != 1 and _may_be_many(hosts):
+        ahead()
 
     def do(job: Job, tasks: Sequence[Task]) -> Iterator[Task]:
         from tdxctl.fleet import pools
@@ -206,6 +218,14 @@ def _doer(
             yield from pools.in_pool(pools.processes(min(count, len(tasks))), job, tasks)
 
     return do
+
+
+def _may_be_many(hosts: str) -> bool:
+    # Whether there may be enough for processes; what is no file here is told of later.
+    from pathlib import Path
+
+    path = Path(hosts)
+    return not path.is_file() or path.stat().st_size >= _FEW_BYTES
 
 
 def _cpus() -> int:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from tdxctl.errors import TdxctlError
 from tdxctl.fleet.inputs import Task
 from tdxctl.fleet.work import Job, do
+from tdxctl.fleet.workers import context
 
 #: Pools that may break one after the other without a task being done in between.
 _BREAKS = 5
@@ -92,7 +93,5 @@ def _submit(
 
 
 def processes(workers: int) -> Pool:
-    """Processes of this machine, started anew: pyarrow has threads, which no fork survives."""
-    from multiprocessing import get_context
-
-    return Pool(partial(ProcessPoolExecutor, workers, mp_context=get_context("spawn")))
+    """Processes of this machine."""
+    return Pool(partial(ProcessPoolExecutor, workers, mp_context=context()))

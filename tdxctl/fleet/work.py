@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tdxctl.fleet.arrow import WORDS, verdicts_schema
+from tdxctl.fleet.arrow import verdicts_schema
 from tdxctl.fleet.counts import Counts
 from tdxctl.fleet.inputs import Task
 from tdxctl.fleet.pieces import pieces
@@ -86,7 +86,7 @@ def writer(sink: Any) -> pq.ParquetWriter:
         compression="lz4",
         use_dictionary=[*rest, *of_lists],
         column_encoding={"row": "DELTA_BINARY_PACKED"},
-        write_statistics=["row", *WORDS],
+        write_statistics=["row"],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
@@ -175,6 +176,14 @@ def test_a_killed_process_of_the_pool_costs_its_task_alone(tmp_path: Path) -> No
     counts = run(asked(tmp_path, "out"), lambda job, tasks: in_pool(Pool(make), job, tasks))
     assert len(made) == 2
     assert (counts.hosts, counts.wrong) == (60, 9)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="processes are started anew there")
+def test_a_process_of_the_pool_has_imported_what_it_needs() -> None:
+    """It is forked from one that did, so that it begins at once."""
+    with processes(1).make() as executor:
+        imported = executor.submit(eval, "'tdxctl.fleet.work' in __import__('sys').modules")
+        assert imported.result()
 
 
 def test_hosts_and_verdicts_are_in_another_filesystem_too(tmp_path: Path) -> None:
