@@ -18,7 +18,7 @@ from typing import NamedTuple
 from tdxctl.errors import TdxctlError
 from tdxctl.fleet.inputs import Task
 from tdxctl.fleet.work import Job, do
-from tdxctl.fleet.workers import context
+from tdxctl.fleet.workers import context, ends_with_parent
 
 #: Pools that may break one after the other without a task being done in between.
 _BREAKS = 5
@@ -94,4 +94,5 @@ def _submit(
 
 def processes(workers: int) -> Pool:
     """Processes of this machine."""
-    return Pool(partial(ProcessPoolExecutor, workers, mp_context=context()))
+    make = partial(ProcessPoolExecutor, workers, mp_context=context(), initializer=ends_with_parent)
+    return Pool(make)

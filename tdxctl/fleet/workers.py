@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 from multiprocessing.context import BaseContext
+from threading import Thread
 
 _FORKED = "forkserver"
 
@@ -27,3 +29,15 @@ def ahead() -> None:
         from multiprocessing.forkserver import ensure_running
 
         ensure_running()
+
+
+def ends_with_parent() -> None:
+    """In a worker: end when the process that asked for it does, even one that was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "it is no worker"
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
@@ -24,6 +26,7 @@ from tdxctl.fleet.pools import Pool, in_pool, in_this_process, processes
 from tdxctl.fleet.run import Asked, Progress, run
 from tdxctl.fleet.work import Job
 from tdxctl.linux.releases import KERNELS
+from tests.cli.runner import ROOT
 
 GIB = 1 << 30
 PARTS = 6
@@ -184,6 +187,38 @@ def test_a_process_of_the_pool_has_imported_what_it_needs() -> None:
     with processes(1).make() as executor:
         imported = executor.submit(eval, "'tdxctl.fleet.work' in __import__('sys').modules")
         assert imported.result()
+
+
+_ONE_WORKER = """
+import os, time
+from tdxctl.fleet.pools import processes
+if __name__ == "__main__":
+    print(processes(1).make().submit(os.getpid).result(), flush=True)
+    time.sleep(60)
+"""
+
+
+def is_there(pid: int) -> bool:
+    """Whether there is a process of that number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_worker_ends_with_the_process_that_asked_for_it(tmp_path: Path) -> None:
+    """Even where that was killed: a little later there is none."""
+    script = tmp_path / "script.py"
+    script.write_text(_ONE_WORKER)
+    with subprocess.Popen([sys.executable, script], cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        worker = int(process.stdout.readline())
+        process.kill()
+    deadline = time.monotonic() + 20
+    while is_there(worker) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not is_there(worker)
 
 
 def test_hosts_and_verdicts_are_in_another_filesystem_too(tmp_path: Path) -> None:
