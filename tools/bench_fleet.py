@@ -338,14 +338,12 @@ def long_run(folder: Path, hosts: int, workers: int, *, by_shapes: bool) -> None
     ]
     words += ["--workers", str(workers)]
     words += ["--shapes", str(source / "shapes.parquet")] if by_shapes else []
-    before, started = os.times(), time.perf_counter()
+    started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "tdxctl", *words], cwd=ROOT, stdout=subprocess.DEVNULL
     )
-    peak = _peak(process)
-    took, after = time.perf_counter() - started, os.times()
-    spent = after.children_user + after.children_system
-    spent -= before.children_user + before.children_system
+    peak, spent = _watched(process)
+    took = time.perf_counter() - started
     form = "by shapes" if by_shapes else "wide"
     read = sum(path.stat().st_size for path in source.glob("*.parquet"))
     written = sum(path.stat().st_size for path in (source / "out").glob("*.parquet"))
@@ -360,21 +358,34 @@ def long_run(folder: Path, hosts: int, workers: int, *, by_shapes: bool) -> None
         raise SystemExit(f"tdxctl fleet ended with {process.returncode}")
 
 
-def _peak(process: subprocess.Popen[bytes]) -> int:
-    # Proportional set size, bytes, of the process and all that it started, at most.
+def _watched(process: subprocess.Popen[bytes]) -> tuple[int, float]:
+    # Of the process and all that it started: proportional set size at most, bytes; seconds of a CPU
+    # (of a process that ended, until a moment before).
     highest = 0
+    spent: dict[int, float] = {}
 
     def watch() -> None:
         nonlocal highest
         while process.poll() is None:
-            highest = max(highest, sum(map(_pss, _family(process.pid))))
-            time.sleep(0.1)
+            family = _family(process.pid)
+            highest = max(highest, sum(map(_pss, family)))
+            spent.update((pid, max(_cpu(pid), spent.get(pid, 0))) for pid in family)
+            time.sleep(0.05)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     process.wait()
     watcher.join()
-    return highest
+    return highest, sum(spent.values())
+
+
+def _cpu(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    # utime and stime, the 14th and 15th.
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _family(pid: int) -> list[int]:

@@ -19,15 +19,16 @@ from tdxctl.fleet.evaluate import Hosts, Judged, host_names, judge
 from tdxctl.fleet.inputs import SHAPE, WRONG, Task, batches
 from tdxctl.fleet.places import Place, said_as_usage
 from tdxctl.fleet.setups import References
+from tdxctl.layout.ragged import offsets_of
 from tdxctl.linux.releases import KernelId
 
 Int64s = npt.NDArray[np.int64]
 
 #: Verdicts that are made at once, and ranges of hosts that are read for it, at most: of more the
 #: arrays are too large. About as many of hosts that differ are judged at once.
-_VERDICTS, _RANGES = 131_072, 1_000_000
+_VERDICTS, _RANGES = 131_072, 400_000
 #: Hosts of which most differ are judged fewer at once: their layouts stay in a core's cache.
-_FIRST, _DIFFERING = 65_536, 16_384
+_FIRST, _DIFFERING = 65_536, 8_192
 #: Rows of a file of shapes, at most: they stay in memory.
 MAX_SHAPES = 1_000_000
 
@@ -56,11 +57,19 @@ def pieces(task: Task, kernels: Sequence[KernelId], shapes: str | None) -> Itera
     return (_of_shapes(batch, *_shapes(shapes, tuple(kernels))) for batch in read)
 
 
+class _Rows(NamedTuple):
+    # Hosts that were read. of: which of those that differ each is. wrong: what is wrong with
+    # hosts, by their place.
+    of: Int64s
+    names: pa.Array
+    wrong: dict[int, str]
+
+
 def _with_memory(read: Iterator[pa.RecordBatch], kernels: Sequence[KernelId]) -> Iterator[Piece]:
     # How many at once follows from the hosts before, so that it is the same whenever it is done.
     size = _FIRST
     hosts = Hosts()
-    waiting: list[tuple[Int64s, pa.Array, dict[int, str]]] = []
+    waiting: list[_Rows] = []
     for batch in read:
         at = 0
         while at < len(batch):
@@ -68,7 +77,7 @@ def _with_memory(read: Iterator[pa.RecordBatch], kernels: Sequence[KernelId]) ->
             at += len(rows)
             known = len(hosts)
             wrong, rows = _without_wrong(rows)
-            waiting.append((hosts.add(rows), host_names(rows), wrong))
+            waiting.append(_Rows(hosts.add(rows), host_names(rows), wrong))
             differ = len(hosts) - known > len(rows) // 2
             size = _DIFFERING if differ else len(batch)
             if differ or hosts.ranges > _RANGES or len(hosts) * len(kernels) > _VERDICTS:
@@ -86,15 +95,32 @@ def _without_wrong(rows: pa.RecordBatch) -> tuple[dict[int, str], pa.RecordBatch
     return {row: said[row].as_py() for row in wrong}, rows.drop_columns([WRONG])
 
 
-def _judged(
-    hosts: Hosts,
-    waiting: list[tuple[Int64s, pa.Array, dict[int, str]]],
-    kernels: Sequence[KernelId],
-) -> Iterator[Piece]:
-    if waiting:
-        judged = judge(hosts, kernels, _references())
-        for of, names, wrong in waiting:
-            yield Piece(judged, of, names, judged.errors_of(of) | wrong)
+def _judged(hosts: Hosts, waiting: list[_Rows], kernels: Sequence[KernelId]) -> Iterator[Piece]:
+    if not waiting:
+        return
+    judged = judge(hosts, kernels, _references())
+    for of, names, wrong in _together(waiting, _VERDICTS // len(kernels)):
+        yield Piece(judged, of, names, judged.errors_of(of) | wrong)
+
+
+def _together(waiting: list[_Rows], most: int) -> Iterator[_Rows]:
+    # Few of many rows, where many are of few: so are the row groups of what is written.
+    at = 0
+    while at < len(waiting):
+        rows, taken = len(waiting[at].of), at + 1
+        while taken < len(waiting) and rows + len(waiting[taken].of) <= most:
+            rows += len(waiting[taken].of)
+            taken += 1
+        some = waiting[at:taken]
+        firsts = offsets_of(np.array([len(each.of) for each in some])).tolist()
+        wrong = {
+            first + row: what
+            for first, each in zip(firsts, some, strict=False)
+            for row, what in each.wrong.items()
+        }
+        names = pa.concat_arrays([each.names for each in some])
+        yield _Rows(np.concatenate([each.of for each in some]), names, wrong)
+        at = taken
 
 
 @cache

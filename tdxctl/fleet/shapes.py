@@ -191,7 +191,7 @@ def _equal(column: Lists, known: Lists, of: Int64s) -> Bools:
     if column.nulls.any() or known.nulls.any():
         differs |= column.nulls != known.nulls[at]
     for name, values in column.fields.items():
-        differs |= values != known.fields[name][at]
+        differs |= values != known.fields[name].take(at, mode="clip")  # which looks at no bounds
     if differs.any():
         same[column.rows[differs]] = False
     return same

@@ -24,7 +24,7 @@ from tdxctl.linux.releases import KernelId
 _DISTINCT = ("row", "host")
 #: Parameters of glibc's mallopt(), how many freed bytes a process keeps, and how large one may be.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_KEPT, _KEPT_OF_ONE = 128 << 20, 32 << 20
+_KEPT, _KEPT_OF_ONE = 64 << 20, 32 << 20
 
 
 class Job(NamedTuple):
