@@ -483,12 +483,12 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
     def get_tdx_sys_info(self, sysinfo: TdxSysInfo, groups: tuple[Group, ...]) -> None:
         """Read the groups' fields, in order."""
         for group in groups:
-            if group is metadata.TDMR and self.has(CMR_WALK) and not self.has(SYSINFO_BY_INFO):
+            if group == metadata.TDMR and self.has(CMR_WALK) and not self.has(SYSINFO_BY_INFO):
                 # "before the TDMR fields"
                 self.get_tdx_cmr_info()
             for field in group.fields:
                 sysinfo.fields[field] = self.read_sys_metadata_field(field)
-            if group is metadata.TD_CONF:
+            if group == metadata.TD_CONF:
                 self.get_tdx_sys_info_cpuid_config(sysinfo)
 
     def get_tdx_sys_info_cpuid_config(self, sysinfo: TdxSysInfo) -> None:

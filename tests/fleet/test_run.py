@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
 from tdxctl.fleet import pools
 from tdxctl.fleet.arrow import hosts_schema
@@ -179,6 +180,17 @@ def test_a_killed_process_of_the_pool_costs_its_task_alone(tmp_path: Path) -> No
     counts = run(asked(tmp_path, "out"), lambda job, tasks: in_pool(Pool(make), job, tasks))
     assert len(made) == 2
     assert (counts.hosts, counts.wrong) == (60, 9)
+
+
+def test_a_process_of_the_pool_says_of_every_kernel_what_this_one_does(tmp_path: Path) -> None:
+    """Kernels go there as bytes: what a kernel is does not hang on which object it is."""
+    hosts(tmp_path)
+    for out, do in (
+        ("here", in_this_process),
+        ("there", lambda job, tasks: in_pool(processes(1), job, tasks)),
+    ):
+        run(replace(asked(tmp_path, out), kernels=KERNELS), do)
+    assert contents(tmp_path / "here") == contents(tmp_path / "there")
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="processes are started anew there")
