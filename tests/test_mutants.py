@@ -43,3 +43,13 @@ def test_a_mutant_is_a_file_with_one_change(tmp_path: Path) -> None:
         ("f", 2, "a + 1 -> a + 0"),
     ]
     assert changes.source_of(made[1]) == "def f(a: Literal[7]) -> int:\n    return a - 1"
+
+
+def test_guards_are_no_code_that_does_anything(tmp_path: Path) -> None:
+    """A record that may be written to, and lists of other lengths, are no mutants: gc=False is."""
+    file = tmp_path / "guards.py"
+    file.write_text(
+        "class A(Struct, frozen=True, gc=False): ...\nfor a in zip(b, c, strict=True): ...\n"
+    )
+    made = [f"{m.original} -> {m.mutated}" for m in changes.mutants(str(file))]
+    assert made == ["False -> True"]

@@ -136,6 +136,8 @@ def _places(node: ast.AST, definition: str = "", whole: ast.AST | None = None) -
     skipped = {"returns", "op", "ops", "ctx", "type_params"}
     if not isinstance(node, ast.AnnAssign):
         skipped.add("annotation")
+    if isinstance(node, ast.keyword) and _is_guard(node, whole):
+        return
     for name, value in ast.iter_fields(node):
         if name in skipped:
             continue
@@ -152,6 +154,18 @@ def _places(node: ast.AST, definition: str = "", whole: ast.AST | None = None) -
                 around = whole if isinstance(node, ast.keyword) and whole else node
                 yield _Place(child, around, definition, put)
                 yield from _places(child, _within(child, definition), node)
+
+
+def _is_guard(keyword: ast.keyword, whole: ast.AST | None) -> bool:
+    # What only stops code that is wrong already: a record that is not written to, lists that are of
+    # one length.
+    match whole:
+        case ast.ClassDef():
+            return keyword.arg == "frozen"
+        case ast.Call(ast.Name("zip")):
+            return keyword.arg == "strict"
+        case _:
+            return False
 
 
 def _within(node: ast.AST, definition: str) -> str:

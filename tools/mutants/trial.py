@@ -28,6 +28,9 @@ _OPTIONS = (
     *("-q", "--tb=no", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"),
     *("--hypothesis-seed=0", "-W", "ignore::pytest.PytestAssertRewriteWarning"),
 )
+# Tests and files of tests that are run first: most changes are noticed by those, and the others of
+# the room are not collected then.
+_FIRST_TESTS, _FIRST_FILES = 40, 3
 # Times its seconds: how long a run may take by the clock, and one process of it on a CPU.
 _WAITING, _OF_ONE = 10, 3
 
@@ -106,17 +109,17 @@ def _cpu() -> float:
 class _Watch:
     # A plugin of pytest: orders the tests, stops in time, keeps what happened.
 
-    def __init__(self, order: list[str], seconds: float) -> None:
-        self._order = {name: place for place, name in enumerate(order)}
+    def __init__(self, seconds: float) -> None:
+        self.order: dict[str, int] = {}
         self._seconds = seconds
         self.failed: list[str] = []
         self.seconds: dict[str, float] = {}
         self.complete = True
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        if self._order:
-            items[:] = [item for item in items if item.nodeid in self._order]
-            items.sort(key=lambda item: self._order[item.nodeid])
+        if self.order:
+            items[:] = [item for item in items if item.nodeid in self.order]
+            items.sort(key=lambda item: self.order[item.nodeid])
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
         if _cpu() > self._seconds:
@@ -149,11 +152,26 @@ def _run(copy: Path, result: Path, tests: list[str], order: list[str], seconds: 
     os.environ["GOLDEN_FIRST"] = "1"
     for name in [name for name in sys.modules if name.split(".")[0] in {"tests", "tools"}]:
         del sys.modules[name]
-    watch = _Watch(order, seconds)
+    watch = _Watch(seconds)
     options = [*_OPTIONS, f"--basetemp={copy.with_suffix('.tmp')}", f"--rootdir={copy}"]
     if order:
         options.append("-x")
-    code = pytest.main([*options, *tests], plugins=[watch])
-    if not watch.failed and code != pytest.ExitCode.OK and watch.complete:
-        watch.failed.append("")
+    for some in _stages(order):
+        watch.order = {name: place for place, name in enumerate(some)}
+        files = sorted({name.partition("::")[0] for name in some}) or tests
+        code = pytest.main([*options, *files], plugins=[watch])
+        if not watch.failed and code != pytest.ExitCode.OK and watch.complete:
+            watch.failed.append("")
+        if watch.failed or not watch.complete:
+            break
     result.write_bytes(pickle.dumps((tuple(watch.failed), watch.seconds, watch.complete)))
+
+
+def _stages(order: list[str]) -> list[list[str]]:
+    # Those that are run first, and the rest; one stage without names for all there are.
+    files = list(dict.fromkeys(name.partition("::")[0] for name in order))[:_FIRST_FILES]
+    first = [name for name in order if name.startswith(tuple(f"{file}::" for file in files))]
+    first = first[:_FIRST_TESTS]
+    chosen = set(first)
+    rest = [name for name in order if name not in chosen]
+    return [stage for stage in (first, rest) if stage] or [[]]
