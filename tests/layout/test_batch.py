@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from tdxctl.events import Journal
+from tdxctl.layout import placement
 from tdxctl.layout.batch import Ends, Layouts, Limits, Memory, lay_out
 from tdxctl.layout.cover import cover, first_region_above
 from tdxctl.layout.holes import holes, overlaps
-from tdxctl.layout.hosts import KEY_SHIFT, Ranges
+from tdxctl.layout.hosts import KEY_SHIFT, MAX_HOSTS, Ranges
 from tdxctl.layout.pamt import PAGE_SHIFTS, pamt_bitmap_size, pamt_size
 from tdxctl.layout.placement import MANY_TDMRS
 from tdxctl.linux.mm import Mm
@@ -147,7 +148,7 @@ def _random_module(rng: random.Random) -> Module:
 
 
 @pytest.mark.parametrize("walk", [False, True], ids=["regions", "cmrs"])
-def testrandom_memorys_are_laid_out_as_each_alone(walk: bool) -> None:
+def test_random_memory_is_laid_out_as_that_of_each_host_alone(walk: bool) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     rng = random.Random(seed)
@@ -156,6 +157,39 @@ def testrandom_memorys_are_laid_out_as_each_alone(walk: bool) -> None:
     layouts = _lay_out(hosts, modules, walk=walk)
     for i, (host, module) in enumerate(zip(hosts, modules, strict=True)):
         assert _of(layouts, i) == _alone(host, module, walk=walk), (i, host, module)
+
+
+@pytest.mark.parametrize("many", [0, 2])
+def test_whether_hosts_go_one_by_one_or_together_makes_no_difference(
+    many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Expect random hosts with more than so many TDMRs, placed one by one, to be laid out alike."""
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    hosts = [random_memory(rng) for _ in range(120)]
+    modules = [_random_module(rng) for _ in hosts]
+    monkeypatch.setattr(placement, "MANY_TDMRS", many)
+    layouts = _lay_out(hosts, modules)
+    for i, (host, module) in enumerate(zip(hosts, modules, strict=True)):
+        assert _of(layouts, i) == _alone(host, module), (i, host, module)
+
+
+def test_how_layouts_end() -> None:
+    """Expect 0 where all is well, then a number for each thing that there may be too little of."""
+    well: Host = ([(4 * GIB, 8 * GIB, 0)], [], [])
+    none: Host = ([(0, MIB, 0)], [], [])
+    two_tdmrs: Host = ([(4 * GIB, 5 * GIB, 0), (6 * GIB, 7 * GIB, 0)], [], [])
+    no_room: Host = ([(4 * GIB, 4 * GIB + PAGE, 0)], [], [])
+    hole: Host = ([(4 * GIB + MIB, 8 * GIB, 0)], [], [])
+    one = (1, 1, (16, 16, 16), 0)
+    layouts = _lay_out([well, none, two_tdmrs, no_room, hole], [one] * 5)
+    assert layouts.ends.tolist() == [0, 1, 2, 3, 4]
+    assert [end.value for end in Ends] == [0, 1, 2, 3, 4]
+
+
+def test_the_key_of_the_last_host_fits_in_63_bits() -> None:
+    assert (MAX_HOSTS - 1 << KEY_SHIFT) + (1 << KEY_SHIFT) - 1 == (1 << 63) - 1
 
 
 def test_hosts_with_many_tdmrs_go_one_by_one_to_the_same_end() -> None:

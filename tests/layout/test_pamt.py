@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tdxctl.layout.pamt import pamt_size, pamt_size_32bit, place
+from tdxctl.layout.pamt import pamt_bitmap_size, pamt_size, pamt_size_32bit, place
 from tdxctl.units import SZ_1G
 
 _U64 = 1 << 64
@@ -58,3 +58,13 @@ def test_the_three_pamts_follow_each_other_in_the_chunk() -> None:
     """Expect 4K at the chunk's base, then 2M, then 1G."""
     sizes = np.array([0x400000, 0x2000, 0x1000], np.uint64)
     assert place(0x100000000, sizes).tolist() == [0x100000000, 0x100400000, 0x100402000]
+
+
+def test_a_bitmap_stands_for_the_4k_part_with_dynamic_pamt() -> None:
+    """So many bits for each 4 KiB, in whole bytes and those in whole pages."""
+    sizes = np.array([1, 2, 3], np.int64) << 30
+    assert pamt_bitmap_size(sizes, 1).tolist() == [32768, 65536, 98304]
+    assert pamt_bitmap_size(sizes, np.array([2, 2, 0])).tolist() == [65536, 131072, 0]
+    # 32,768 and 32,769 entries of a bit are 4,096 and 4,097 bytes.
+    assert pamt_bitmap_size(np.array([32768, 32769]) << 12, 1).tolist() == [4096, 8192]
+    assert pamt_bitmap_size(np.array([1 << 12]), 1).tolist() == [4096]

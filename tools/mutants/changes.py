@@ -97,7 +97,7 @@ def _replacements(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901, PLR0912  #
             yield ast.Call(ast.Name(_NAMES[name]), arguments, keywords)
         case ast.Call(ast.Name("reversed" | "sorted"), [value]):
             yield value
-        case ast.Return(ast.expr()):
+        case ast.Return(ast.expr() as value) if ast.unparse(value) != "None":
             yield ast.Return(ast.Constant(None))
         case _:
             pass
