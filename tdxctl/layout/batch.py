@@ -195,8 +195,6 @@ def _pamt_pages(size: Int64s, host: Int64s, limits: Limits) -> Int64s:
 def _count_holes(low: Int64s, high: Int64s, base: Int64s, end: Int64s, made_for: Int64s) -> Int64s:
     # How many holes() finds in each TDMR, where regions are the ones that TDMRs were made for: one
     # in front of the first, one where two do not touch, one behind the last.
-    if not len(base):
-        return np.zeros(0, np.int64)
     apart = np.zeros(len(low), np.int64)
     apart[:-1] = low[1:] > high[:-1]
     before = np.cumsum(apart) - apart

@@ -185,6 +185,10 @@ def test_how_layouts_end() -> None:
     one = (1, 1, (16, 16, 16), 0)
     layouts = _lay_out([well, none, two_tdmrs, no_room, hole], [one] * 5)
     assert layouts.ends.tolist() == [0, 1, 2, 3, 4]
+    # TDMRs 0; 1, 2; 3; 4: of those that were not placed there is neither page nor node.
+    assert (layouts.placed.pfn < 0).tolist() == [False, True, True, True, False]
+    assert layouts.placed.node.tolist() == [0, -1, -1, -1, 0]
+    assert layouts.placed.failed.tolist() == [-1, -1, -1, 0, -1]
     assert [end.value for end in Ends] == [0, 1, 2, 3, 4]
 
 
