@@ -56,6 +56,8 @@ lock: setup  ## renew requirements.lock: the newest release of everything that p
 		--custom-compile-command 'make lock' --output-file docs/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --group release \
 		--custom-compile-command 'make lock' --output-file tools/release/requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --group s3 \
+		--custom-compile-command 'make lock' --output-file tools/s3/requirements.lock
 
 newest: setup  ## the suite with the newest release of everything: what users will meet
 	$(PYTHON) -m venv --clear .venv-newest
@@ -85,9 +87,17 @@ equal: setup  ## 20,000 random hosts and the golden platforms as a fleet, equal 
 	$(BIN)/python -m tools.equal
 
 # Of fleets.
-.PHONY: bench-fleet fleet-kills
+.PHONY: bench-fleet fleet-kills fleet-s3
 bench-fleet: setup  ## what a host of a fleet costs, with C beside it; ten million hosts
 	$(BIN)/python -m tools.bench_fleet
+
+.venv-s3/.stamp: tools/s3/requirements.lock
+	$(PYTHON) -m venv --clear .venv-s3
+	.venv-s3/bin/python $(PIP) --no-deps --require-hashes --requirement tools/s3/requirements.lock
+	@touch $@
+
+fleet-s3: setup .venv-s3/.stamp  ## a fleet in an object store, from it to it, killed too: the same bytes
+	$(BIN)/python -m tools.fleet_s3 .venv-s3/bin/moto_server
 
 fleet-kills: setup  ## fleets whose runs and workers are killed: the same bytes; a Dask cluster, too
 	$(BIN)/python -m tools.fleet_kills

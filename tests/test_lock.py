@@ -17,6 +17,7 @@ LOCK = (ROOT / "requirements.lock").read_text()
 #: Groups with an environment of their own, and its lock.
 OTHERS = {
     "docs": (ROOT / "docs" / "requirements.lock").read_text(),
+    "s3": (ROOT / "tools" / "s3" / "requirements.lock").read_text(),
     "release": (ROOT / "tools" / "release" / "requirements.lock").read_text(),
 }
 #: A pinned release, a marker, and the digests of its files.

@@ -51,8 +51,8 @@ def write_hosts(path: Path, hosts: int) -> int:
     return bad
 
 
-def started(hosts: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
-    """A run, with its processes in a group of their own."""
+def started(hosts: Path | str, out: Path | str, *more: str) -> subprocess.Popen[bytes]:
+    """A run, with its processes in a group of their own; hosts and out may be URIs."""
     words = ["fleet", str(hosts), "-o", str(out), "--kernel", "6.18", "--kernel", "7.2", *more]
     return subprocess.Popen(
         [sys.executable, "-m", "tdxctl", *words],
