@@ -316,3 +316,12 @@ def test_a_td_cannot_be_created() -> None:
     assert _call(module, Leaf.TDH_MNG_CREATE, rcx=0x1000).rax == 0xC0000101_00000001
     with pytest.raises(NotModelledError):
         _call(module, Leaf.TDH_MNG_CREATE, rcx=0x180000000)
+
+
+def test_lps_are_spread_over_packages_by_their_x2apic_ids() -> None:
+    """Expect the package in bits 7 and above where neither ids nor packages are given."""
+    platform = ModulePlatform(
+        lps=5, packages=2, keyid_bits=6, mktme_keyids=31, tdx_keyids=32, cmrs=[], seamrr=(0, 0)
+    )
+    assert [platform.x2apic_id(lp) for lp in range(5)] == [0, 1, 2, 128, 129]
+    assert [platform.package_of(lp) for lp in range(5)] == [0, 0, 0, 1, 1]

@@ -130,3 +130,19 @@ def test_other_leaves_and_an_absent_module_take_the_loop() -> None:
 def test_an_lp_that_is_not_there_is_no_call() -> None:
     with pytest.raises(ValueError, match="no logical processor 6"):
         _machine([]).seamcall_each([0, LPS], Registers(rax=LP_INIT))
+
+
+def test_an_lp_that_stands_twice_is_called_twice() -> None:
+    """Expect TDX_SYS_LP_INIT_DONE of its second call."""
+    out, calls = _machine([]).seamcall_each([0, 1, 0, 2], Registers(rax=LP_INIT))
+    assert (out.rax, calls) == (Status.TDX_SYS_LP_INIT_DONE, 3)
+
+
+@pytest.mark.parametrize("value", [-1, 1 << 64])
+def test_of_a_register_of_more_than_64_bits_the_loop_makes_the_same(value: int) -> None:
+    call = Registers(rax=LP_INIT, r9=value)
+    looped = seamcall_loop_each(_machine([]), [0, 1], call)
+    assert _machine([]).seamcall_each([0, 1], call) == looped
+    module = _machine([]).module
+    assert module is not None
+    assert module.seamcall_each([0, 1], call) == looped

@@ -7,7 +7,14 @@ import pytest
 
 from tdxctl.advice.statuses import STATUSES, describe_status
 from tdxctl.seam.leaves import Leaf, leaf_title
-from tdxctl.seam.status import Status, parse_wanted, status_details, status_name, with_bytes
+from tdxctl.seam.status import (
+    Status,
+    operand_of,
+    parse_wanted,
+    status_details,
+    status_name,
+    with_bytes,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +46,26 @@ from tdxctl.seam.status import Status, parse_wanted, status_details, status_name
 )
 def test_a_status_is_shown_by_name_and_details(status: int, text: str) -> None:
     assert describe_status(status) == text
+
+
+@pytest.mark.parametrize(
+    ("status", "operand"),
+    [
+        (0xC000010000000008, 8),
+        (0x80000200000000BB, 0xBB),
+        # Of a leaf that is none of the bring-up's.
+        (0xC0000B0000000001, 1),
+        # What has a TDMR, an MSR or nothing there, and what is no status.
+        (0xC0000A1000000100, None),
+        (0xC000092100000122, None),
+        (0xC0000B0800000000, None),
+        (0x00000B0A00000001, None),
+        (0, None),
+        (0x1234567800000000, None),
+    ],
+)
+def test_the_operand_of_a_status(status: int, operand: int | None) -> None:
+    assert operand_of(status) == operand
 
 
 def test_every_status_has_words() -> None:
