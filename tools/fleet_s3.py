@@ -59,7 +59,9 @@ def stored(folder: str) -> dict[str, bytes]:
     store, at = pafs.FileSystem.from_uri(f"s3://{_BUCKET}/{folder}")
     found = store.get_file_info(pafs.FileSelector(at, recursive=True))
     files = [info for info in found if info.type is pafs.FileType.File]
-    return {info.path.removeprefix(f"{at}/"): store.open_input_file(info.path).read() for info in files}
+    return {
+        info.path.removeprefix(f"{at}/"): store.open_input_file(info.path).read() for info in files
+    }
 
 
 def parts(of: dict[str, bytes]) -> dict[str, bytes]:

@@ -59,8 +59,8 @@ def _find_in_zone(
     # "A candidate is good if every page belongs to that node and zone, is not reserved
     # and not in use." Instead of every candidate: the first one in each free stretch.
     free_start, free_end = _free(np.maximum(first, zone_start), np.minimum(last, zone_end), taken)
-    steps = np.maximum(-(-(free_start - candidate) // nr_pages), 0)
-    pfns = candidate + steps * nr_pages
+    # (None begins nr or more before the first candidate, which the mask moves by nr - 1 at most.)
+    pfns = candidate - (candidate - free_start) // nr_pages * nr_pages
     good = pfns + nr_pages <= free_end
     return int(pfns[good][0]) if good.any() else None
 

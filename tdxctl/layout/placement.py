@@ -209,7 +209,6 @@ class _Together:
             start = self._start[row] if all_of_them else self._start[row, columns]
             end = self._end[row] if all_of_them else self._end[row, columns]
             at = np.ceil((start - first) / step)
-            np.maximum(at, 0, out=at)
             at *= step
             at += first
             fits = in_zone & (at + step <= end) & (at < best)

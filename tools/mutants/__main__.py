@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-import itertools
+import compileall
 import os
 import random
 import shutil
@@ -15,10 +15,12 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from tools.mutants import equivalent
 from tools.mutants.changes import Mutant, mutants, source_of
-from tools.mutants.rooms import ROOMS, ROOT, Room
+from tools.mutants.rooms import ROOMS, ROOT, Room, test_files
+from tools.mutants.seen import Definition, instrument
 from tools.mutants.trial import Outcome, Trial, share
 
 _PATIENCE = 300.0  # seconds of a CPU for a file of tests, without a mutant
@@ -35,7 +37,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=45, help="for all rooms (%(default)s)")
     parser.add_argument(
-        "--seconds", type=float, default=8, help="of a CPU, for a mutant (%(default)s)"
+        "--seconds", type=float, default=6, help="of a CPU, for a mutant (%(default)s)"
     )
     options = parser.parse_args()
     if unknown := sorted(set(options.rooms) - set(names)):
@@ -46,12 +48,13 @@ def main() -> int:
     failed = False
     with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as folder:
         copies = [_copy(Path(folder) / str(i)) for i in range(options.processes)]
-        seconds = without_any({test for room in rooms for test in room.test_files()}, copies)
+        telling = [_copy(Path(folder) / f"telling-{i}") for i in range(options.processes)]
+        tests = without_any(test_files(), copies, telling)
         for number, room in enumerate(rooms):
             found = _mutants_of(room, options.only)
             random.Random(options.seed).shuffle(found)
             until = time.monotonic() + (end - time.monotonic()) / (len(rooms) - number)
-            tried = Tried(room, copies, seconds, options.seconds)
+            tried = Tried(room, copies, tests, options.seconds)
             tried.run(found[: options.sample], until)
             failed |= tried.report(min(options.sample, len(found)), len(found))
     return 1 if failed else 0
@@ -78,14 +81,50 @@ def _copy(folder: Path) -> Path:
     return folder
 
 
-def without_any(files: set[str], copies: list[Path]) -> dict[str, float]:
-    """The seconds of a CPU that each test of the files takes without a mutant; byte code is kept.
+class Tests(NamedTuple):
+    """The suite without a mutant: the seconds of a CPU that each test takes, and which tests run a
+    definition, or any of a file (its name is empty then).
+    """
 
-    One that fails is told and left out: it would notice any mutant.
+    seconds: Mapping[str, float]
+    of: Mapping[Definition, frozenset[str]]
+
+
+def without_any(files: list[str], copies: list[Path], telling: list[Path]) -> Tests:
+    """Run all tests of the files in copies that tell what runs; copies then have their byte code.
+
+    What fails there is run in one that does not tell. What fails there too is told and left out: it
+    would notice any mutant.
     """
     started = time.monotonic()
-    seconds: dict[str, float] = {}
-    waiting = sorted(files)
+    definitions, *_ = [instrument(copy) for copy in telling]
+    told = _run_each(files, telling)
+    seconds = {test: taken for each in told.values() for test, taken in each.seconds.items()}
+    failed = {test or file for file, each in told.items() for test in each.failed}
+    again = _run_each(sorted({test.partition("::")[0] for test in failed}), copies)
+    for file, outcome in again.items():
+        seconds |= outcome.seconds
+        for test in outcome.failed:
+            print(f"left out, fails without any mutant: {test or file}")
+            seconds.pop(test, None)
+    of: defaultdict[Definition, set[str]] = defaultdict(set)
+    for each in told.values():
+        for test, ran in each.seen.items():
+            for number in ran if test in seconds else ():
+                of[definitions[number]].add(test)
+                of[definitions[number][0], ""].add(test)
+    Trial(copies[0], files, [], _PATIENCE, collect=True).wait()
+    compileall.compile_dir(copies[0] / "tdxctl", quiet=2)
+    for other in copies[1:]:
+        shutil.copytree(copies[0], other, ignore=_but_byte_code, dirs_exist_ok=True)
+    print(f"no mutant: {len(seconds)} tests, {time.monotonic() - started:.0f} s", flush=True)
+    return Tests(seconds, {key: frozenset(tests) for key, tests in of.items()})
+
+
+def _run_each(files: list[str], copies: list[Path]) -> dict[str, Outcome]:
+    # What came of each file of tests.
+    outcomes: dict[str, Outcome] = {}
+    waiting = list(files)
     running: dict[Trial, str] = {}
     free = list(copies)
     while waiting or running:
@@ -94,16 +133,8 @@ def without_any(files: set[str], copies: list[Path]) -> dict[str, float]:
             running[Trial(free.pop(), [file], [], _PATIENCE)] = file
         for trial, outcome in _ended(running):
             free.append(trial.copy)
-            file = running.pop(trial)
-            for test in outcome.failed:
-                print(f"left out, fails without any mutant: {test or file}")
-            seconds |= {
-                test: taken for test, taken in outcome.seconds.items() if test not in outcome.failed
-            }
-    for one, other in itertools.permutations(copies, 2):
-        shutil.copytree(one, other, ignore=_but_byte_code, dirs_exist_ok=True)
-    print(f"no mutant: {len(seconds)} tests, {time.monotonic() - started:.0f} s", flush=True)
-    return seconds
+            outcomes[running.pop(trial)] = outcome
+    return outcomes
 
 
 def _but_byte_code(folder: str, names: list[str]) -> list[str]:
@@ -113,15 +144,12 @@ def _but_byte_code(folder: str, names: list[str]) -> list[str]:
 class Tried:
     """The mutants of a room that were tried, and what came of each."""
 
-    def __init__(
-        self, room: Room, copies: list[Path], seconds: Mapping[str, float], limit: float
-    ) -> None:
+    def __init__(self, room: Room, copies: list[Path], tests: Tests, limit: float) -> None:
         self.room = room
         self._copies = copies
-        self._tests = room.test_files()
-        self._seconds = {
-            test: taken for test, taken in seconds.items() if test.split("::")[0] in self._tests
-        }
+        self._tests = tests
+        files = set(room.test_files())
+        self._of_room = {test for test in tests.seconds if test.split("::")[0] in files}
         self._limit = limit
         self._kills: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._outcomes: list[tuple[Mutant, Outcome]] = []
@@ -177,21 +205,24 @@ class Tried:
         file.write_text(source_of(mutant))
         # Byte code of the original is not taken: another time.
         os.utime(file, (before.st_atime, before.st_mtime + 2))
-        return Trial(copy, self._tests, self._order(mutant), self._limit)
+        return Trial(copy, [], self._order(mutant), self._limit)
 
     def _restore(self, mutant: Mutant, copy: Path) -> None:
         shutil.copy2(ROOT / mutant.file, copy / mutant.file)
 
     def _order(self, mutant: Mutant) -> list[str]:
-        # First what killed others of its file and takes little; then what takes little.
+        # Those that run what is changed, and all of the room: what runs at import, or was kept from
+        # another test, is seen with none of them. First what killed others of its file and takes
+        # little; then what takes little.
         kills = self._kills[mutant.file]
-        stem = Path(mutant.file).stem
+        of = self._tests.of
+        running = of.get((mutant.file, mutant.definition), of.get((mutant.file, ""), frozenset()))
 
         def worth(test: str) -> float:
-            named = 0.5 if f"test_{stem}.py" in test else 0.05
-            return (kills[test] + named) / max(self._seconds[test], 0.01)
+            likely = 1 if test in running else 0.05
+            return (kills[test] + likely) / max(self._tests.seconds[test], 0.01)
 
-        return sorted(self._seconds, key=worth, reverse=True)
+        return sorted(self._of_room | running, key=lambda test: (-worth(test), test))
 
 
 def _ended(running: Iterable[Trial]) -> Iterator[tuple[Trial, Outcome]]:

@@ -153,7 +153,7 @@ def _places(node: ast.AST, definition: str = "", whole: ast.AST | None = None) -
                 # A keyword is shown with its call.
                 around = whole if isinstance(node, ast.keyword) and whole else node
                 yield _Place(child, around, definition, put)
-                yield from _places(child, _within(child, definition), node)
+                yield from _places(child, within(child, definition), node)
 
 
 def _is_guard(keyword: ast.keyword, whole: ast.AST | None) -> bool:
@@ -168,7 +168,8 @@ def _is_guard(keyword: ast.keyword, whole: ast.AST | None) -> bool:
             return False
 
 
-def _within(node: ast.AST, definition: str) -> str:
+def within(node: ast.AST, definition: str) -> str:
+    """The definition that what is in node is in, where node is in that one."""
     match node:
         case ast.FunctionDef(name) | ast.ClassDef(name):
             return f"{definition}.{name}".lstrip(".")

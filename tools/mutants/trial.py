@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tools.mutants.seen import Seen
+
 # Other people's modules that tests import: they are loaded once, before any fork.
 _SHARED = (
     *("_pytest.assertion.rewrite", "click", "hypothesis", "jsonschema", "msgspec", "numpy"),
@@ -37,13 +39,15 @@ _WAITING, _OF_ONE = 10, 3
 
 class Outcome(NamedTuple):
     """What came of a run: the tests that failed ("" where it ended in another way or not at all),
-    how many seconds of a CPU each took, whether all of them ran, and the seconds of the whole.
+    how many seconds of a CPU each took, whether all of them ran, the seconds of the whole, and the
+    definitions that each test ran, by their numbers, in a copy that tells.
     """
 
     failed: tuple[str, ...]
     seconds: Mapping[str, float]
     complete: bool
     cpu: float
+    seen: Mapping[str, tuple[int, ...]] = {}
 
 
 def share() -> None:
@@ -56,11 +60,20 @@ def share() -> None:
 class Trial:
     """A run of tests in a copy of the checkout, in that order, for so many seconds of a CPU.
 
-    Tests that have not begun by then are left out; what never ends is ended at some point.
-    order: empty where there is no mutant; then all of them run, and byte code is kept.
+    Tests that have not begun by then are left out; what never ends is ended at some point. tests:
+    files of them. order: empty where there is no mutant; then all of them run, and byte code is
+    kept. collect: none is run.
     """
 
-    def __init__(self, copy: Path, tests: list[str], order: list[str], seconds: float) -> None:
+    def __init__(
+        self,
+        copy: Path,
+        tests: list[str],
+        order: list[str],
+        seconds: float,
+        *,
+        collect: bool = False,
+    ) -> None:
         self.copy = copy
         self._deadline = time.monotonic() + _WAITING * seconds
         self._result = copy.with_suffix(".outcome")
@@ -71,7 +84,7 @@ class Trial:
         if self.pid == 0:
             try:
                 os.setsid()
-                _run(copy, self._result, tests, order, seconds)
+                _run(copy, self._result, tests, order, seconds, collect=collect)
             finally:
                 os._exit(0)
 
@@ -86,10 +99,14 @@ class Trial:
         self._end_children()
         cpu = usage.ru_utime + usage.ru_stime
         try:
-            failed, seconds, complete = pickle.loads(self._result.read_bytes())
+            failed, seconds, complete, seen = pickle.loads(self._result.read_bytes())
         except (OSError, EOFError, pickle.UnpicklingError):
             return Outcome(("",), {}, complete=False, cpu=cpu)
-        return Outcome(failed, seconds, complete, cpu)
+        return Outcome(failed, seconds, complete, cpu, seen)
+
+    def wait(self) -> None:
+        """Until it has ended."""
+        os.waitpid(self.pid, 0)
 
     def end(self) -> None:
         """End it now, and what it has started."""
@@ -109,8 +126,10 @@ def _cpu() -> float:
 class _Watch:
     # A plugin of pytest: orders the tests, stops in time, keeps what happened.
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, seen: Seen | None) -> None:
         self.order: dict[str, int] = {}
+        self._seen = seen
+        self.seen: dict[str, tuple[int, ...]] = {}
         self._seconds = seconds
         self.failed: list[str] = []
         self.seconds: dict[str, float] = {}
@@ -127,17 +146,23 @@ class _Watch:
             item.session.shouldstop = "out of time"
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
+        if self._seen is not None:
+            self._seen.taken()  # what imports and collecting ran is no test's
         self.seconds[nodeid] = -_cpu()
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         self.seconds[nodeid] += _cpu()
+        if self._seen is not None:
+            self.seen[nodeid] = self._seen.taken()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed and report.nodeid not in self.failed:
             self.failed.append(report.nodeid)
 
 
-def _run(copy: Path, result: Path, tests: list[str], order: list[str], seconds: float) -> None:
+def _run(
+    copy: Path, result: Path, tests: list[str], order: list[str], seconds: float, *, collect: bool
+) -> None:
     most = math.ceil(_OF_ONE * seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (most, most))
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -152,10 +177,12 @@ def _run(copy: Path, result: Path, tests: list[str], order: list[str], seconds: 
     os.environ["GOLDEN_FIRST"] = "1"
     for name in [name for name in sys.modules if name.split(".")[0] in {"tests", "tools"}]:
         del sys.modules[name]
-    watch = _Watch(seconds)
+    watch = _Watch(seconds, Seen(copy) if copy.with_suffix(".seen").exists() else None)
     options = [*_OPTIONS, f"--basetemp={copy.with_suffix('.tmp')}", f"--rootdir={copy}"]
     if order:
         options.append("-x")
+    if collect:
+        options.append("--collect-only")
     for some in _stages(order):
         watch.order = {name: place for place, name in enumerate(some)}
         files = sorted({name.partition("::")[0] for name in some}) or tests
@@ -164,7 +191,8 @@ def _run(copy: Path, result: Path, tests: list[str], order: list[str], seconds: 
             watch.failed.append("")
         if watch.failed or not watch.complete:
             break
-    result.write_bytes(pickle.dumps((tuple(watch.failed), watch.seconds, watch.complete)))
+    told = tuple(watch.failed), watch.seconds, watch.complete, watch.seen
+    result.write_bytes(pickle.dumps(told))
 
 
 def _stages(order: list[str]) -> list[list[str]]:
