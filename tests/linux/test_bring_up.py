@@ -127,6 +127,22 @@ def test_a_kexec_writes_back_the_caches_of_cpus_that_made_seamcalls_only() -> No
     ]
 
 
+@pytest.mark.parametrize(
+    ("kernel", "model", "returned"),
+    [
+        # No kexec beside TDX; with the partial-write erratum of these CPUs refused; there it is.
+        ("6.16", "sapphire-rapids", -38),
+        ("6.18", "sapphire-rapids", -95),
+        ("6.18", "emerald-rapids", -95),
+        ("6.18", "granite-rapids", 0),
+        ("7.2", "sapphire-rapids", 0),
+    ],
+)
+def test_whether_a_host_of_tdx_can_be_left_by_kexec(kernel: str, model: str, returned: int) -> None:
+    machine = booted(kernel, cpus={"model": model})
+    assert machine.kexec().returned == returned
+
+
 @pytest.mark.parametrize("kernel", ["v5", "6.8", "6.18", "7.2"])
 def test_a_kernel_that_was_not_built_for_tdx_says_nothing(kernel: str) -> None:
     """Expect no line and no SEAMCALL, and whoever asks for TDX to be told -ENODEV."""

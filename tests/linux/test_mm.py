@@ -176,3 +176,15 @@ def test_it_finds_what_looking_at_every_page_finds(
 @pytest.mark.parametrize("nr_pages", [0, 1 << 52, (1 << 64) - 1])
 def test_absurd_sizes_fail(nr_pages: int) -> None:
     assert _mm([(GIB4, GIB4 + 9, 0)]).alloc_contig_pages(nr_pages, 0) is None
+
+
+def test_what_each_node_has_and_what_of_it_counts() -> None:
+    """
+    pages    0 .. 256 (1 MiB) .. 512     1024 .. 1280
+    node     3: 0 .. 512                 5: 1024 .. 1280, 7: 100 .. 200
+
+    Expect nothing of node 7 to count, which is below 1 MiB.
+    """
+    mm = _mm([(0, 100, 3), (100, 200, 7), (200, 512, 3), (1024, 1280, 5)])
+    told = [(node.node, node.size // PAGE, node.usable // PAGE) for node in mm.memory_by_node()]
+    assert told == [(3, 412, 256), (5, 256, 256), (7, 100, 0)]

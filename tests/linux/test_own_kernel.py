@@ -67,7 +67,7 @@ def test_a_kernel_that_no_release_has_is_told_apart() -> None:
 @pytest.mark.parametrize(
     ("code", "name", "message"),
     [
-        (None, "Mine", "error: cannot read '"),
+        (None, "Mine", "mine.py': no such file or directory"),
         ("class Mine(", "Mine", "mine.py' cannot be run: SyntaxError: "),
         ("1 / 0", "Mine", "mine.py' cannot be run: ZeroDivisionError: division by zero"),
         ("x = 1", "Mine", "error: mine.py has no class Mine"),
