@@ -88,8 +88,9 @@ class Kvm:
     def verdict(self) -> HostVerdict | None:
         """What the host is left with; None before the first load, and after an unload."""
         if not self.loaded:
-            failed = self._returned is not None and self._returned < 0
-            return KvmDoesNotLoad(Errno(-self._returned)) if failed and self._returned else None
+            if self._returned is None or self._returned >= 0:
+                return None
+            return KvmDoesNotLoad(Errno(-self._returned))
         if not self.tdx:
             return TdxOff()
         if self.capacity is None:
