@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import compileall
+import marshal
 import os
 import random
 import shutil
@@ -15,12 +16,14 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tools.mutants import equivalent
 from tools.mutants.changes import Mutant, mutants, source_of
+from tools.mutants.patch import code_of
 from tools.mutants.rooms import ROOMS, ROOT, Room, test_files
 from tools.mutants.seen import Definition, instrument
+from tools.mutants.served import UNPATCHABLE, Asked, Server
 from tools.mutants.trial import Outcome, Trial, share
 
 _PATIENCE = 300.0  # seconds of a CPU for a file of tests, without a mutant
@@ -50,13 +53,19 @@ def main() -> int:
         copies = [_copy(Path(folder) / str(i)) for i in range(options.processes)]
         telling = [_copy(Path(folder) / f"telling-{i}") for i in range(options.processes)]
         tests = without_any(test_files(), copies, telling)
+        servers = {
+            copy: Server(copy, sorted({t.partition("::")[0] for t in tests.seconds}))
+            for copy in copies
+        }
         for number, room in enumerate(rooms):
             found = _mutants_of(room, options.only)
             random.Random(options.seed).shuffle(found)
             until = time.monotonic() + (end - time.monotonic()) / (len(rooms) - number)
-            tried = Tried(room, copies, tests, options.seconds)
+            tried = Tried(room, servers, tests, options.seconds)
             tried.run(found[: options.sample], until)
             failed |= tried.report(min(options.sample, len(found)), len(found))
+        for server in servers.values():
+            server.end()
     return 1 if failed else 0
 
 
@@ -144,9 +153,9 @@ def _but_byte_code(folder: str, names: list[str]) -> list[str]:
 class Tried:
     """The mutants of a room that were tried, and what came of each."""
 
-    def __init__(self, room: Room, copies: list[Path], tests: Tests, limit: float) -> None:
+    def __init__(self, room: Room, servers: dict[Path, Server], tests: Tests, limit: float) -> None:
         self.room = room
-        self._copies = copies
+        self._servers = servers
         self._tests = tests
         files = set(room.test_files())
         self._of_room = {test for test in tests.seconds if test.split("::")[0] in files}
@@ -159,17 +168,19 @@ class Tried:
         """Try each, as many at once as there are copies; none is begun after until."""
         started = time.monotonic()
         waiting = iter(found)
-        running: dict[Trial, Mutant] = {}
-        free = list(self._copies)
+        running: dict[Trial | Server, Mutant] = {}
+        free = list(self._servers)
         try:
             while True:
                 while free and time.monotonic() < until and (mutant := next(waiting, None)):
-                    copy = free.pop()
-                    running[self._trial(mutant, copy)] = mutant
+                    running[self._begun(mutant, free.pop())] = mutant
                 if not running:
                     break
                 for trial, outcome in _ended(running):
                     mutant = running.pop(trial)
+                    if outcome == UNPATCHABLE:
+                        running[self._trial(mutant, trial.copy)] = mutant
+                        continue
                     self._restore(mutant, trial.copy)
                     free.append(trial.copy)
                     self._outcomes.append((mutant, outcome))
@@ -199,13 +210,27 @@ class Tried:
         sys.stdout.flush()
         return missed
 
+    def _begun(self, mutant: Mutant, copy: Path) -> Trial | Server:
+        patch = code_of(mutant)
+        if patch is None:
+            return self._trial(mutant, copy)
+        self._write(mutant, copy)
+        names, code = patch
+        order = self._order(mutant)
+        server = self._servers[copy]
+        server.ask(Asked(mutant.file, names, marshal.dumps(code), order, self._limit))
+        return server
+
     def _trial(self, mutant: Mutant, copy: Path) -> Trial:
+        self._write(mutant, copy)
+        return Trial(copy, [], self._order(mutant), self._limit)
+
+    def _write(self, mutant: Mutant, copy: Path) -> None:
         file = copy / mutant.file
         before = file.stat()
         file.write_text(source_of(mutant))
         # Byte code of the original is not taken: another time.
         os.utime(file, (before.st_atime, before.st_mtime + 2))
-        return Trial(copy, [], self._order(mutant), self._limit)
 
     def _restore(self, mutant: Mutant, copy: Path) -> None:
         shutil.copy2(ROOT / mutant.file, copy / mutant.file)
@@ -225,8 +250,8 @@ class Tried:
         return sorted(self._of_room | running, key=lambda test: (-worth(test), test))
 
 
-def _ended(running: Iterable[Trial]) -> Iterator[tuple[Trial, Outcome]]:
-    time.sleep(0.02)
+def _ended(running: Iterable[Any]) -> Iterator[tuple[Any, Outcome]]:
+    time.sleep(0.01)
     for trial in list(running):
         if (outcome := trial.outcome()) is not None:
             yield trial, outcome

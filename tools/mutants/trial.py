@@ -26,7 +26,7 @@ _SHARED = (
     *("_pytest.assertion.rewrite", "click", "hypothesis", "jsonschema", "msgspec", "numpy"),
     *("pydantic", "rich.console", "rich.table", "sqlite3", "unittest.mock", "xml.etree", "yaml"),
 )
-_OPTIONS = (
+OPTIONS = (
     *("-q", "--tb=no", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"),
     *("--hypothesis-seed=0", "-W", "ignore::pytest.PytestAssertRewriteWarning"),
 )
@@ -34,7 +34,7 @@ _OPTIONS = (
 # the room are not collected then.
 _FIRST_TESTS, _FIRST_FILES = 40, 3
 # Times its seconds: how long a run may take by the clock, and one process of it on a CPU.
-_WAITING, _OF_ONE = 10, 3
+WAITING, OF_ONE = 10, 3
 
 
 class Outcome(NamedTuple):
@@ -75,7 +75,7 @@ class Trial:
         collect: bool = False,
     ) -> None:
         self.copy = copy
-        self._deadline = time.monotonic() + _WAITING * seconds
+        self._deadline = time.monotonic() + WAITING * seconds
         self._result = copy.with_suffix(".outcome")
         self._result.unlink(missing_ok=True)
         shutil.rmtree(copy / ".hypothesis", ignore_errors=True)
@@ -118,8 +118,8 @@ class Trial:
             os.killpg(self.pid, signal.SIGKILL)
 
 
-def _cpu() -> float:
-    # Of this process and of those that it started and that have ended.
+def cpu_seconds() -> float:
+    """Of a CPU, of this process and of those that it started and that have ended."""
     return sum(os.times()[:4])
 
 
@@ -141,17 +141,17 @@ class _Watch:
             items.sort(key=lambda item: self.order[item.nodeid])
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
-        if _cpu() > self._seconds:
+        if cpu_seconds() > self._seconds:
             self.complete = False
             item.session.shouldstop = "out of time"
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if self._seen is not None:
             self._seen.taken()  # what imports and collecting ran is no test's
-        self.seconds[nodeid] = -_cpu()
+        self.seconds[nodeid] = -cpu_seconds()
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        self.seconds[nodeid] += _cpu()
+        self.seconds[nodeid] += cpu_seconds()
         if self._seen is not None:
             self.seen[nodeid] = self._seen.taken()
 
@@ -160,25 +160,30 @@ class _Watch:
             self.failed.append(report.nodeid)
 
 
-def _run(
-    copy: Path, result: Path, tests: list[str], order: list[str], seconds: float, *, collect: bool
-) -> None:
-    most = math.ceil(_OF_ONE * seconds)
-    resource.setrlimit(resource.RLIMIT_CPU, (most, most))
+def in_copy(copy: Path, *, keeps_byte_code: bool) -> None:
+    """Have this process work in a copy, and say nothing."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
         os.dup2(nothing, stream)
     os.chdir(copy)
     sys.path[0] = str(copy)
-    sys.dont_write_bytecode = bool(order)
-    if order:
+    sys.dont_write_bytecode = not keeps_byte_code
+    if not keeps_byte_code:
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     os.environ["PYTHONPATH"] = str(copy)
     os.environ["GOLDEN_FIRST"] = "1"
     for name in [name for name in sys.modules if name.split(".")[0] in {"tests", "tools"}]:
         del sys.modules[name]
+
+
+def _run(
+    copy: Path, result: Path, tests: list[str], order: list[str], seconds: float, *, collect: bool
+) -> None:
+    most = math.ceil(OF_ONE * seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (most, most))
+    in_copy(copy, keeps_byte_code=not order)
     watch = _Watch(seconds, Seen(copy) if copy.with_suffix(".seen").exists() else None)
-    options = [*_OPTIONS, f"--basetemp={copy.with_suffix('.tmp')}", f"--rootdir={copy}"]
+    options = [*OPTIONS, f"--basetemp={copy.with_suffix('.tmp')}", f"--rootdir={copy}"]
     if order:
         options.append("-x")
     if collect:
