@@ -26,6 +26,7 @@ from tools.mutants.seen import Definition, instrument
 from tools.mutants.served import UNPATCHABLE, Asked, Server
 from tools.mutants.trial import Outcome, Trial, share
 
+_FILES_ALONE = 6
 _PATIENCE = 300.0  # seconds of a CPU for a file of tests, without a mutant
 
 
@@ -222,8 +223,12 @@ class Tried:
         return server
 
     def _trial(self, mutant: Mutant, copy: Path) -> Trial:
+        # In a process of its own only what is likeliest, for that has to be collected again.
         self._write(mutant, copy)
-        return Trial(copy, [], self._order(mutant), self._limit)
+        order = self._order(mutant)
+        files = list(dict.fromkeys(test.partition("::")[0] for test in order))[:_FILES_ALONE]
+        chosen = [test for test in order if test.partition("::")[0] in files]
+        return Trial(copy, [], chosen, self._limit)
 
     def _write(self, mutant: Mutant, copy: Path) -> None:
         file = copy / mutant.file

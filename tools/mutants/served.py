@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import marshal
 import math
 import os
@@ -87,6 +88,7 @@ class _Serve:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self._items = {item.nodeid: item for item in session.items}
+        gc.freeze()  # a collection in a fork would copy what it shares
         while True:
             try:
                 asked = Asked(*self._connection.recv())
