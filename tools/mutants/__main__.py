@@ -92,8 +92,8 @@ def _copy(folder: Path) -> Path:
 
 
 class Tests(NamedTuple):
-    """The suite without a mutant: the seconds of a CPU that each test takes, and which tests run a
-    definition, or any of a file (its name is empty then).
+    """The suite without a mutant: the seconds that each test takes, and which tests run a definition,
+    or any of a file (its name is empty then).
     """
 
     seconds: Mapping[str, float]
@@ -250,7 +250,7 @@ class Tried:
 
         def worth(test: str) -> float:
             likely = 1 if test in running else 0.05
-            return (kills[test] + likely) / max(self._tests.seconds[test], 0.01)
+            return (kills[test] + likely) / max(self._tests.seconds[test], 0.002)
 
         return sorted(self._of_room | running, key=lambda test: (-worth(test), test))
 

@@ -39,7 +39,7 @@ WAITING, OF_ONE = 10, 3
 
 class Outcome(NamedTuple):
     """What came of a run: the tests that failed ("" where it ended in another way or not at all),
-    how many seconds of a CPU each took, whether all of them ran, the seconds of the whole, and the
+    how many seconds each took, whether all of them ran, the seconds of the whole, and the
     definitions that each test ran, by their numbers, in a copy that tells.
     """
 
@@ -148,10 +148,11 @@ class _Watch:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if self._seen is not None:
             self._seen.taken()  # what imports and collecting ran is no test's
-        self.seconds[nodeid] = -cpu_seconds()
+        # By the clock: what a process does that a test has not started itself is no time of its CPU.
+        self.seconds[nodeid] = -time.monotonic()
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        self.seconds[nodeid] += cpu_seconds()
+        self.seconds[nodeid] += time.monotonic()
         if self._seen is not None:
             self.seen[nodeid] = self._seen.taken()
 
