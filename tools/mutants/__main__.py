@@ -92,8 +92,8 @@ def _copy(folder: Path) -> Path:
 
 
 class Tests(NamedTuple):
-    """The suite without a mutant: the seconds that each test takes, and which tests run a definition,
-    or any of a file (its name is empty then).
+    """The suite without a mutant: the seconds that each test takes, and which tests run a
+    definition, or any of a file (its name is empty then).
     """
 
     seconds: Mapping[str, float]

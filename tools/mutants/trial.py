@@ -148,7 +148,7 @@ class _Watch:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         if self._seen is not None:
             self._seen.taken()  # what imports and collecting ran is no test's
-        # By the clock: what a process does that a test has not started itself is no time of its CPU.
+        # By the clock: what another process does for a test is no time of its CPU.
         self.seconds[nodeid] = -time.monotonic()
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
