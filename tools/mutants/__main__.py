@@ -27,6 +27,8 @@ from tools.mutants.served import UNPATCHABLE, Asked, Server
 from tools.mutants.trial import Outcome, Trial, share
 
 _FILES_ALONE = 6
+#: Tests that are run without a mutant, before a room and after it.
+_CONTROLS = 25
 _PATIENCE = 300.0  # seconds of a CPU for a file of tests, without a mutant
 
 
@@ -63,7 +65,9 @@ def main() -> int:
             random.Random(options.seed).shuffle(found)
             until = time.monotonic() + (end - time.monotonic()) / (len(rooms) - number)
             tried = Tried(room, servers, tests, options.seconds)
+            tried.check()
             tried.run(found[: options.sample], until)
+            tried.check()
             failed |= tried.report(min(options.sample, len(found)), len(found))
         for server in servers.values():
             server.end()
@@ -190,6 +194,12 @@ class Tried:
             for trial in running:
                 trial.end()
         self._elapsed = time.monotonic() - started
+
+    def check(self) -> None:
+        """Raise RuntimeError where the quickest tests of the room fail without any mutant."""
+        quickest = sorted(self._of_room, key=lambda test: self._tests.seconds[test])[:_CONTROLS]
+        for server in self._servers.values():
+            server.check(quickest)
 
     def report(self, wanted: int, all_of_them: int) -> bool:
         """Print what came of them; whether the floor was not reached."""

@@ -68,11 +68,11 @@ class Seen:
     """What was run in a copy since it was last asked."""
 
     def __init__(self, copy: Path) -> None:
-        self._file = copy.with_suffix(".seen").open("r+b")
-        self._bytes = mmap.mmap(self._file.fileno(), 0)
+        with copy.with_suffix(".seen").open("r+b") as file:
+            self.bytes = mmap.mmap(file.fileno(), 0)
 
     def taken(self) -> tuple[int, ...]:
         """The numbers of the definitions that were run; none is, from here on."""
-        found = bytes(self._bytes)
-        self._bytes[:] = bytes(len(found))
+        found = bytes(self.bytes)
+        self.bytes[:] = bytes(len(found))
         return tuple(i for i, ran in enumerate(found) if ran)

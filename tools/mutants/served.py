@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from types import CodeType
 from typing import Any, NamedTuple
 
 import pytest
@@ -27,7 +26,7 @@ from tools.mutants.trial import OF_ONE, OPTIONS, WAITING, Outcome, cpu_seconds, 
 
 class Asked(NamedTuple):
     """A mutant and what is to notice it: a function of a file with its marshalled code, tests in
-    their order, and how many seconds of a CPU they may take.
+    their order, and how many seconds of a CPU they may take. file: empty for no mutant at all.
     """
 
     file: str
@@ -59,11 +58,16 @@ class Server:
         self._connection.send(tuple(asked))
 
     def outcome(self) -> Outcome | None:
-        """What came of it; None while it runs."""
-        try:
-            return Outcome(*self._connection.recv()) if self._connection.poll() else None
-        except (EOFError, OSError):
-            return Outcome(("",), {}, complete=False, cpu=0.0)
+        """What came of it; None while it runs. Raises EOFError where the process is gone."""
+        return Outcome(*self._connection.recv()) if self._connection.poll() else None
+
+    def check(self, order: list[str]) -> None:
+        """Raise RuntimeError where tests fail without a mutant, which would be noticed always."""
+        self.ask(Asked("", [], b"", order, _CONTROL))
+        while (outcome := self.outcome()) is None:
+            time.sleep(0.01)
+        if outcome.failed or not outcome.complete:
+            raise RuntimeError(f"without any mutant: {outcome}")
 
     def end(self) -> None:
         """End it, and what it has started."""
@@ -73,6 +77,8 @@ class Server:
             os.waitpid(self.pid, 0)
 
 
+#: Seconds of a CPU for tests without a mutant.
+_CONTROL = 60.0
 #: What cannot be put into a process that runs.
 UNPATCHABLE = Outcome((), {}, complete=False, cpu=-1.0)
 
@@ -128,8 +134,7 @@ class _Serve:
             return Outcome(("",), {}, complete=False, cpu=0.0)
 
     def _run(self, asked: Asked) -> Outcome:
-        code = marshal.loads(asked.code)
-        if not isinstance(code, CodeType) or not put(asked.file, asked.names, code):
+        if asked.file and not put(asked.file, asked.names, marshal.loads(asked.code)):
             return UNPATCHABLE
         started = cpu_seconds()
         items = [self._items[name] for name in asked.order if name in self._items]
