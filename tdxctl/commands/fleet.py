@@ -98,14 +98,12 @@ def command(
     if len(hosts) != 1:
         raise UsageError("one HOSTS is needed", hint="tdxctl fleet --help has examples")
     chosen = each_once(kernels) or each_once((_default(),))
+    if dask is None and _may_be_many(hosts[0]) and (workers or _cpus()) > 1:
+        from tdxctl.fleet.workers import ahead
+
+        ahead()
     return _judged(
-        hosts[0],
-        output,
-        chosen,
-        against,
-        shapes,
-        _doer(hosts[0], chosen, workers, dask),
-        output_format,
+        hosts[0], output, chosen, against, shapes, _doer(chosen, workers, dask), output_format
     )
 
 
@@ -188,18 +186,14 @@ class _Told:
 
 
 def _doer(
-    hosts: str, kernels: tuple[KernelId, ...], workers: int | None, dask: str | None
+    kernels: tuple[KernelId, ...], workers: int | None, dask: str | None
 ) -> Callable[[Job, Sequence[Task]], Iterator[Task]]:
     # Who does the tasks.
-    from tdxctl.fleet.workers import ahead
-
     own = any(kernel.own is not None for kernel in kernels)
     if dask is not None:
         _require("distributed", "dask")
         if own:
             raise UsageError("a kernel of your own is no code that Dask's workers have")
-    elif not own and workers != 1 and _may_be_many(hosts):
-        ahead()
 
     def do(job: Job, tasks: Sequence[Task]) -> Iterator[Task]:
         from tdxctl.fleet import pools
@@ -221,11 +215,13 @@ def _doer(
 
 
 def _may_be_many(hosts: str) -> bool:
-    # Whether there may be enough for processes; what is no file here is told of later.
+    # Whether there may be enough for processes.
     from pathlib import Path
 
     path = Path(hosts)
-    return not path.is_file() or path.stat().st_size >= _FEW_BYTES
+    if path.is_file():
+        return path.stat().st_size >= _FEW_BYTES
+    return path.is_dir() or "://" in hosts
 
 
 def _cpus() -> int:

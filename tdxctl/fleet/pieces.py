@@ -51,10 +51,15 @@ def pieces(task: Task, kernels: Sequence[KernelId], shapes: str | None) -> Itera
 
     Raises UsageError where a file is not what it is taken for.
     """
-    read = batches(task, max(1, _VERDICTS // len(kernels)), _RANGES)
+    read = batches(task, _at_once(kernels), _RANGES)
     if shapes is None:
         return _with_memory(read, kernels)
     return (_of_shapes(batch, *_shapes(shapes, tuple(kernels))) for batch in read)
+
+
+def _at_once(kernels: Sequence[KernelId]) -> int:
+    # How many hosts have so many verdicts.
+    return max(1, _VERDICTS // len(kernels))
 
 
 class _Rows(NamedTuple):
@@ -80,7 +85,7 @@ def _with_memory(read: Iterator[pa.RecordBatch], kernels: Sequence[KernelId]) ->
             waiting.append(_Rows(hosts.add(rows), host_names(rows), wrong))
             differ = len(hosts) - known > len(rows) // 2
             size = _DIFFERING if differ else len(batch)
-            if differ or hosts.ranges > _RANGES or len(hosts) * len(kernels) > _VERDICTS:
+            if differ or hosts.ranges > _RANGES or len(hosts) > _at_once(kernels):
                 yield from _judged(hosts, waiting, kernels)
                 hosts, waiting = Hosts(), []
     yield from _judged(hosts, waiting, kernels)
@@ -99,7 +104,7 @@ def _judged(hosts: Hosts, waiting: list[_Rows], kernels: Sequence[KernelId]) -> 
     if not waiting:
         return
     judged = judge(hosts, kernels, _references())
-    for of, names, wrong in _together(waiting, _VERDICTS // len(kernels)):
+    for of, names, wrong in _together(waiting, _at_once(kernels)):
         yield Piece(judged, of, names, judged.errors_of(of) | wrong)
 
 
