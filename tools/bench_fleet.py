@@ -194,7 +194,7 @@ def parquet_by_c(function: Any, source: Path, target: Path) -> None:
     with target.open("wb") as sink, writer(sink) as out:
         first_row = 0
         for batch in pq.ParquetFile(source, pre_buffer=False).iter_batches(
-            65_536, use_threads=False
+            131_072, use_threads=False
         ):
             memory = lists("memory", batch.column("memory"))
             said = in_c(function, memory)

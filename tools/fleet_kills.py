@@ -77,21 +77,27 @@ def once_each(out: Path, hosts: int, bad: int) -> None:
     assert len(errors) - errors.null_count == 2 * bad
 
 
+def is_killed(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Kill a run with all its processes after so many seconds; False where it has ended by then."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
 def killed(hosts: Path, out: Path, kills: int, seconds: float) -> int:
     """Kill a run with all its processes after a while, until that is done so often; then let it."""
     rng = random.Random(7)
     done = 0
     while done < kills:
-        process = started(hosts, out, "--workers", "2")
-        try:
-            process.wait(rng.uniform(0.3, seconds))
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        if is_killed(started(hosts, out, "--workers", "2"), rng.uniform(0.3, seconds)):
             done += 1
-            continue
-        # It was quicker: what it made is begun again.
-        _forget_a_part(out, rng)
+        else:
+            # It was quicker: what it made is begun again.
+            _forget_a_part(out, rng)
     assert started(hosts, out, "--workers", "2").wait() == 3
     return done
 

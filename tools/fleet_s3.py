@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import signal
 import socket
 import subprocess
 import tempfile
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import pyarrow.fs as pafs
 
-from tools.fleet_kills import contents, once_each, started, write_hosts
+from tools.fleet_kills import contents, is_killed, once_each, started, write_hosts
 
 _BUCKET = "fleet"
 
@@ -72,15 +71,8 @@ def parts(of: dict[str, bytes]) -> dict[str, bytes]:
 def killed(hosts: str, out: str, kills: int, seconds: float) -> int:
     """Kill a run with all its processes after a while, so often at most; then let it."""
     rng = random.Random(7)
-    done = 0
-    for _ in range(kills):
-        process = started(hosts, out, "--workers", "2")
-        try:
-            process.wait(rng.uniform(0.5, seconds))
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            done += 1
+    runs = (started(hosts, out, "--workers", "2") for _ in range(kills))
+    done = sum(is_killed(run, rng.uniform(0.5, seconds)) for run in runs)
     assert started(hosts, out, "--workers", "2").wait() == 3
     return done
 
