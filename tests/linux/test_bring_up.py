@@ -155,3 +155,41 @@ def test_a_kernel_that_was_not_built_for_tdx_says_nothing(kernel: str) -> None:
     assert result.failure is not None
     assert result.failure.cause.id == "not-built-for-tdx"
     assert machine.cpu_offline(1).returned == machine.cpu_online(1).returned == 0
+
+
+@pytest.mark.parametrize(
+    ("kernel", "pages", "enumerated"),
+    [("v5", 66693, "2 CMRs"), ("6.8", 66693, None), ("7.2+dynamic-pamt", 653, None)],
+)
+def test_what_each_step_found(kernel: str, pages: int, enumerated: str | None) -> None:
+    """
+    memory  |--- 2 GiB ---|  |------ 31 GiB ------|------ 32 GiB ------|
+    TDMRs          0                   1                    2
+
+    Expect PAMTs of 2^18 entries of 16 bytes for a GiB, 512 entries and one: 66560 + 130 + 3 pages;
+    with a bitmap of one bit for a page in place of the first 520, of 2 GiB 16 pages for one.
+    """
+    result = booted(kernel).tdx_init()
+    details = {step.name: step.detail for step in result.steps if step.name != "precondition"}
+    assert details == {
+        "global-init": None,
+        "cpu-init": "4 CPUs in 2 packages",
+        "enumerate": enumerated,
+        "configure": None,
+        "key-config": "2 packages",
+        "memory-init": "3 TDMRs, 65 GiB",
+    }
+    [configure] = [step for step in result.steps if step.name == "configure"]
+    found = {sub.name: sub.detail for sub in configure.substeps}
+    assert {name: detail for name, detail in found.items() if detail} == {
+        "create-tdmrs": "3 of 64 TDMRs",
+        "allocate-pamts": f"{pages} pages",
+        "reserved-areas": "at most 2 of 16 in a TDMR",
+        "sys-config": "global KeyID 32",
+    }
+
+
+@pytest.mark.parametrize("firmware", [{}, {"mktme_keyids": 31, "tdx_keyids": 1}])
+def test_the_boot_of_6_8_returns_nothing(firmware: dict[str, int]) -> None:
+    """Expect 0, with TDX and without: whoever asks for it is told."""
+    assert booted("6.8", firmware=firmware).boot_result.returned == 0

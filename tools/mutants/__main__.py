@@ -259,7 +259,7 @@ class Tried:
         running = of.get((mutant.file, mutant.definition), of.get((mutant.file, ""), frozenset()))
 
         def worth(test: str) -> float:
-            likely = 1 if test in running else 0.05
+            likely = (1 if test in self._of_room else 0.1) if test in running else 0.05
             return (kills[test] + likely) / max(self._tests.seconds[test], 0.002)
 
         return sorted(self._of_room | running, key=lambda test: (-worth(test), test))
