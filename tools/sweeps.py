@@ -34,7 +34,8 @@ def named(before: str, after: str, swept: Callable[[str], Sweep]) -> dict[str, d
     seen: set[str] = set()
     kernel = before
     for change in RELEASE_OF[after].adds:
-        if change.of_engine:
+        if change.engine != RELEASE_OF[before].engine:
+            # What sets its engine apart from the one before cannot be had without it.
             found = differences(swept(before), swept(after))
         else:
             kernel = f"{kernel}+{change.id}"

@@ -45,8 +45,7 @@ class Change(NamedTuple):
 
     id: what follows the `+` of --kernel. does: one sentence. engine: whose lines it patches. since:
     the first release that has it, None for one that no release has. needs, excludes: ids of other
-    changes; one side of two that exclude each other says so. of_engine: it is what sets the engine
-    apart from the one before, and cannot be had without it.
+    changes; one side of two that exclude each other says so.
     """
 
     id: str
@@ -58,7 +57,6 @@ class Change(NamedTuple):
     evidence: Evidence = EXECUTED
     needs: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
-    of_engine: bool = False
     #: Whose words the log has with it, where the release that it is on lacks some.
     wording: tuple[int, int] | None = None
     #: The last release of mainline that it can be had on, where later ones have no place for it.
@@ -66,6 +64,9 @@ class Change(NamedTuple):
     #: Whose words some lines have with it: Template.of.
     words_of: str | None = None
 
+
+#: The last release of mainline whose KVM does not know TDX.
+BEFORE_KVM = (6, 15)
 
 # v5
 
@@ -103,7 +104,7 @@ CMR_WALK = Change(
         ),
     ),
     READ,
-    up_to=(6, 15),
+    up_to=BEFORE_KVM,
 )
 NO_RBP_MOD_REQUIRED = Change(
     "no-rbp-mod-required",
@@ -176,7 +177,7 @@ SYSINFO_BY_INFO = Change(
     SEEN,
     excludes=("module-line",),
     words_of=UBUNTU_24_04,
-    up_to=(6, 15),
+    up_to=BEFORE_KVM,
 )
 MODULE_LINE = Change(
     "module-line",
@@ -188,7 +189,7 @@ MODULE_LINE = Change(
     SEEN,
     excludes=("sysinfo-by-info",),
     words_of=UBUNTU_25_04,
-    up_to=(6, 15),
+    up_to=BEFORE_KVM,
 )
 KVM_TELLS_OF_FAILURE = Change(
     "kvm-tells-of-failure",
@@ -200,7 +201,7 @@ KVM_TELLS_OF_FAILURE = Change(
     SEEN,
     excludes=("kvm-asks-for-tdx",),
     words_of=KVM_OF_2024,
-    up_to=(6, 15),
+    up_to=BEFORE_KVM,
 )
 NO_CALLER = Change(
     "no-caller",
@@ -211,7 +212,7 @@ NO_CALLER = Change(
     (Commit(None, None, "mainline of 6.8 to 6.15"),),
     READ,
     excludes=("kvm-asks-for-tdx", "kvm-tells-of-failure"),
-    up_to=(6, 15),
+    up_to=BEFORE_KVM,
 )
 
 # 7.1 on
@@ -224,7 +225,6 @@ INITIALIZED_AT_BOOT = Change(
     "v7_1",
     "7.1",
     (Commit(None, None, "in v7.1"),),
-    of_engine=True,
 )
 WBINVD_IN_CALLBACKS = Change(
     "wbinvd-in-callbacks",

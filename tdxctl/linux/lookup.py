@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from tdxctl.errors import UsageError
-from tdxctl.linux.changes import CHANGE_OF, CHANGES, NO_CALLER, Change
+from tdxctl.linux.changes import BEFORE_KVM, CHANGE_OF, CHANGES, NO_CALLER, Change
 from tdxctl.linux.releases import (
     RELEASE_OF,
     RELEASES,
@@ -22,8 +22,6 @@ ALIASES = {"mainline": "7.2", "2026-06": "7.2+dynamic-pamt", "cmr-walk": "6.8+cm
 
 #: Releases of mainline: from, the last one that is known to behave like it, and the row.
 _MAINLINE = tuple((row.wording, row.up_to, row) for row in RELEASES if row.up_to is not None)
-#: From here on mainline's KVM calls tdx_enable().
-_CALLED_FROM = (6, 16)
 _UNAME = re.compile(r"(\d{1,3})\.(\d{1,4})(?![\d])[A-Za-z0-9._+~-]*")
 
 
@@ -97,7 +95,7 @@ def _check(release: Release, extra: tuple[Change, ...]) -> None:
     for change in extra:
         if change.id in there:
             raise UsageError(f"{release.id} has {change.id} already")
-        if change.of_engine or change.engine not in _ENGINES_OF[release.engine]:
+        if change.engine not in _ENGINES_OF[release.engine]:
             first = next((r for r in RELEASES if r.engine == change.engine), None)
             hint = f"it goes with releases from {first.id} on" if first is not None else None
             raise UsageError(f"{change.id} cannot be had on {release.id}", hint=hint)
@@ -158,7 +156,7 @@ def _of_uname(name: str) -> KernelId:
             f"kernels: {_listed()}",
         )
     row = next(row for since, _, row in reversed(_MAINLINE) if since <= version)
-    extra = () if version >= _CALLED_FROM else (NO_CALLER,)
+    extra = (NO_CALLER,) if version <= BEFORE_KVM else ()
     return _named(row, extra)._replace(asked=name)
 
 
