@@ -245,3 +245,50 @@ def test_keys_of_more_than_2048_hosts_do_not_wrap() -> None:
     layouts = _lay_out([host] * 3000, [MODULE] * 3000)
     assert layouts.base[-1] == layouts.base[0] == (1 << KEY_SHIFT) - (4 << 18)
     assert _of(layouts, 2999) == _of(layouts, 0) == _alone(host, MODULE)
+
+
+def test_a_host_without_a_pamt_takes_nothing_from_the_host_before() -> None:
+    """
+    host 0   memory up to 2^52, with its PAMT in it
+    host 1   a page: no room for a PAMT
+
+    Expect host 0 to have the one PAMT: what was not placed lies nowhere.
+    """
+    top: Host = ([((1 << 52) - 4 * GIB, 1 << 52, 0)], [], [])
+    no_room: Host = ([(4 * GIB, 4 * GIB + PAGE, 0)], [], [])
+    layouts = _lay_out([top, no_room], [MODULE] * 2)
+    assert layouts.ends.tolist() == [Ends.DONE, Ends.PAMT]
+    assert layouts.pamts.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("pages", "pfn"),
+    [
+        # 2^18 entries of 16 bytes, and a page and a half for larger pages: 1024 + 2 + 1
+        (1027, 1 << 20),
+        (1026, -1),
+    ],
+)
+def test_a_pamt_may_fill_its_memory_to_the_last_page(pages: int, pfn: int) -> None:
+    """
+    memory  |-- 1027 pages from 4 GiB --|
+    PAMT    [---------------------------)
+    """
+    host: Host = ([(4 * GIB, 4 * GIB + pages * PAGE, 0)], [], [])
+    layouts = _lay_out([host], [MODULE])
+    assert layouts.pamt_pages.tolist() == [1027]
+    assert layouts.placed.pfn.tolist() == [pfn]
+
+
+@pytest.mark.parametrize("many", [0, MANY_TDMRS], ids=["one by one", "together"])
+def test_no_pamt_lies_below_one_mebibyte(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    page    0        256 (1 MiB)     1027            2054                 4096 (16 MiB)
+    memory  |---------------------------------------------------------------|
+    tried   [------------------------)[---- PAMT ----)
+
+    Expect the second of the places that are 1027 pages apart.
+    """
+    monkeypatch.setattr(placement, "MANY_TDMRS", many)
+    layouts = _lay_out([([(0, 16 * MIB, 0)], [], [])], [MODULE])
+    assert layouts.placed.pfn.tolist() == [1027]

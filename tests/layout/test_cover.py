@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tdxctl.layout.cover import cover, first_region_above, usable_pages
+from tdxctl.layout.cover import cover, covering, first_region_above, usable_pages
 from tdxctl.units import SZ_1G, SZ_1M
 
 
@@ -94,3 +94,11 @@ def test_a_tdmrs_node_is_that_of_the_first_region_ending_above_its_base() -> Non
     ends = np.array([4 * SZ_1G + SZ_1M, 6 * SZ_1G], np.int64)
     bases = np.array([4 * SZ_1G, 5 * SZ_1G, 6 * SZ_1G], np.int64)
     assert first_region_above(ends, bases).tolist() == [0, 1, 2]
+
+
+def test_a_page_more_than_a_gibibyte_takes_another_one() -> None:
+    """In a unit of which four are a GiB: 0 .. 9 is covered by 0 .. 12, for the first region."""
+    bases, sizes, made_for = covering(np.array([0]), np.array([9]), 4)
+    assert (bases.tolist(), sizes.tolist(), made_for.tolist()) == ([0], [12], [0])
+    bases, sizes, _ = covering(np.array([3]), np.array([8]), 4)
+    assert (bases.tolist(), sizes.tolist()) == ([0], [8])
