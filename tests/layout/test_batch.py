@@ -237,6 +237,7 @@ def test_no_hosts_and_hosts_of_no_memory() -> None:
     assert layouts.ends.tolist() == [Ends.NO_MEMORY, Ends.NO_MEMORY]
     assert layouts.tightest().tolist() == [0, 0]
     assert layouts.pamt_in_all().tolist() == [0, 0]
+    assert [column.tolist() for column in layouts.pamt_by_node()] == [[0, 0, 0], [], []]
 
 
 def test_keys_of_more_than_2048_hosts_do_not_wrap() -> None:
@@ -292,3 +293,14 @@ def test_no_pamt_lies_below_one_mebibyte(many: int, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(placement, "MANY_TDMRS", many)
     layouts = _lay_out([([(0, 16 * MIB, 0)], [], [])], [MODULE])
     assert layouts.placed.pfn.tolist() == [1027]
+
+
+def test_a_node_that_gives_no_pamt_is_not_among_those_that_do() -> None:
+    """
+    memory  |----- 2 GiB, node 0 -----|2 MiB, node 1|
+    PAMTs   of 2053 and 1027 pages: node 1 has no room for its own
+    """
+    memory = [(4 * GIB, 6 * GIB, 0), (6 * GIB, 6 * GIB + 2 * MIB, 1)]
+    layouts = _lay_out([(memory, [], [])], [MODULE])
+    offsets, nodes, pages = layouts.pamt_by_node()
+    assert (offsets.tolist(), nodes.tolist(), pages.tolist()) == ([0, 1], [0], [2053 + 1027])

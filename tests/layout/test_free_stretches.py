@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from tdxctl.layout.hosts import Ranges, free_stretches, usable
+from tdxctl.layout.pages import find_contig_pages
 
 GIB, MIB, PAGE = 1 << 30, 1 << 20, 1 << 12
 #: Zones of the first node, as a stretch has them: NORMAL, DMA32, DMA.
@@ -64,3 +65,31 @@ def test_touching_memory_is_one_stretch_and_overlapping_use_one_gap() -> None:
     assert _free(memory, []) == [(NORMAL, base, base + 9)]
     in_use = [(4 * GIB + 3 * PAGE, 4 * GIB + 6 * PAGE), (4 * GIB + 2 * PAGE, 4 * GIB + 4 * PAGE)]
     assert _free(memory, in_use) == [(NORMAL, base, base + 2), (NORMAL, base + 6, base + 9)]
+
+
+def test_a_range_without_a_whole_page_makes_no_node() -> None:
+    """
+    byte of 4 GiB +  0      4096      8190     8192            16384
+    memory           |------|   |-----|        |-----------------|
+    node             3          7              3
+
+    Expect node 3 alone, and its two regions.
+    """
+    memory = np.array([[0, 4096], [4097, 8190], [8192, 16384]]) + 4 * GIB
+    ranges = Ranges(np.array([0, 3]), memory[:, 0], memory[:, 1])
+    regions, nodes = usable(ranges, np.array([3, 7, 3]))
+    assert (regions.first - (1 << 20)).tolist() == [0, 2]
+    assert (nodes.number.tolist(), nodes.offsets.tolist()) == ([3], [0, 1])
+    assert (nodes.last - nodes.first).tolist() == [4]
+
+
+def _find(last: int, pages: int) -> tuple[int, int] | None:
+    # In pages [2^20, last) of node 0, none of them in use.
+    first, end, node = (np.array([n], np.int64) for n in (1 << 20, last, 0))
+    return find_contig_pages(first, end, node, np.zeros((0, 2), np.int64), nr_pages=pages, nid=0)
+
+
+def test_pages_may_reach_to_the_end_of_their_zone_and_none_are_not_found() -> None:
+    assert _find((1 << 20) + 1027, 1027) == (1 << 20, 0)
+    assert _find((1 << 20) + 1026, 1027) is None
+    assert _find((1 << 20) + 1027, 0) is None
