@@ -26,7 +26,8 @@ from tools.mutants.seen import Definition, instrument
 from tools.mutants.served import UNPATCHABLE, Asked, Server
 from tools.mutants.trial import Outcome, Trial, share
 
-_FILES_ALONE = 6
+#: Times its seconds: for a mutant whose tests have to be collected again.
+_TIMES_ALONE = 2
 #: Tests that are run without a mutant, before a room and after it.
 _CONTROLS = 25
 _PATIENCE = 300.0  # seconds of a CPU for a file of tests, without a mutant
@@ -233,12 +234,11 @@ class Tried:
         return server
 
     def _trial(self, mutant: Mutant, copy: Path) -> Trial:
-        # In a process of its own only what is likeliest, for that has to be collected again.
+        # In a process of its own, which has to collect them again: the room's, for what runs at
+        # import is not seen with the tests that rest on it.
         self._write(mutant, copy)
-        order = self._order(mutant)
-        files = list(dict.fromkeys(test.partition("::")[0] for test in order))[:_FILES_ALONE]
-        chosen = [test for test in order if test.partition("::")[0] in files]
-        return Trial(copy, [], chosen, self._limit)
+        chosen = [test for test in self._order(mutant) if test in self._of_room]
+        return Trial(copy, [], chosen, _TIMES_ALONE * self._limit)
 
     def _write(self, mutant: Mutant, copy: Path) -> None:
         file = copy / mutant.file
@@ -251,18 +251,20 @@ class Tried:
         shutil.copy2(ROOT / mutant.file, copy / mutant.file)
 
     def _order(self, mutant: Mutant) -> list[str]:
-        # Those that run what is changed, and all of the room: what runs at import, or was kept from
-        # another test, is seen with none of them. First what killed others of its file and takes
-        # little; then what takes little.
+        # Those that run what is changed, then all of the room: what runs at import, or was kept
+        # from another test, is seen with none of them. First what killed others of its file and
+        # takes little; then what takes little, of the room above all.
         kills = self._kills[mutant.file]
         of = self._tests.of
         running = of.get((mutant.file, mutant.definition), of.get((mutant.file, ""), frozenset()))
 
         def worth(test: str) -> float:
-            likely = (1 if test in self._of_room else 0.1) if test in running else 0.05
+            likely = 1 if test in self._of_room else 0.1
             return (kills[test] + likely) / max(self._tests.seconds[test], 0.002)
 
-        return sorted(self._of_room | running, key=lambda test: (-worth(test), test))
+        return sorted(
+            self._of_room | running, key=lambda test: (test not in running, -worth(test), test)
+        )
 
 
 def _ended(running: Iterable[Any]) -> Iterator[tuple[Any, Outcome]]:
