@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tdxctl import Machine, Platform
+from tdxctl.errors import NotModelledError
 from tdxctl.events import OpResult
 from tests.machines import booted
 
@@ -193,3 +194,128 @@ def test_what_each_step_found(kernel: str, pages: int, enumerated: str | None) -
 def test_the_boot_of_6_8_returns_nothing(firmware: dict[str, int]) -> None:
     """Expect 0, with TDX and without: whoever asks for it is told."""
     assert booted("6.8", firmware=firmware).boot_result.returned == 0
+
+
+@pytest.mark.parametrize(
+    ("kernel", "enumerate_", "leaf"),
+    [
+        ("v5", "Enumerate module and CMRs", "TDH.SYS.INFO"),
+        ("6.8", "Enumerate module", "TDH.SYS.RD"),
+        ("7.2", "Enumerate module", "TDH.SYS.RD"),
+    ],
+)
+def test_the_six_steps(kernel: str, enumerate_: str, leaf: str) -> None:
+    steps = booted(kernel).tdx_init().steps
+    six = [step for step in steps if step.number is not None]
+    assert [(step.number, step.name, step.title, step.leaf) for step in six] == [
+        (1, "global-init", "Global initialization", "TDH.SYS.INIT"),
+        (2, "cpu-init", "Per-CPU initialization", "TDH.SYS.LP.INIT"),
+        (3, "enumerate", enumerate_, leaf),
+        (4, "configure", "Configure memory and global KeyID", "TDH.SYS.CONFIG"),
+        (5, "key-config", "Configure key per package", "TDH.SYS.KEY.CONFIG"),
+        (6, "memory-init", "Initialize memory", "TDH.SYS.TDMR.INIT"),
+    ]
+
+
+@pytest.mark.parametrize("kernel", ["v5", "6.8", "7.2"])
+def test_the_first_private_keyid_is_the_modules_and_the_others_are_for_guests(kernel: str) -> None:
+    summary = booted(kernel).summary()
+    assert (summary.global_keyid, summary.guest_keyids) == (32, 31)
+    without = booted(kernel, firmware={"mktme_keyids": 31, "tdx_keyids": 1}).summary()
+    assert (without.global_keyid, without.guest_keyids) == (None, 0)
+
+
+def test_a_refused_kexec_is_told_once_in_a_boot() -> None:
+    machine = booted("6.18", cpus={"model": "sapphire-rapids"})
+    left = [machine.kexec() for _ in range(2)]
+    assert [result.returned for result in left] == [-95, -95]
+    assert [len(result.log) for result in left] == [1, 0]
+
+
+def test_memory_outside_cmrs_is_told_in_pages_of_pages() -> None:
+    """
+    CMRs     1 MiB .. 1952 MiB   4 GiB .. 5 GiB
+    memory   1 MiB .. 1952 MiB   4 GiB .. 35 GiB
+
+    Expect 2^32 >> 24 and 35 * 2^30 >> 24, as the change has them, and the error it then makes.
+    """
+    cmrs = [{"base": "1MiB", "size": "1951MiB"}, {"base": "4GiB", "size": "1GiB"}]
+    result = booted("6.8+cmr-walk", memory={"cmrs": cmrs}).tdx_init()
+    assert result.returned == -22
+    assert [line.text for line in result.log][-2:] == [
+        "virt/tdx: memory region [0x100, 0x8c0) is not TDX convertible memory.",
+        "virt/tdx: module initialization failed (-22)",
+    ]
+
+
+def test_v5_wants_memory_to_begin_in_a_cmr_as_well() -> None:
+    """
+    MiB     1       2       3               6
+    memory  |---------------|
+    CMR             |-----------------------|
+    """
+    memory = {
+        "ranges": [{"start": "1MiB", "end": "3MiB"}],
+        "cmrs": [{"base": "2MiB", "size": "4MiB"}],
+    }
+    result = booted("v5", memory=memory).tdx_init()
+    assert result.returned == -14
+    assert "tdx: [0x100000, 0x300000) is not fully convertible memory" in [
+        line.text for line in result.log
+    ]
+
+
+@pytest.mark.parametrize(
+    ("what", "line"),
+    [
+        (
+            "add-memory",
+            "Unable to add memory [0x100000000, 0x200000000) on TDX enabled platform.",
+        ),
+        (
+            "cpu-add",
+            "[BIOS bug]: Platform doesn't support ACPI CPU hotplug.  New CPU ignored.",
+        ),
+        (
+            "memory-add",
+            "[BIOS bug]: Platform doesn't support ACPI memory hotplug. New memory device ignored.",
+        ),
+    ],
+)
+def test_v5_refuses_hotplug_where_bios_enabled_tdx(what: str, line: str) -> None:
+    machine = booted("v5")
+    added = machine.hotplug(what, 4 << 30, 8 << 30)
+    assert (added.returned, [said.text for said in added.log]) == (-22, [line])
+    without = booted("v5", firmware={"mktme_keyids": 31, "tdx_keyids": 1})
+    assert without.hotplug("add-memory", 4 << 30, 8 << 30).returned == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("cpu-remove", "Platform doesn't support ACPI CPU hotplug. BUG()."),
+        ("memory-remove", "Platform doesn't support ACPI memory hotplug. BUG()."),
+    ],
+)
+def test_v5_dies_of_what_is_removed(what: str, said: str) -> None:
+    with pytest.raises(NotModelledError) as error:
+        booted("v5").hotplug(what)
+    assert error.value.message == f"this kernel says '{said}' and dies"
+
+
+@pytest.mark.parametrize(
+    ("leaf", "output"),
+    [
+        # Of TDH.SYS.INFO the addresses of its buffers are not told, and their sizes are.
+        (
+            "TDH.SYS.INFO",
+            "rcx 0x0, rdx 0x400, r8 0x0, r9 0x20, r10 0x0, r11 0x0.",
+        ),
+        ("TDH.SYS.TDMR.INIT", "rcx 0x0, rdx 0x0, r8 0x0, r9 0x0, r10 0x0, r11 0x0."),
+        ("TDH.SYS.CONFIG", None),
+    ],
+)
+def test_what_v5_tells_of_a_seamcall_that_failed(leaf: str, output: str | None) -> None:
+    result = booted("v5", faults=[{"leaf": leaf, "status": "TDX_OPERAND_INVALID"}]).tdx_init()
+    told = [line.text for line in result.log if "additional output" in line.text]
+    assert told == ([] if output is None else [f"tdx: SEAMCALL additional output: {output}"])

@@ -12,7 +12,7 @@ from tdxctl import Machine, Platform
 from tdxctl.errors import UsageError
 from tdxctl.linux.changes import ASSUMED, CHANGES, EXECUTED, READ
 from tdxctl.linux.engines import kernel_class
-from tdxctl.linux.lookup import find_kernel, is_stored
+from tdxctl.linux.lookup import find_kernel, is_stored, names_file
 from tdxctl.linux.releases import KERNELS, RELEASES, changes_between, changes_of
 from tests.cli.runner import ROOT, tdxctl
 from tools.kernel_reference import reference
@@ -36,6 +36,8 @@ from tools.kernel_reference import reference
         ("6.14+cmr-walk", "6.14+cmr-walk"),
         ("6.14+cmr-walk+cmr-walk", "6.14+cmr-walk"),
         ("7.1+runtime-update", "7.1+runtime-update"),
+        # 6.16 reads more of the module than 6.14 does with its change.
+        ("6.14+kvm-asks-for-tdx", "6.14+kvm-asks-for-tdx"),
         # `uname -r`.
         ("6.10", "6.8+no-caller"),
         ("6.13.0-rc2-ipu6+", "6.8+no-caller"),
@@ -256,3 +258,18 @@ def test_a_kvm_that_asks_brings_the_metadata_that_it_looks_at(kernel: str) -> No
     done = tdxctl("init", "--once", "--platform", "small", "--kernel", kernel)
     assert done.returncode == 0
     assert done.stdout.endswith("\nhost:  ready to run 31 TDs\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("k.py:Mine", True),
+        ("/a:b/k.py:Mine", True),
+        ("package:Mine", False),
+        ("k.py:1st", False),
+        ("k.py:", False),
+        ("k.py", False),
+    ],
+)
+def test_which_words_name_a_file(text: str, is_one: bool) -> None:
+    assert names_file(text) is is_one

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from tdxctl.linux.releases import RELEASES
 from tests import golden
 from tests.golden import Golden
 from tests.linux import vectors
@@ -25,7 +26,8 @@ CASES = {
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    golden.items(metafunc, "results", [vectors.results(kernel) for kernel in CASES])
+    if "results" in metafunc.fixturenames:
+        golden.items(metafunc, "results", [vectors.results(kernel) for kernel in CASES])
 
 
 def test_every_golden_result_is_reproduced(results: Golden) -> None:
@@ -38,3 +40,11 @@ def test_every_golden_result_is_reproduced(results: Golden) -> None:
         ),
     )
     assert played == (CASES[results.label] if results.only is None else 1)
+
+
+def test_a_release_says_on_how_many_platforms_it_was_executed() -> None:
+    """Expect those of its bring-up, and with 7.2 those of its kexec."""
+    said = {release.id: release.platforms for release in RELEASES if release.platforms}
+    of_kexec = {"7.2": CASES["7.2-kexec"]}
+    played = {kernel: cases for kernel, cases in CASES.items() if kernel != "7.2-kexec"}
+    assert said == {kernel: cases + of_kexec.get(kernel, 0) for kernel, cases in played.items()}

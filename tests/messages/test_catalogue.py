@@ -35,6 +35,17 @@ def test_what_looks_like_a_failure_and_is_none() -> None:
     assert harmless == ["s3", "debugconfig", "symbol-version", "tme-policy", "mktme-algorithms"]
 
 
+def test_what_others_say_too_is_a_line_of_tdx_by_its_prefix_or_its_place_alone() -> None:
+    assert [message.id for message in MESSAGES if message.generic] == [
+        *("seamrr-enabled", "enabled-by-bios", "not-supported", "seamrr-disabled"),
+        *("feature-missing", "not-enabled-by-bios", "not-loaded", "version", "features"),
+        *("dynamic-pamt", "initialized", "init-failed", "failed-for", "module-outdated"),
+        *("initializing", "module-was-loaded", "kvm-refused", "kvm-parameter", "kvm-supported"),
+        *("kvm-offers", "kvm-failed", "kvm-without-tdx", "kvm-not-fitting", "symbol-version"),
+        *("kvm-of-amd", "kvm-of-another", "guest"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
