@@ -97,3 +97,20 @@ def test_what_an_interpreter_reads_as_it_starts_needs_a_start() -> None:
     assert can_run({"TDXCTL_STATE": "x", "COLUMNS": "40"})
     assert not can_run({"PYTHONIOENCODING": "ascii"})
     assert not can_run({"LC_ALL": "C"})
+
+
+def test_a_fork_of_the_tests_has_a_process_of_its_own(warm: Warm) -> None:
+    """Expect the one of this process to go on serving it when the fork has ended."""
+    seen = {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert warm.run(("--version",), None, ROOT, seen).returncode == 0
+    served_by = warm.pid
+    pid = os.fork()
+    if pid == 0:
+        try:
+            code = warm.run(("--version",), None, ROOT, seen).returncode
+            os._exit(code if warm.pid != served_by else 99)
+        finally:
+            os._exit(98)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert warm.run(("--version",), None, ROOT, seen).returncode == 0
+    assert warm.pid == served_by

@@ -43,12 +43,16 @@ def can_run(environment: dict[str, str]) -> bool:
 
 
 class Warm:
-    """The process, started at the first command line and gone with this one."""
+    """The process, started at the first command line and gone with this one.
+
+    A fork of this one starts its own: it may have changed what the other has read.
+    """
 
     def __init__(self, root: Path, *, seconds: float = 60) -> None:
         self._root = root
         self._seconds = seconds
         self._socket: socket.socket | None = None
+        self._owner = 0
 
     def run(
         self, arguments: tuple[str, ...], stdin: str | None, cwd: Path, environment: dict[str, str]
@@ -81,6 +85,12 @@ class Warm:
             texts = [one.result() for one in printed]
         return subprocess.CompletedProcess(["tdxctl", *arguments], code, *texts)
 
+    @property
+    def pid(self) -> int:
+        """Of the process that serves this one."""
+        self._started()
+        return self._process.pid
+
     def in_shell(self) -> str:
         """Words of a shell that make tdxctl a function, which has this process fork."""
         self._started()
@@ -88,7 +98,8 @@ class Warm:
         return f'tdxctl() {{ {client} "{self._folder}/socket" "$@"; }}\n'
 
     def _started(self) -> socket.socket:
-        if self._socket is None:
+        if self._socket is None or self._owner != os.getpid():
+            self._owner = os.getpid()
             self._socket, theirs = socket.socketpair()
             self._socket.settimeout(self._seconds)
             self._folder = tempfile.mkdtemp(prefix="tdxctl-")

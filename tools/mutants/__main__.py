@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=45, help="for all rooms (%(default)s)")
     parser.add_argument(
-        "--seconds", type=float, default=6, help="of a CPU, for a mutant (%(default)s)"
+        "--seconds", type=float, default=8, help="of a CPU, for a mutant (%(default)s)"
     )
     options = parser.parse_args()
     if unknown := sorted(set(options.rooms) - set(names)):

@@ -63,7 +63,7 @@ ROOMS = (
         "events",
         90,
         "causes.py events.py entries.py verdicts.py",
-        "linux/test_state_machine.py linux/test_bring_up.py linux/test_vectors.py"
+        "test_events.py linux/test_state_machine.py linux/test_bring_up.py linux/test_vectors.py"
         " explain/test_failures.py report/test_what_the_kernel_did.py"
         " state/test_operations.py cli/test_failure_table.py",
     ),
