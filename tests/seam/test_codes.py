@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tdxctl.seam.codes import statuses_named, table
+from tdxctl.seam.features import FEATURES0
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.releases import Svn
 from tdxctl.seam.status import Status
@@ -59,3 +60,39 @@ def test_of_a_name_with_several_numbers_the_newest_comes_first() -> None:
             (each.in_2_0 for each in named), reverse=True
         )
         assert named == statuses_named(code.name.removeprefix("TDX_"))
+
+
+def test_statuses_of_p_seamldr() -> None:
+    """As [tdx-module 6] lists them."""
+    own = [each for each in Status if each.name.startswith(_SEAMLDR)]
+    assert [f"{each.name.removeprefix(_SEAMLDR)} {each.value:x}" for each in own] == [
+        "EBADPARAM 8000000000000000",
+        "EBADCALL 8000000000000003",
+        "EBADHANDOFF 8000000000000004",
+        "ECLEANUPREQ 8000000000000005",
+        "EUNSUPPORTED 8000000000000006",
+        "ENOMEM 8000000000010002",
+        "EUNSPECERR 8000000000010003",
+        "EUNSUPCPU 8000000000010004",
+        "EBADSIG 8000000000020000",
+        "EBADHASH 8000000000020001",
+        "EINTERRUPT 8000000000030000",
+        "ENOENTROPY 8000000000030001",
+    ]
+
+
+def test_features() -> None:
+    """As [tdx-module 3.7] lists them; bit 20 is KVM's tenth check [kvm 2]."""
+    assert [f"{bit} {name}" for name, bit in FEATURES0.items()] == [
+        "0 TD_MIGRATION",
+        "1 TD_PRESERVING",
+        "2 SERVICE_TD",
+        "7 TD_PARTITIONING",
+        "18 NO_RBP_MOD",
+        "19 L2_TLB_INVD_OPT",
+        "20 TOPOLOGY_ENUM",
+        "23 CLFLUSH_BEFORE_ALLOC",
+        "36 DYNAMIC_PAMT",
+        "39 EXT",
+        "47 UPDATE_COMPAT",
+    ]
