@@ -53,6 +53,7 @@ class Warm:
         self._seconds = seconds
         self._socket: socket.socket | None = None
         self._owner = 0
+        self._inherited: list[object] = []
 
     def run(
         self, arguments: tuple[str, ...], stdin: str | None, cwd: Path, environment: dict[str, str]
@@ -99,6 +100,9 @@ class Warm:
 
     def _started(self) -> socket.socket:
         if self._socket is None or self._owner != os.getpid():
+            if self._socket is not None:
+                # It is the other's to close: it is not let go of here.
+                self._inherited += [self._socket, self._process]
             self._owner = os.getpid()
             self._socket, theirs = socket.socketpair()
             self._socket.settimeout(self._seconds)
