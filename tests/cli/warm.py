@@ -52,6 +52,7 @@ class Warm:
         self._root = root
         self._seconds = seconds
         self._socket: socket.socket | None = None
+        self._process: subprocess.Popen[bytes]
         self._owner = 0
         self._inherited: list[object] = []
 
