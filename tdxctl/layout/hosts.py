@@ -144,9 +144,6 @@ def free_stretches(regions: Regions, nodes: Nodes, reserved: Ranges) -> Stretche
     outward.
     """
     hosts = len(reserved)
-    if not len(regions.host):
-        empty = np.zeros(0, np.int64)
-        return Stretches(np.zeros(hosts + 1, np.int64), empty, empty, empty)
     key = regions.key
     start, end, of = regions.first + key, regions.last + key, regions.instance
     # Touching regions of a node are one stretch.

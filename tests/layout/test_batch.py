@@ -304,3 +304,21 @@ def test_a_node_that_gives_no_pamt_is_not_among_those_that_do() -> None:
     layouts = _lay_out([(memory, [], [])], [MODULE])
     offsets, nodes, pages = layouts.pamt_by_node()
     assert (offsets.tolist(), nodes.tolist(), pages.tolist()) == ([0, 1], [0], [2053 + 1027])
+
+
+@pytest.mark.parametrize("many", [0, MANY_TDMRS], ids=["one by one", "together"])
+def test_a_pamt_may_begin_where_what_is_in_use_ends(
+    many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    page    2^20           + 1027         + 2054
+    memory  |-----------------------------|
+    in use  |--------------|
+    PAMT                   [--------------)
+    """
+    monkeypatch.setattr(placement, "MANY_TDMRS", many)
+    middle, end = 4 * GIB + 1027 * PAGE, 4 * GIB + 2054 * PAGE
+    layouts = _lay_out([([(4 * GIB, end, 0)], [(4 * GIB, middle)], [])], [MODULE])
+    assert layouts.placed.pfn.tolist() == [(1 << 20) + 1027]
+    more = _lay_out([([(4 * GIB, end, 0)], [(4 * GIB, middle + 1)], [])], [MODULE])
+    assert more.placed.pfn.tolist() == [-1]

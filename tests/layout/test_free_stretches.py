@@ -93,3 +93,18 @@ def test_pages_may_reach_to_the_end_of_their_zone_and_none_are_not_found() -> No
     assert _find((1 << 20) + 1027, 1027) == (1 << 20, 0)
     assert _find((1 << 20) + 1026, 1027) is None
     assert _find((1 << 20) + 1027, 0) is None
+
+
+def test_nodes_are_told_ascending_whatever_the_order_of_their_memory() -> None:
+    """Expect node 0 first, although its memory is behind that of node 5."""
+    memory = np.array([[0, 4096], [4096, 12288]]) + 4 * GIB
+    ranges = Ranges(np.array([0, 2]), memory[:, 0], memory[:, 1])
+    regions, nodes = usable(ranges, np.array([5, 0]))
+    assert nodes.number.tolist() == [0, 5]
+    assert (nodes.last - nodes.first).tolist() == [2, 1]
+    assert regions.instance.tolist() == [1, 0]
+
+
+def test_hosts_without_memory_have_no_stretches() -> None:
+    assert _free([], []) == []
+    assert _free([(0, MIB)], [(0, MIB)]) == []
