@@ -184,3 +184,12 @@ def test_a_class_is_booted_from_python() -> None:
     machine = Machine.boot(platform, of_class(Offered))
     assert machine.tdx_init().returned == -28
     assert machine.dmesg[-1].text == "virt/tdx: module initialization failed (-28)"
+
+
+def test_who_takes_the_base_of_another_release_is_told_which_one_it_is() -> None:
+    class Mine(Offered):
+        RELEASE = "v5"
+
+    with pytest.raises(UsageError) as error:
+        of_class(Mine)
+    assert error.value.hint == "the base for v5 is tdxctl.linux.v5.V5"
