@@ -15,11 +15,11 @@ SYSINFO_PA, CMR_ARRAY_PA, PA_ARRAY, TDMR_PA = 0x10000, 0x11000, 0x3600, 0x8000
 GLOBAL_KEYID = 0x20
 
 
-def _module(version: str = "1.5.01") -> TdxModule:
+def _module(version: str = "1.5.01", *, packages: int = 1) -> TdxModule:
     return TdxModule(
         ModulePlatform(
-            lps=2,
-            packages=1,
+            lps=max(2, packages),
+            packages=packages,
             keyid_bits=6,
             mktme_keyids=31,
             tdx_keyids=32,
@@ -34,11 +34,11 @@ def _call(module: TdxModule, leaf: int, cpu: int = 0, **registers: int) -> Regis
     return module.seamcall(cpu, Registers(rax=leaf, **registers))
 
 
-def _configurable(version: str = "1.5.01") -> TdxModule:
+def _configurable(version: str = "1.5.01", *, packages: int = 1) -> TdxModule:
     # A module that awaits SYS.CONFIG, with one TDMR of 3 GiB written at TDMR_PA.
-    module = _module(version)
+    module = _module(version, packages=packages)
     assert _call(module, Leaf.TDH_SYS_INIT).rax == 0
-    for cpu in (0, 1):
+    for cpu in range(max(2, packages)):
         assert _call(module, Leaf.TDH_SYS_LP_INIT, cpu).rax == 0
     module.memory.write(PA_ARRAY, struct.pack("<Q", TDMR_PA))
     tdmr = (0x180000000, 0xC0000000, 0x102000, 0x1000, 0x103000, 0x6000, 0x109000, 0xC00000)
@@ -325,3 +325,22 @@ def test_lps_are_spread_over_packages_by_their_x2apic_ids() -> None:
     )
     assert [platform.x2apic_id(lp) for lp in range(5)] == [0, 1, 2, 128, 129]
     assert [platform.package_of(lp) for lp in range(5)] == [0, 0, 0, 1, 1]
+
+
+def test_each_package_configures_its_key_once_and_may_try_again() -> None:
+    """
+    package   2              2            2      2        1             1    1        0
+    PCONFIG   no entropy(2)  busy(5)      well            busy(5)       well          well
+    answer    retry          KET is busy  0      already  KET is busy   0    already  0: READY
+    """
+    module = _configurable(packages=3)
+    config = _call(module, Leaf.TDH_SYS_CONFIG, rcx=PA_ARRAY, rdx=1, r8=GLOBAL_KEYID)
+    assert config.rax == 0
+    module.conditions.pconfig += [2, 5, 0, 5, 0, 0]
+    no_entropy, busy, already = 0x8000080000000000, 0x80000200000000BB, 0x0000081500000000
+    answers = [
+        (_call(module, Leaf.TDH_SYS_KEY_CONFIG, cpu).rax, module.sys_state)
+        for cpu in (2, 2, 2, 2, 1, 1, 1, 0)
+    ]
+    assert [rax for rax, _ in answers] == [no_entropy, busy, 0, already, busy, 0, already, 0]
+    assert [state for _, state in answers] == ["SYSCONFIG_DONE"] * 7 + ["SYS_READY"]
