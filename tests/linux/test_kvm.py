@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -198,7 +199,7 @@ def test_what_kvm_lacks_it_says_in_a_line_and_does_without_tdx(
     ],
 )
 def test_until_7_0_kvm_looks_at_the_cpu_and_its_parameters_too(
-    parts: dict[str, dict[str, object]], cause: object, line: str
+    parts: dict[str, Any], cause: object, line: str
 ) -> None:
     """Expect 6.16 to say one line, and 7.1, whose boot has looked, not that one."""
     loaded = _booted("6.16", **parts).kvm_load()

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tools.mutants.patch import put
-from tools.mutants.trial import OF_ONE, OPTIONS, WAITING, Outcome, cpu_seconds, in_copy
+from tools.mutants.trial import OF_ONE, OPTIONS, WAITING, Outcome, cpu_seconds, in_copy, roots_of
 
 
 class Asked(NamedTuple):
@@ -88,6 +88,7 @@ class _Serve:
 
     def __init__(self, connection: Connection[Any, Any], copy: Path) -> None:
         self._connection = connection
+        self._copy = copy
         self._result = copy.with_suffix(".served")
         self._failed: list[str] = []
         self._items: dict[str, pytest.Item] = {}
@@ -109,6 +110,7 @@ class _Serve:
 
     def _forked(self, asked: Asked) -> Outcome:
         self._result.unlink(missing_ok=True)
+        roots_of(self._copy)
         deadline = time.monotonic() + WAITING * asked.seconds
         pid = os.fork()
         if pid == 0:
