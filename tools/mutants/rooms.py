@@ -51,14 +51,14 @@ LEFT_OUT = (
     "tests/report/test_html_in_a_browser.py",
     "tests/state/test_processes.py",
 )
-#: Floors: of layout, linux and seam what a sample of 100 came to (99, 67 and 74 %; 95 is aimed at),
-#: of the others what is aimed at.
+#: Floors: of layout to diagnose, and of lint, a little below what 60 mutants or more of the room came
+#: to; of the others 90, which is aimed at. (95 is, in layout, linux and seam.)
 ROOMS = (
     Room("layout", 95, "layout/*.py", "layout linux/test_vectors.py"),
-    Room("linux", 65, "linux/*.py", "linux"),
-    Room("seam", 72, "seam/*.py", "seam"),
+    Room("linux", 95, "linux/*.py", "linux"),
+    Room("seam", 85, "seam/*.py", "seam"),
     Room("messages", 90, "messages/*.py", "messages"),
-    Room("advice", 90, "advice/*.py", "advice explain diagnose/test_diagnose.py"),
+    Room("advice", 85, "advice/*.py", "advice explain diagnose/test_diagnose.py"),
     Room(
         "events",
         90,
@@ -67,12 +67,12 @@ ROOMS = (
         " explain/test_failures.py report/test_what_the_kernel_did.py"
         " state/test_operations.py cli/test_failure_table.py",
     ),
-    Room("platform", 90, "platform/*.py", "platform"),
-    Room("capture", 90, "capture/*.py", "capture"),
-    Room("diagnose", 90, "diagnose/*.py", "diagnose"),
+    Room("platform", 85, "platform/*.py", "platform"),
+    Room("capture", 78, "capture/*.py", "capture"),
+    Room("diagnose", 78, "diagnose/*.py", "diagnose"),
     Room("explain", 90, "explain/*.py", "explain cli/test_explain.py"),
     Room("sweep", 90, "sweep/*.py", "sweep"),
-    Room("lint", 90, "lint.py", "lint"),
+    Room("lint", 75, "lint.py", "lint"),
     Room("fleet", 90, "fleet/*.py", "fleet"),
     Room("rootfs", 90, "rootfs/*.py rootfs/shims/*.py", "rootfs"),
     Room("scenario", 90, "scenario/*.py pytest_plugin.py", "scenario"),
