@@ -51,8 +51,8 @@ LEFT_OUT = (
     "tests/report/test_html_in_a_browser.py",
     "tests/state/test_processes.py",
 )
-#: Floors: of layout to diagnose, and of lint, a little below what 60 mutants or more of the room came
-#: to; of the others 90, which is aimed at. (95 is, in layout, linux and seam.)
+#: Floors: of layout to diagnose, and of lint, a little below what 60 mutants or more of the room
+#: came to; of the others 90, which is aimed at. (95 is, in layout, linux and seam.)
 ROOMS = (
     Room("layout", 95, "layout/*.py", "layout linux/test_vectors.py"),
     Room("linux", 95, "linux/*.py", "linux"),
