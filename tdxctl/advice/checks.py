@@ -225,7 +225,6 @@ CHECKS = (
             KnownCause(
                 "the MADT has slots that are merely not enabled: v5 counts them as offline CPUs",
                 to_do.LEAVE_SLOTS_OUT,
-                23,
             ),
             KnownCause("a CPU is offline", to_do.BRING_CPUS_ONLINE),
         ),

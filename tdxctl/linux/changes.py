@@ -67,6 +67,8 @@ class Change(NamedTuple):
 
 #: The last release of mainline whose KVM does not know TDX.
 BEFORE_KVM = (6, 15)
+#: The last one that distributions' patches to the core are for [linux-host 5.5]: 6.15 is as 6.14.
+_PATCHED = (6, 15)
 
 # v5
 
@@ -104,7 +106,7 @@ CMR_WALK = Change(
         ),
     ),
     READ,
-    up_to=BEFORE_KVM,
+    up_to=_PATCHED,
 )
 NO_RBP_MOD_REQUIRED = Change(
     "no-rbp-mod-required",
@@ -177,7 +179,7 @@ SYSINFO_BY_INFO = Change(
     SEEN,
     excludes=("module-line",),
     words_of=UBUNTU_24_04,
-    up_to=BEFORE_KVM,
+    up_to=_PATCHED,
 )
 MODULE_LINE = Change(
     "module-line",
@@ -189,7 +191,7 @@ MODULE_LINE = Change(
     SEEN,
     excludes=("sysinfo-by-info",),
     words_of=UBUNTU_25_04,
-    up_to=BEFORE_KVM,
+    up_to=_PATCHED,
 )
 KVM_TELLS_OF_FAILURE = Change(
     "kvm-tells-of-failure",

@@ -21,7 +21,15 @@ from typing import Any, NamedTuple
 import pytest
 
 from tools.mutants.patch import put
-from tools.mutants.trial import OF_ONE, OPTIONS, WAITING, Outcome, cpu_seconds, in_copy, roots_of
+from tools.mutants.trial import (
+    OF_ONE,
+    OPTIONS,
+    WAITING,
+    Outcome,
+    cpu_seconds,
+    in_copy,
+    emptied_roots,
+)
 
 
 class Asked(NamedTuple):
@@ -110,7 +118,7 @@ class _Serve:
 
     def _forked(self, asked: Asked) -> Outcome:
         self._result.unlink(missing_ok=True)
-        roots_of(self._copy)
+        emptied_roots(self._copy)
         deadline = time.monotonic() + WAITING * asked.seconds
         pid = os.fork()
         if pid == 0:

@@ -161,7 +161,7 @@ class _Watch:
             self.failed.append(report.nodeid)
 
 
-def roots_of(copy: Path) -> Path:
+def emptied_roots(copy: Path) -> Path:
     """An empty folder for the roots that tests make: a test that is ended leaves its own."""
     folder = copy.with_suffix(".roots")
     shutil.rmtree(folder, ignore_errors=True)
@@ -181,7 +181,7 @@ def in_copy(copy: Path, *, keeps_byte_code: bool) -> None:
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     os.environ["PYTHONPATH"] = str(copy)
     os.environ["GOLDEN_FIRST"] = "1"
-    os.environ["TDXCTL_TEST_ROOTS"] = str(roots_of(copy))
+    os.environ["TDXCTL_TEST_ROOTS"] = str(emptied_roots(copy))
     for name in [name for name in sys.modules if name.split(".")[0] in {"tests", "tools"}]:
         del sys.modules[name]
 
