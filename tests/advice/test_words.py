@@ -23,7 +23,6 @@ from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.status import Status
 from tests.cli.runner import ROOT
 
-
 #: Causes that are counted, by how they begin, and the row of the field notes that counts them.
 ROWS = {
     "the BIOS is incomplete, or its o": 1,

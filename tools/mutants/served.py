@@ -27,8 +27,8 @@ from tools.mutants.trial import (
     WAITING,
     Outcome,
     cpu_seconds,
-    in_copy,
     emptied_roots,
+    in_copy,
 )
 
 
