@@ -2,7 +2,7 @@
 """Reading messages back: the pattern of each wording, made of its words.
 
 Reading is laxer than printing. Numbers have any width, 0x and a full stop may be missing, spaces
-may have collapsed, the prefix may be any release's, and levels are not looked at.
+may have become more or fewer, the prefix may be any release's, and levels are not looked at.
 """
 
 from __future__ import annotations
@@ -75,15 +75,14 @@ class _Wording:
     @property
     def words(self) -> set[str]:
         """Words that any line of it has."""
-        return {word for piece in self.pieces for word in piece.split(" ") if len(word) > 2}
+        return {word for word in self.pieces if len(word) > 2}
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
         """The pattern: the message is its group `_`, each field the group of its name."""
         texts: list[str] = []
         for literal, name, conversion in self._parts:
-            pieces = map(re.escape, _pieces(literal, conversion))
-            texts.append(r"\s+".join(piece.replace(r"\ ", r"\s+") for piece in pieces))
+            texts.append(r"\s+".join(map(re.escape, _pieces(literal, conversion))))
             if name is not None:
                 texts.append(f"(?P<{name}>{_KINDS[conversion][0]})")
         if texts[-1].endswith(f">{_TEXT})"):
@@ -172,8 +171,8 @@ def _place(found: Found) -> tuple[int, int]:
 
 
 def _pieces(literal: str, conversion: str) -> list[str]:
-    # Two spaces may have become one, and a number in hex may have lost its 0x.
-    return re.split(r" {2,}", literal.removesuffix("0x") if conversion == "x" else literal)
+    # Spaces may have become more or fewer, and a number in hex may have lost its 0x.
+    return re.split(r" +", literal.removesuffix("0x") if conversion == "x" else literal)
 
 
 @cache

@@ -171,6 +171,7 @@ def test_the_newest_prefix_of_tdx_c_tells_the_oldest_release(
         "tdx: SEAMCALL (0x21) failed: 0xC000090000000000",
         "SEAMCALL (21) failed: c000090000000000",
         "> virt/tdx: SEAMCALL (0x0000000000000021)  failed: 0xc000090000000000  ",
+        "virt/tdx: SEAMCALL  (0x0000000000000021)\tfailed:  0xc000090000000000",
         "seamldr: SEAMCALL (0x0000000000000021) failed: 0xc000090000000000",
     ],
 )
