@@ -233,13 +233,14 @@ def test_a_release_without_a_line_does_not_print_it() -> None:
     [
         (runtime.KEXEC_REFUSED, (6, 17), (6, 18)),
         (kvm.KVM_CLEANUP_BUG, (6, 15), (6, 16)),
+        (runtime.SYS_DISABLE_FAILED, (7, 1), (7, 2)),
     ],
     ids=lambda value: getattr(value, "id", str(value)),
 )
 def test_a_line_came_with_its_release(message: Message, before: Release, since: Release) -> None:
-    with pytest.raises(LookupError):
-        message.printed(before, None, {})
-    assert message.printed(since, None, {}).text
+    with pytest.raises(LookupError, match=rf"{before[0]}\.{before[1]} has no line"):
+        message.wording(before)
+    assert message.wording(since).since == since
 
 
 def test_a_level_is_the_wordings() -> None:

@@ -98,6 +98,11 @@ SEEN = [
     ("tdx: support upto 31 TD keyids", "kvm-offers", {"keyids": 31}),
     ("tdx: Disabled CPUs detected, skipping TDX-SEAM load/config.", "cpus-left-out", {}),
     ("tdx: Loading TDX module via P-SEAMLDR.", "module-loading", {}),
+    (
+        "tdx: Loading TDX module via P-SEAMLDR with libtdx.so and libtdx.so.sigstruct",
+        "module-loading",
+        {"module": "libtdx.so", "sigstruct": "libtdx.so.sigstruct"},
+    ),
     ("tdx: tdx module successfully initialized.", "seam-loader", {}),
     ("tdx: can't load/init TDX module. disabling TDX feature.", "init-failed", {}),
     (
@@ -124,6 +129,7 @@ SEEN = [
     ("kvm_intel: TDX is supported.", "kvm-supported", {}),
     ("kvm_intel: Failed to initialize TDX module.", "kvm-failed", {}),
     ("TDX requires TDP MMU.  Please enable TDP MMU for TDX.", "tdp-mmu", {}),
+    ("kvm_intel: tdx: XSAVE is required for TDX", "kvm-refused", {"feature": "XSAVE"}),
     (
         "WARNING: CPU: 131 PID: 34217 at arch/x86/kvm/vmx/tdx.c:1494 "
         "tdx_mem_page_aug+0x102/0x1d0 [kvm_intel]",
