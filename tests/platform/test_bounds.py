@@ -10,7 +10,7 @@ import pytest
 from tdxctl import Platform
 from tdxctl.errors import DescriptionError
 
-GIB = 1 << 30
+MIB, GIB = 1 << 20, 1 << 30
 
 
 def _described(path: str, value: object) -> dict[str, Any]:
@@ -50,14 +50,14 @@ def _described(path: str, value: object) -> dict[str, Any]:
         ),
         (
             "memory.ranges",
-            [{"start": "4GiB", "end": (1 << 52) - 64 * GIB}],
-            [{"start": "4GiB", "end": 1 << 52}],
+            [{"start": "4GiB", "end": (1 << 52) - 32 * MIB}],
+            [{"start": "4GiB", "end": (1 << 52) - 31 * MIB}],
             "leaves no room behind it for the SEAM range",
         ),
         (
             "firmware.seamrr_range",
             {"base": (1 << 52) - GIB, "size": GIB},
-            {"base": (1 << 52) - GIB, "size": GIB + (1 << 25)},
+            {"base": (1 << 52) - GIB, "size": GIB + 32 * MIB},
             "makes the range end beyond 2^52",
         ),
     ],
@@ -69,3 +69,12 @@ def test_the_last_value_is_taken_and_the_next_one_is_not(
     with pytest.raises(DescriptionError) as error:
         Platform.from_dict(_described(path, refused))
     assert why in str(error.value)
+
+
+def test_null_stands_for_a_seam_range_that_is_not_given_and_for_no_other_record() -> None:
+    """Expect the 32 MiB behind the last memory, which ends at 1 GiB."""
+    given = Platform.from_dict(_described("firmware.seamrr_range", None)).firmware.seamrr_range
+    assert given is not None
+    assert (given.base, given.size) == (1 * GIB, 32 * MIB)
+    with pytest.raises(DescriptionError, match=r"kernel: must be a mapping \(got null\)"):
+        Platform.from_dict(_described("kernel", None))

@@ -48,6 +48,26 @@ def test_names_that_can_be_written_are_listed() -> None:
     assert names["enum"][:2] == ["TD_MIGRATION", "TD_PRESERVING"]
 
 
+def test_what_a_key_is_by_itself_stands_as_it_is_written() -> None:
+    """Expect XCR0 of KVM's host in hex, and numbers, words and whole records as they are."""
+    found = dict(keys(WRITTEN))
+    assert found["KvmConfig.xcr0"]["default"] == "0x602e7"
+    assert found["Module.max_tdmrs"]["default"] == 64
+    assert found["Firmware.seamrr"]["default"] == "enabled"
+    assert found["Platform.kernel"]["default"] == {"hibernation": False, "tdx_host": True}
+    assert "default" not in found["Firmware.seamrr_range"]
+
+
+def test_auto_is_a_list_that_is_worked_out_and_no_record() -> None:
+    """Expect the word where CMRs may stand; the SEAM range is simply left out."""
+    found = dict(keys(WRITTEN))
+    assert found["Memory.cmrs"]["anyOf"][0] == {"const": "auto"}
+    assert found["Firmware.seamrr_range"] == {
+        "description": "Where the SEAM range is; else 32 MiB behind the last memory.",
+        "$ref": "#/$defs/BaseSize",
+    }
+
+
 def test_what_is_resolved_has_one_form() -> None:
     found = dict(keys(RESOLVED))
     assert "MemoryRange.size" not in found
