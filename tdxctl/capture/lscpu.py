@@ -83,8 +83,9 @@ def _lscpu_pairs(lines: list[Line]) -> Iterator[tuple[int, str, str]]:
 
 
 def _unquoted(text: str) -> str:
+    # Mail may have broken it into lines.
     try:
-        return str(json.loads(text, strict=False))
+        return " ".join(str(json.loads(text, strict=False)).split())
     except ValueError:
         return text.strip('"')
 

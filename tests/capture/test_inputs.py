@@ -62,6 +62,12 @@ def test_lscpu_shows_cpus_packages_and_the_model(data: str) -> None:
     assert text.brand == "INTEL(R) XEON(R) PLATINUM 8558"
 
 
+def test_a_value_of_lscpus_json_that_mail_broke_is_one() -> None:
+    """Expect the name of the CPU, whose sign is written as JSON does, on one line."""
+    broken = LSCPU_J.replace("INTEL(R) XEON(R) ", "Intel\\u00ae Xeon\\u00ae\n")
+    assert _text(broken).brand == "Intel\u00ae Xeon\u00ae PLATINUM 8558"
+
+
 def _processor(number: int, package: int, apic_id: int) -> str:
     return (
         f"processor\t: {number}\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 143\n"
