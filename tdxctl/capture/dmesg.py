@@ -24,11 +24,10 @@ def read_dmesg(log: BootLog, source: str = "the log") -> Findings:
     """What the last boot of log shows. Raises FirmwareDataError for nonsense."""
     seen = Seen()
     for line in log.lines:
-        on_tdx = read(line.text)
-        for found in on_tdx:
+        for found in read(line.text):
             if lines_on_tdx.take(seen, found):
                 _count(seen, log, line)
-        if not on_tdx and (on_machine := machine_lines.find(line.text)) is not None:
+        if (on_machine := machine_lines.find(line.text)) is not None:
             _count(seen, log, line)
             on_machine.take(seen, on_machine.match)
     return _findings(seen, log, source)

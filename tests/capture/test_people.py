@@ -296,6 +296,11 @@ def test_the_last_boot_that_is_no_crash_kernels_is_taken(
     assert any("crash kernel" in warning for warning in shown.warnings)
 
 
+def test_a_line_on_cpus_that_ran_into_one_on_tdx_is_read_too() -> None:
+    log = read_log(b"virt/tdx: 24636 KB allocated for PAMTsmp: Brought up 1 node, 4 CPUs\n", "t")
+    assert read_dmesg(log).brought_up == 4
+
+
 def test_the_boots_of_a_log_are_named() -> None:
     log = read_log((BOOT + _allowing(96) + CRASH + _allowing(1)).encode(), "t")
     assert read_dmesg(log).warnings == (
