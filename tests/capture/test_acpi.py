@@ -87,7 +87,7 @@ def test_entries_without_an_apic_id_are_no_slots() -> None:
 
 def test_entries_of_types_that_are_no_cpu_are_counted() -> None:
     other = bytes([127, 12]) + bytes(10)
-    parsed = parse_madt(tables_of(_madt(acpi.lapic(0, 0), other, other), "t")[0])
+    parsed = parse_madt(tables_of(_madt(other, acpi.lapic(0, 0), other), "t")[0])
     assert parsed.types == ((0, 1), (127, 2))
 
 

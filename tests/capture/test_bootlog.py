@@ -44,6 +44,20 @@ def test_what_tools_and_consoles_put_before_a_message_is_taken_off(line: str) ->
     assert read.number == 1
 
 
+def test_messages_that_ran_into_one_line_of_a_console_are_told_apart_by_their_times() -> None:
+    log = read_log(b"[    1.000000] tdx: one[    2.000000] tdx: two\n", "t")
+    assert [(line.number, line.seconds, line.text) for line in log.lines] == [
+        (1, 1.0, "tdx: one"),
+        (1, 2.0, "tdx: two"),
+    ]
+
+
+@pytest.mark.parametrize("fence", ["```", "~~~", "~~~ text", "  ~~~~"])
+def test_the_fences_of_a_document_are_no_lines_of_a_log(fence: str) -> None:
+    log = read_log(f"{fence}\n[    1.000000] tdx: one ~ two\n{fence}\n".encode(), "t")
+    assert [line.text for line in log.lines] == ["tdx: one ~ two"]
+
+
 def test_of_several_boots_the_last_is_kept() -> None:
     log = read_log(
         b"[    0.000000] Linux version 6.8.0\n[    1.000000] tdx: one\n"

@@ -13,7 +13,8 @@ import yaml
 from tdxctl import Machine, Platform
 from tdxctl.capture.findings import Findings
 from tdxctl.capture.merge import merge
-from tdxctl.capture.sources import capture
+from tdxctl.capture.sources import READERS, capture
+from tdxctl.capture.sysfs import read_sysfs
 from tdxctl.errors import FirmwareDataError
 from tdxctl.units import parse_cpulist
 from tests.capture import acpi_tables as acpi
@@ -456,6 +457,24 @@ def test_a_cpu_without_topology_is_in_the_package_of_the_one_before(tmp_path: Pa
     platform = Platform.from_dict(yaml.safe_load(text))
     assert [entry.package for entry in platform.cpus.madt] == [0, 0, 1, 1]
     assert warnings[0] == ("/sys shows no package of 1 CPU: that of the CPU before it is taken")
+
+
+def test_a_first_cpu_without_topology_is_in_the_package_of_the_first_that_has_one(
+    tmp_path: Path,
+) -> None:
+    ids = {f"cpu{cpu}__topology__physical_package_id": "01"[cpu // 2] for cpu in (1, 2, 3)}
+    shown, *_ = read_sysfs(str(_sysfs(tmp_path, present="0-3", online="1-3", **ids)))
+    assert shown.package_of == (0, 0, 1, 1)
+
+
+@pytest.mark.parametrize("option", ["--iomem", "--system-report"])
+def test_a_text_of_more_than_16_mib_is_none(option: str, tmp_path: Path) -> None:
+    file = tmp_path / "t"
+    with file.open("wb") as written:
+        written.truncate((16 << 20) + 1)
+    with pytest.raises(FirmwareDataError) as caught:
+        READERS[option](str(file))
+    assert caught.value.diagnostics()[0].detail == "more than 16 MiB"
 
 
 def test_a_pipe_in_a_sysfs_does_not_hang(tmp_path: Path) -> None:

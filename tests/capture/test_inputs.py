@@ -15,6 +15,8 @@ from typing import Literal
 
 import pytest
 
+from tdxctl.capture import inputs
+from tdxctl.capture.bundles import _Bounded
 from tdxctl.capture.host_texts import HostText
 from tdxctl.capture.inputs import read_bytes, read_inputs
 from tdxctl.errors import FirmwareDataError
@@ -95,6 +97,7 @@ def test_cpuinfo_shows_apic_ids_packages_and_the_model() -> None:
         "$ sudo rdmsr 0x1401; sudo rdmsr 0x87\n3ffe000c00\n200000001f\n",
         "rdmsr -xp 3 0x1401 -> 3ffe000c00\nrdmsr -u --processor=3 0x87 = 137438953503\n",
         "rdmsr --all 0x1401\n3ffe000c00\n3ffe000c00\n# rdmsr 0x87\n200000001f\n",
+        "rdmsr --octal 0x1401\n3777600006000\nrdmsr -o 0x87\n2000000000037\n",
     ],
 )
 def test_rdmsr_shows_seamrr_and_keyids(transcript: str) -> None:
@@ -423,6 +426,28 @@ def test_a_damaged_archive_is_told(name: str, tmp_path: Path) -> None:
     done = tdxctl("diagnose", str(file))
     assert (done.returncode, done.stdout) == (4, "")
     assert "cannot be unpacked" in done.stderr
+
+
+def test_a_file_of_the_largest_size_is_read_and_none_beyond_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Expect the size of this log to be taken where it is the limit."""
+    file = tmp_path / "dmesg"
+    file.write_bytes(b"[    1.000000] virt/tdx: module initialized\n")
+    monkeypatch.setattr(inputs, "MAX_FILE", 44)
+    [found] = read_inputs((str(file),))
+    assert found.log is not None
+    monkeypatch.setattr(inputs, "MAX_FILE", 43)
+    with pytest.raises(FirmwareDataError, match="is too large"):
+        read_inputs((str(file),))
+
+
+def test_what_is_unpacked_fills_a_buffer_and_not_more() -> None:
+    """Expect ten bytes in a buffer of ten, and the eleventh in the next one."""
+    unpacked = _Bounded(io.BytesIO(b"virt/tdx: m").read)
+    buffer = bytearray(10)
+    assert (unpacked.readinto(buffer), bytes(buffer)) == (10, b"virt/tdx: ")
+    assert (unpacked.readinto(buffer), bytes(buffer[:1])) == (1, b"m")
 
 
 def test_a_folder_is_read_with_those_below_it(tmp_path: Path) -> None:

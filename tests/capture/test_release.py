@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tdxctl.capture.findings import ModuleShown
+from tdxctl.capture.lines_on_tdx import shown_version
 from tdxctl.capture.release import describe_release, name_release
 
 
@@ -120,3 +121,20 @@ def test_a_release_that_is_not_modelled_has_no_name() -> None:
     assert describe_release(_shown("1.5.07", 20240501, 750)) == (
         "1.5.07 (build 20240501, number 750), which is not modelled"
     )
+
+
+@pytest.mark.parametrize(
+    ("date", "number", "build"),
+    [
+        (20240129, 65535, (20240129, 65535)),
+        (20240129, 65536, (None, None)),
+        (0xFFFFFFFF, 698, (0xFFFFFFFF, 698)),
+        (0x100000000, 698, (None, None)),
+    ],
+)
+def test_a_build_has_the_width_that_the_modules_metadata_has(
+    date: int, number: int, build: tuple[int | None, int | None]
+) -> None:
+    """Expect 32 bits of a date and 16 of a number; what has more is none."""
+    shown = shown_version({"major": 1, "minor": 5, "build_date": date, "build_num": number})
+    assert (shown.version, shown.build_date, shown.build_num) == ("1.5", *build)
