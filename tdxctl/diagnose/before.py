@@ -323,7 +323,7 @@ def init_attempt(evidence: Evidence) -> Outcome:
     if (refused := _load_refused(evidence)) is not None:
         return passed(refused.line, "KVM asked, and its load failed")
     if (seen := stands(evidence, kvm.NOT_FITTING, kvm.NOT_INSERTED)) is not None:
-        return _not_loaded(evidence, seen)
+        return _not_loaded(seen)
     # "`BIOS enabled: private KeyID range [32, 64)` and then nothing at all" [field-notes 1]
     silent = evidence.last(boot.NO_S3, boot.KEYIDS, boot.ENABLED_BY_BIOS)
     if silent is None or evidence.log.elided or _ends_too_early(evidence, silent):
@@ -340,14 +340,13 @@ def init_attempt(evidence: Evidence) -> Outcome:
     return found
 
 
-def _not_loaded(evidence: Evidence, seen: Seen) -> Outcome:
-    # kvm_intel, for what modprobe or the kernel says.
+def _not_loaded(seen: Seen) -> Outcome:
+    # kvm_intel, for what modprobe or the kernel says before any bring-up.
     if seen.message is kvm.NOT_FITTING or "not found" in seen.line.text:
         detail = "kvm_intel does not load: it is none of this kernel's"
         return replace(failed("init-attempt", seen.line, detail), causes=(OTHER_BUILD,))
     detail = f"kvm_intel does not load: {seen.fields['words']}"
-    causes = (SGX, VIRTUALIZATION) if done(evidence) is None else ()
-    return replace(failed("init-attempt", seen.line, detail), causes=causes)
+    return replace(failed("init-attempt", seen.line, detail), causes=(SGX, VIRTUALIZATION))
 
 
 # KVM is loaded by userspace, 7 to 19 s after boot on real hosts.

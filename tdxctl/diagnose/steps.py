@@ -217,7 +217,7 @@ def initialized(evidence: Evidence) -> Outcome:
         return passed(seen.line, "initialized")
     if end is not None:
         return passed(end, "this line comes when the initialization is done, or later")
-    if evidence.seamcalls and any(not call.is_debug for call in evidence.seamcalls):
-        call = next(call for call in evidence.seamcalls if not call.is_debug)
+    call = next((call for call in evidence.seamcalls if not call.is_debug), None)
+    if call is not None:
         return failed("initialized", call.line, "a SEAMCALL of the bring-up failed")
     return NOT_SHOWN
