@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tdxctl.capture.bootlog import read_log
+from tdxctl.capture.inputs import read_bytes
 from tdxctl.diagnose.diagnosis import diagnose
 from tdxctl.diagnose.evidence import gather
 from tdxctl.diagnose.outcome import Outcome, Verdict
@@ -23,6 +24,19 @@ def test_the_field_of_a_failed_sys_rd_is_in_the_first_registers_printed_after_it
     )
     [call] = gather(read_log(log.encode(), "t")).seamcalls
     assert (call.leaf, call.field_id) == (0x22, 0x9100000100000008)
+
+
+def test_a_command_line_that_is_shown_beside_a_log_is_the_logs_where_it_has_none() -> None:
+    """Expect the words of /proc/cmdline, and those of the kernel's own line where it is there."""
+    shown = "$ cat /proc/cmdline\nBOOT_IMAGE=/vmlinuz ro kvm_intel.tdx=1\n"
+    for log, words in (
+        (DONE, "BOOT_IMAGE=/vmlinuz ro kvm_intel.tdx=1"),
+        (f"[    0.0] Command line: ro nohibernate\n{DONE}", "ro nohibernate"),
+    ):
+        found = read_bytes((log + shown).encode(), "t")
+        assert found.log is not None
+        lines = gather(found.log, found.texts).command_lines
+        assert [text for _, text in lines] == [words]
 
 
 def test_a_debug_leaf_that_fails_after_the_bring_up_is_no_error_of_a_td() -> None:

@@ -9,10 +9,57 @@ from pathlib import Path
 import pytest
 
 from tdxctl.capture.host import host_at
+from tdxctl.capture.host_state import HostState
 from tdxctl.diagnose.diagnosis import diagnose
-from tdxctl.diagnose.signals import signals_of
+from tdxctl.diagnose.outcome import Diagnosis
+from tdxctl.diagnose.signals import Says, signals_of
 from tests.cli.runner import tdxctl
 from tests.rootfs.hosts import machine, root
+
+# A host whose kvm_intel is not loaded.
+WITHOUT_KVM = HostState(
+    kvm_loaded=False,
+    kvm_tdx=None,
+    capacity=None,
+    flags=frozenset(),
+    msrs={},
+    version=None,
+    has_kvm=False,
+    texts=(),
+)
+
+
+def _told(state: str, kernel: str | None) -> Diagnosis:
+    # What a log says, which KVM may not.
+    return Diagnosis(state, "", None, (), kernel, None)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "ready", "because"),
+    [
+        (None, True, "the module is initialized; KVM of this kernel asks for no TDX"),
+        ("6.14.11", True, "the module is initialized; KVM of this kernel asks for no TDX"),
+        ("6.16.0", False, "kvm_intel is not loaded"),
+        ("6.17.4", False, "kvm_intel is not loaded"),
+        ("7.1.5", False, "kvm_intel is not loaded"),
+    ],
+)
+def test_from_linux_6_16_on_an_initialized_module_without_kvm_is_not_enough(
+    kernel: str | None, ready: bool, because: str
+) -> None:
+    found = signals_of(WITHOUT_KVM, _told("initialized", kernel))
+    assert (found.ready, found.because) == (ready, because)
+
+
+def test_a_log_that_says_nothing_of_the_module_is_no_signal() -> None:
+    failed = signals_of(WITHOUT_KVM, _told("failed", "6.16.0")).signals
+    assert [(signal.name, signal.shows, signal.says) for signal in failed] == [
+        ("kvm_intel.tdx", "not there", Says.NO),
+        ("/dev/kvm", "not there", Says.NO),
+        ("the kernel's log", "failed", Says.NO),
+    ]
+    unknown = signals_of(WITHOUT_KVM, _told("unknown", "6.16.0")).signals
+    assert [signal.name for signal in unknown] == ["kvm_intel.tdx", "/dev/kvm"]
 
 
 @pytest.mark.parametrize(

@@ -339,7 +339,10 @@ def test_kvms_parameter_beside_a_log_counts() -> None:
     off = _with_parameter(BIOS + DONE, "N")
     assert (off.state, off.deciding and off.deciding.check.id) == ("failed", "kvm")
     assert "the TDX module is initialized, and KVM cannot use it" in off.summary
-    assert _with_parameter(BIOS + DONE, "Y").healthy
+    assert off.notes == ("kvm_intel's parameter tdx is N: KVM cannot use TDX, as it is loaded",)
+    on = _with_parameter(BIOS + DONE, "Y")
+    assert on.healthy
+    assert on.notes == ("kvm_intel's parameter tdx is Y: KVM can use TDX",)
     contrary = _with_parameter(FAILED, "Y")
     assert (contrary.state, contrary.deciding) == ("unknown", None)
     assert _with_parameter(FAILED, "N").state == "failed"
