@@ -123,8 +123,7 @@ def statuses(status: int) -> tuple[StatusCode, ...]:
 def statuses_named(name: str) -> tuple[StatusCode, ...]:
     """The codes of that name, `TDX_` optional: one number or, by release, several; newest first."""
     names = (name, f"TDX_{name}")
-    found = [code for code in table().status_codes if code.name in names]
-    return tuple(sorted(found, key=lambda code: code.in_2_0, reverse=True))
+    return tuple(code for code in table().status_codes if code.name in names)
 
 
 def operand(number: int) -> OperandCode | None:

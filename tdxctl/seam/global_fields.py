@@ -39,7 +39,7 @@ def _attributes_fixed0(state: ModuleState) -> int:
     return fixed | _LASS if state.profile.lass_is_fixed and has_lass else fixed
 
 
-_DEFAULTS = {name: values[0] for _, name, _, _, values in FIELDS}
+_DEFAULTS = {name: values[0] for _, name, _, _, values in FIELDS if values}
 _FOLLOWING: dict[str, Callable[[ModuleState], int]] = {
     "NUM_PKGS": lambda state: state.platform.packages,
     "VENDOR_ID": lambda state: state.info.vendor_id,

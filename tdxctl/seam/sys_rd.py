@@ -47,7 +47,7 @@ def fields_of(has: frozenset[str]) -> tuple[Field, ...]:
             name,
             fields,
             elements,
-            values + (values[-1],) * (fields * elements - len(values)),
+            values + values[-1:] * (fields * elements - len(values)),
             following[i],
         )
         for i, (field_id, name, fields, elements, values) in enumerate(rows)
