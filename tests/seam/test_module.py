@@ -302,6 +302,39 @@ def test_rdmd_tells_the_page_pair_of_a_range(
     assert told() == after
 
 
+def test_rdmd_takes_no_larger_size_without_dynamic_pamt() -> None:
+    """Expect size 0 to be answered, and size 1 to be refused as operand RCX [tdx-module 7]."""
+    module = _ready("1.5.25")
+    tdmr_init = Registers(rax=Leaf.TDH_SYS_TDMR_INIT, rcx=0x180000000)
+    module.seamcall_repeat(0, tdmr_init, 0x1C0000000)  # its first 1 GiB
+    assert _call(module, Leaf.TDH_PHYMEM_PAGE_RDMD, rcx=0x180000000).rax == 0
+    larger = _call(module, Leaf.TDH_PHYMEM_PAGE_RDMD, rcx=0x180000001)
+    assert larger.rax == 0xC0000100_00000001
+
+
+#: Of 2.0.18: field id and what TDH.SYS.RD reads of it.
+FIELDS = [
+    (0x9000000100000000, 32),  # NUM_CMRS: places, whatever the platform has
+    (0x9000000300000101, 0x300000000),  # CMR_SIZE[1]
+    (0x9000000300000102, 0),  # CMR_SIZE[2], of a platform with two
+    (0x9100000000000014, 4),  # MIN_DYNAMIC_PAMT_NUM_HKID_BITS: 52 - 48
+    (0x990000030000041F, (1 << 64) - 1),  # CPUID_CONFIG_LEAVES[31], of a module with 28
+    (0x9900000300000850, 0),  # DISALLOWED_FMS[0]
+    (0x9A00000300000000, 0),  # GUEST_GPA_ATTR_MASK
+    (0xA000000100000031, 128),  # MAX_MEM_SCAN_RANGES
+    (0xA000000100000032, 256),  # NUM_MEM_SCAN_CONTEXTS
+]
+
+
+@pytest.mark.parametrize(("field_id", "value"), FIELDS, ids=[hex(each) for each, _ in FIELDS])
+def test_what_metadata_fields_hold(field_id: int, value: int) -> None:
+    """Expect the value of the specification, of what no platform or release changes
+    [tdx-module-releases C].
+    """
+    read = _call(_ready("2.0.18"), Leaf.TDH_SYS_RD, rdx=field_id)
+    assert (read.rax, read.r8) == (0, value)
+
+
 @pytest.mark.parametrize("leaf", [0, 30, 38, 62, 97])
 def test_leaves_that_a_module_may_have_are_said_to_be_not_modelled(leaf: int) -> None:
     with pytest.raises(NotModelledError):

@@ -130,6 +130,17 @@ def test_the_new_image_is_another_version() -> None:
     assert host.module.state.module_hv == 0
 
 
+@pytest.mark.parametrize(
+    ("version", "svn"), [("1.0", (1, None)), ("1.5.25", (1, 13)), ("2.0.18", (3, None))]
+)
+def test_an_image_has_the_security_version_of_its_release(
+    version: str, svn: tuple[int, int | None]
+) -> None:
+    """Expect major version 1 where a release is not known to have one [tdx-module-releases]."""
+    image = ModuleImage.of(ModuleInfo.of_version(version))
+    assert (image.major_svn, image.minor_svn) == svn
+
+
 def test_each_installation_uses_up_an_update_and_a_load_resets_them() -> None:
     host = Host()
     host.shut_down()
