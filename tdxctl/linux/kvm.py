@@ -309,7 +309,7 @@ class Kvm:
         if kernel.cpus.online() == [cpu]:
             # The CPU hotplug core refuses, before it asks anyone.
             return -Errno.EBUSY
-        asked = self.tdx and kernel.online_callback and not kernel.has(INITIALIZED_AT_BOOT)
+        asked = kernel.online_callback and not kernel.has(INITIALIZED_AT_BOOT)
         if asked and kernel.is_last_with_tds(cpu):
             kernel.pr(runtime.LAST_CPU_OF_PACKAGE, source=Source.KVM)
             return -Errno.EBUSY
