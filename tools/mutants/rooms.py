@@ -106,6 +106,6 @@ ROOMS = (
         "base",
         90,
         "units.py errors.py errnos.py document.py progress.py",
-        "test_units.py platform report explain",
+        "test_units.py test_errors.py test_errnos.py test_progress.py platform report explain",
     ),
 )
