@@ -42,11 +42,10 @@ def test_files() -> list[str]:
 
 
 #: What a changed file may fail without being wrong: bounds of time, other programs, the text of the
-#: sources; and the pages, whose commands are tested elsewhere.
+#: sources.
 LEFT_OUT = (
     "tests/test_citations.py",
     "tests/test_mutants.py",
-    "tests/test_pages.py",
     "tests/linux/test_scaling.py",
     "tests/report/test_html_in_a_browser.py",
     "tests/state/test_processes.py",
