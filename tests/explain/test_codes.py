@@ -157,7 +157,11 @@ def test_a_number_of_several_meanings_is_the_likeliest(
             "TDG.MR.VERIFYREPORT, of TDCALL: Checks a report of another TD on the same host.",
         ),
         ("22", "as an errno", "-22 is EINVAL"),
+        ("41", "as an errno", ""),
         ("0", "as a leaf", "TDH.VP.ENTER, TDG.VP.VMCALL of TDCALL"),
+        ("SEAMLDR.SHUTDOWN", "returns", "SEAMLDR_EBADCALL, SEAMLDR_ECLEANUPREQ"),
+        ("0xc0ffee0000000000", "class", "unknown; error, not recoverable"),
+        ("0x4fff123400000000", "class", ""),
         ("0x0000110200000000", "side", "the guest's: leaves that a TD calls (TDG.*) return it"),
         ("0x8000030700000000", "since", "1.5.20, 2.0.08"),
         ("0x80000f0100000000", "since", "2.0.18, not in 1.5"),
@@ -188,3 +192,15 @@ def test_a_leafs_register_is_told_by_what_it_holds() -> None:
     wrong = look_up("0x8000080000000000", config)
     assert _label(wrong, "note") == "no status that TDH.SYS.CONFIG is known to return"
     assert _label(look_up("0xc000050500000000", config), "note") == ""
+
+
+@pytest.mark.parametrize("asked", ["58000", "0xffff", "0xffffffff", "0x10000000000000000"])
+def test_of_a_number_that_is_nothing_nothing_is_told(asked: str) -> None:
+    """Expect a number without an upper half, or of more than 64 bits, to look like no status."""
+    answer = look_up(asked)
+    assert (answer.kind, answer.lines, answer.nearest) == ("unknown", (), ())
+
+
+def test_an_errno_without_its_sign_is_near() -> None:
+    """Expect the errno where the number is no leaf's, as of 517."""
+    assert look_up("517").nearest == ("-517 (EPROBE_DEFER)",)

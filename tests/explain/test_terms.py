@@ -11,6 +11,7 @@ import pytest
 
 from tdxctl.advice.bios import Setting
 from tdxctl.advice.setups import SETUPS
+from tdxctl.explain.lines import names_a_call
 from tdxctl.explain.lookup import look_up
 from tdxctl.explain.terms import ALL_TERMS
 from tests import real
@@ -53,6 +54,31 @@ def test_a_line_is_known_without_its_prefix_and_its_errno(asked: str, name: str)
     assert (answer.kind, answer.name) == ("log-line", name)
 
 
+def test_what_any_program_may_say_is_no_line_of_tdx_without_its_prefix() -> None:
+    """Expect a failure that goes on in unknown words to be TDX's only behind `virt/tdx: `."""
+    assert look_up("virt/tdx: initialization failed: no firmware").name == "failed-for"
+    assert not look_up("initialization failed: no firmware").known
+
+
+def test_eight_letters_of_a_line_are_enough_to_find_it() -> None:
+    assert (look_up("not load").kind, look_up("not load").name) == ("log-line", "not-loaded")
+    assert not look_up("ot load").known
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("foo: TDH.SYS.INIT gave 0xc000050500000000", True),
+        ("foo: tdh_mng_init returned 8000020300000000", True),
+        ("foo: calling TDH.SYS.INIT", False),
+        ("foo: TDH.SYS.INIT gave -5", False),
+        ("foo: gave 0xc000050500000000", False),
+    ],
+)
+def test_a_line_names_a_call_by_its_leaf_and_its_status(line: str, expected: bool) -> None:
+    assert names_a_call(line) == expected
+
+
 @pytest.mark.parametrize(
     "asked", ["the -5", "The TDX_SYS_NOT_READY", "a TDH.SYS.INIT", "the leaf 33"]
 )
@@ -80,12 +106,19 @@ def test_a_word_that_is_a_check_has_both(check: str) -> None:
     assert [label for label, _ in answer.lines][:2] == ["term", "checks that"]
 
 
+def test_a_check_is_told_with_the_one_before_it() -> None:
+    """Expect what has to hold first: SEAMRR after TME; host, the first check, has none."""
+    assert ("after", "tme") in look_up("seamrr").lines
+    assert "after" not in dict(look_up("host").lines)
+
+
 @pytest.mark.parametrize(
     ("asked", "name", "words"),
     [
         ("MSR 0x87", "IA32_MKTME_KEYID_PARTITIONING", "private ones of TDX"),
         ("0x1401", "IA32_SEAMRR_PHYS_MASK", "bit 11 that it is enabled"),
         ("msr 0xa0", "MSR 0xa0", "SGX_AND_MCHECK_STATUS"),
+        ("0xfe", "IA32_MTRRCAP", "Bit 15 says that there is a SEAMRR."),
         ("IA32_TSX_CTRL", "IA32_TSX_CTRL", "0x122"),
         ("tsx_ctrl", "IA32_TSX_CTRL", "0x122"),
     ],
@@ -110,6 +143,7 @@ def test_a_number_that_is_a_leafs_too_is_told_as_both() -> None:
         ("error: -28", "ENOSPC"),
         ("status 0xc000050500000000", "TDX_SYS_NOT_READY"),
         ("c0000505", "TDX_SYS_NOT_READY"),
+        ("0xc0000505", "TDX_SYS_NOT_READY"),
         ("LP.INIT", "TDH.SYS.LP.INIT"),
         ("mng.create", "TDH.MNG.CREATE"),
         ("MSR 1401h", "IA32_SEAMRR_PHYS_MASK"),
