@@ -55,9 +55,10 @@ def of_line(asked: str, text: str, leaf: LeafCode | None) -> Answer | None:
 def _without_its_prefix(text: str) -> tuple[Found, ...]:
     # A whole line that somebody quotes without the kernel's prefix: `module not loaded`.
     for prefix in ("virt/tdx: ", "kvm_intel: "):
-        found = read(prefix + text)
-        if found and found[0].end == len(prefix + text) and not found[0].template.takes_the_rest:
-            return found
+        line = prefix + text
+        match read(line):
+            case (whole,) if whole.end == len(line) and not whole.template.takes_the_rest:
+                return (whole,)
     any_case = read_in_any_case(text)
     return () if any_case is None else (any_case,)
 
