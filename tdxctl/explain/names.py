@@ -74,8 +74,8 @@ def _of_kernel(asked: str, text: str) -> Answer | None:
     try:
         kernel = find_kernel(text.removeprefix("v") if "." in text else text)
     except UsageError as error:
-        lines = [(MEANS, error.message), (TO_DO, error.hint or "")]
-        return Answer(asked, "kernel", text, tuple(line for line in lines if line[1]))
+        to_do = () if error.hint is None else ((TO_DO, error.hint),)
+        return Answer(asked, "kernel", text, ((MEANS, error.message), *to_do))
     lines = [(MEANS, f"{kernel.title} ({kernel.date})")]
     if kernel.asked is not None and kernel.asked != kernel.id:
         lines.append(("behaves as", kernel.id))
