@@ -29,8 +29,6 @@ from tdxctl.units import U32_MASK, U64_MASK
 
 #: How people write a leaf's number.
 LEAF_NUMBER = re.compile(r"leaf[ :#]*(0[xX][0-9a-fA-F]+|\d+)", re.IGNORECASE)
-# Larger numbers are statuses or field ids, smaller ones leaves.
-_LARGEST_LEAF = 0xFFFF
 
 
 def number_in(text: str) -> int | None:
@@ -58,20 +56,16 @@ def of_number(asked: str, number: int, leaf: LeafCode | None) -> Answer:
         return _nought(asked)
     if (answer := leaf_numbered(asked, number)) is not None:
         return answer if asked.isdecimal() else _or_msr(answer, number)
-    if number <= _LARGEST_LEAF:
+    if number <= U32_MASK or number > U64_MASK:
         # A kernel's message has an errno with its sign, a person may leave it out.
         near = (f"-{number} ({Errno(number).name})",) if number in set(Errno) else ()
         return Answer(asked, "unknown", asked, (), near)
-    if number <= U32_MASK or number > U64_MASK:
-        return unknown(asked, "")
     if looks_like_p_seamldrs(number) and not is_status(number):
         return unknown_status(asked, number)
-    field = field_with(number)
-    if field is not None and number == field[0][0] + field[1]:
-        return of_field(asked, *field)
     # TDH.SYS.RD takes more numbers than a field's own for its id: some of them are statuses.
     if is_status(number):
         return explain_number(asked, number, leaf)
+    field = field_with(number)
     return of_field(asked, *field) if field is not None else unknown_status(asked, number)
 
 
