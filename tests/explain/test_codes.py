@@ -161,7 +161,13 @@ def test_a_number_of_several_meanings_is_the_likeliest(
         ("0", "as a leaf", "TDH.VP.ENTER, TDG.VP.VMCALL of TDCALL"),
         ("SEAMLDR.SHUTDOWN", "returns", "SEAMLDR_EBADCALL, SEAMLDR_ECLEANUPREQ"),
         ("0xc0ffee0000000000", "class", "unknown; error, not recoverable"),
+        ("0x80000000000000ff", "class", "P-SEAMLDR's; error"),
+        # Classes have numbers up to 17.
+        ("0x8000120000000000", "class", "unknown; error, recoverable"),
         ("0x4fff123400000000", "class", ""),
+        ("0xc0ffee0000000000", "looks like", "a SEAMCALL status"),
+        ("0x0000030300000000", "looks like", "a SEAMCALL status"),
+        ("0x0000ff0000001234", "looks like", "a number"),
         ("0x0000110200000000", "side", "the guest's: leaves that a TD calls (TDG.*) return it"),
         ("0x8000030700000000", "since", "1.5.20, 2.0.08"),
         ("0x80000f0100000000", "since", "2.0.18, not in 1.5"),

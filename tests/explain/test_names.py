@@ -48,6 +48,23 @@ def test_what_a_person_asks(asked: str, kind: str, name: str, says: str) -> None
     assert says in json.dumps(answer)
 
 
+@pytest.mark.parametrize(
+    ("asked", "labels"),
+    [
+        ("v5", ["means", "evidence", "more"]),
+        ("6.8", ["means", "evidence", "more"]),
+        ("6.16.0-1", ["means", "behaves as", "evidence", "more"]),
+        # No kernel that is modelled, with what to do, and where nothing can be done.
+        ("5.10", ["means", "to do"]),
+        ("7.2+cmr-walk", ["means"]),
+        ("cmr-walk", ["change of", "means", "commits", "to do"]),
+    ],
+)
+def test_what_is_told_of_a_kernel_and_of_a_change(asked: str, labels: list[str]) -> None:
+    """Expect a kernel to be told by the release it behaves as, where that has another name."""
+    assert [label for label, _ in look_up(asked).lines] == labels
+
+
 @pytest.mark.parametrize("asked", ["hello world of logs", "module.max", "no.such.key", "NON"])
 def test_what_is_nothing_stays_unknown(asked: str) -> None:
     assert not look_up(asked).known

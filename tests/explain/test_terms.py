@@ -60,6 +60,38 @@ def test_what_any_program_may_say_is_no_line_of_tdx_without_its_prefix() -> None
     assert not look_up("initialization failed: no firmware").known
 
 
+def test_a_line_that_failed_without_an_errno_is_told_without_one() -> None:
+    answer = look_up("tdx: can't load/init TDX module. disabling TDX feature.")
+    assert answer.name == "init-failed"
+    assert [label for label, _ in answer.lines] == ["means", "check"]
+
+
+def test_of_an_unknown_line_each_name_in_it_is_told() -> None:
+    """Expect of a status or an errno what it means and what to do, of a leaf what it does."""
+    assert look_up("foo: ioctl gave -28 from TDH.MNG.INIT").lines == (
+        ("means", "ENOSPC: 6.8 and later: TDMRs or reserved areas exhausted."),
+        ("to do", "fewer memory regions and holes, or a kernel that walks CMRs"),
+        ("means", "TDH.MNG.INIT: Initializes a TD from its TD_PARAMS."),
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "labels"),
+    [
+        ("CMRs not", "cmrs-not-ascending", ["line", "means", "more"]),
+        # Harmless, or no check's.
+        ("Turn off TDX in the BIOS", "s3", ["line", "means"]),
+        ("packages to have an online", "last-cpu-of-package", ["line", "means"]),
+    ],
+)
+def test_words_of_a_line_lead_to_the_causes_of_what_is_wrong(
+    words: str, name: str, labels: list[str]
+) -> None:
+    answer = look_up(words)
+    assert (answer.kind, answer.name) == ("log-line", name)
+    assert [label for label, _ in answer.lines] == labels
+
+
 def test_eight_letters_of_a_line_are_enough_to_find_it() -> None:
     assert (look_up("not load").kind, look_up("not load").name) == ("log-line", "not-loaded")
     assert not look_up("ot load").known
