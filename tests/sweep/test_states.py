@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import json
+from array import array
 from functools import cache
+from types import SimpleNamespace
+from typing import cast
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from tdxctl import Platform
+from tdxctl import Machine, Platform
 from tdxctl.linux.lookup import find_kernel
 from tdxctl.platform import shipped
 from tdxctl.report import states_svg
 from tdxctl.report.states import arrows, to_dot
-from tdxctl.sweep.states import States, cut_down, explore
+from tdxctl.sweep.states import Fingerprint, States, _fingerprint, cut_down, explore
 from tests.cli.runner import ROOT, tdxctl
 
 HOST = cut_down(Platform.load(shipped.path_of("small")))
@@ -88,6 +91,19 @@ def test_hosts_that_nobody_can_tell_apart_are_one_state() -> None:
     two, three = explore(HOST, find_kernel("v5"), 2), _states("v5")
     assert (two.states, two.transitions) == (21, 72)
     assert (three.states, three.transitions) == (49, 252)
+
+
+def _of_a_part(**kept: object) -> Fingerprint:
+    return _fingerprint(cast(Machine, SimpleNamespace(parts=(SimpleNamespace(**kept),))))
+
+
+def test_a_state_is_told_by_what_a_part_keeps() -> None:
+    """Expect arrays to be told by their elements, and what is no plain value not at all."""
+    pages = array("Q", [0, 1, 2])
+    assert _of_a_part(pages=pages) == _of_a_part(pages=array("Q", [0, 1, 2]))
+    assert _of_a_part(pages=pages) != _of_a_part(pages=array("Q", [0, 1, 3]))
+    assert _of_a_part(online={0, 1}, log=print) == _of_a_part(online={1, 0})
+    assert _of_a_part(online={0, 1}, log=print) != _of_a_part(online={0, 1}, log=None)
 
 
 def test_the_picture_has_a_box_per_status_and_every_label() -> None:
