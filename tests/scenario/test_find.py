@@ -105,8 +105,16 @@ def test_whatever_the_case_of_the_suffix_and_behind_links(tmp_path: Path) -> Non
     assert find((str(folder),)).scenarios == (str(folder / "link" / "x.YAML"),)
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (PermissionError(13, "Permission denied", "/closed"), "permission denied"),
+        # Of a file system that names no errno.
+        (OSError("Transport gone"), "transport gone"),
+    ],
+)
 def test_a_folder_that_cannot_be_read_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: OSError, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "good.yaml").write_text(GOOD)
     (tmp_path / "closed").mkdir()
@@ -114,11 +122,11 @@ def test_a_folder_that_cannot_be_read_is_an_error(
 
     def refuse(path: str) -> object:
         if path.endswith("closed"):
-            raise PermissionError(13, "Permission denied", path)
+            raise error
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(UsageError, match=r"cannot read folder '.*closed': permission denied"):
+    with pytest.raises(UsageError, match=f"cannot read folder '.*': {reason}"):
         find((str(tmp_path),))
 
 

@@ -14,14 +14,17 @@ import pytest
 
 from tdxctl.errors import NotModelledError, UsageError
 from tdxctl.linux.releases import KERNELS
-from tdxctl.platform.shipped import names
+from tdxctl.platform.description import Platform
+from tdxctl.platform.shipped import names, path_of
 from tdxctl.report.results import as_json
 from tdxctl.scenario.description import Case
 from tdxctl.scenario.find import scenario_files
 from tdxctl.scenario.load import load_cases
-from tdxctl.scenario.run import cases_of, run_cases
+from tdxctl.scenario.new import new_scenario
+from tdxctl.scenario.run import broken, cases_of, run_cases
 from tdxctl.scenario.select import selector
 from tests.cli.runner import ROOT, tdxctl
+from tests.machines import small
 
 SHIPPED = ROOT / "tests" / "scenarios"
 
@@ -53,6 +56,14 @@ def test_the_report_is_the_same_whatever_the_order_and_the_processes() -> None:
         outcomes = run_cases(cases_of(tuple(files), None), jobs=2, fail_fast=False)
         # Paths differ as they were given: relative to nothing but themselves.
         assert as_json.render(outcomes) == expected
+
+
+@pytest.mark.parametrize(("jobs", "files"), [(1, 3), (1, 1), (8, 1)])
+def test_one_at_a_time_needs_no_other_process(jobs: int, files: int) -> None:
+    """Expect the very outcomes that went in, where another process would send back copies."""
+    cases = [broken(f"{i}.yaml", ()) for i in range(files)]
+    outcomes = run_cases(cases, jobs=jobs, fail_fast=False)
+    assert [id(outcome) for outcome in outcomes] == [id(case) for case in cases]
 
 
 def test_fail_fast_stops_at_the_first_in_order(tmp_path: Path) -> None:
@@ -261,10 +272,6 @@ def test_a_broken_pipe_and_a_github_summary(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kernel", ["v5", "6.8", "7.2+dynamic-pamt"])
 def test_a_new_scenario_passes_as_it_is_printed(kernel: str, tmp_path: Path) -> None:
     """For every shipped platform: what happens today is what is expected."""
-    from tdxctl.platform.description import Platform
-    from tdxctl.platform.shipped import path_of
-    from tdxctl.scenario.new import new_scenario
-
     # Those whose CPU has no SEAMCALL instruction: a v5 kernel oopses on them.
     not_modelled = {"4s-512g", "icx-2s-128g"} if kernel.startswith("v5") else set()
     for name in names():
@@ -277,6 +284,48 @@ def test_a_new_scenario_passes_as_it_is_printed(kernel: str, tmp_path: Path) -> 
     outcomes = run_cases(cases_of((str(tmp_path),), None), jobs=1, fail_fast=False)
     assert [(o.name, o.differences) for o in outcomes if o.is_bad] == []
     assert len(outcomes) == len(names()) - len(not_modelled)
+
+
+@pytest.mark.parametrize(
+    ("sections", "expected"),
+    [
+        (
+            {},
+            [
+                "returned: 0",
+                "status: INITIALIZED",
+                "pamt: 266772KiB       # or {at_most: ...}",
+                "tdmrs: 3",
+                "reserved: {at_most: 2}       # areas, in the tightest TDMR",
+                'log: "virt/tdx: module initialized"',
+                "calls: {TDH.SYS.TDMR.INIT: 16640}",
+            ],
+        ),
+        (
+            {"faults": [{"leaf": "TDH.SYS.KEY.CONFIG", "status": "TDX_SYS_BUSY"}]},
+            [
+                "returned: -EIO",
+                "status: ERROR",
+                "step: key-config",
+                "seamcall: TDH.SYS.KEY.CONFIG",
+                "seamcall_status: TDX_SYS_BUSY",
+                'log: "virt/tdx: module initialization failed (-5)"',
+                "calls: {TDH.SYS.KEY.CONFIG: 1}",
+            ],
+        ),
+        (
+            {"firmware": {"tdx_keyids": 0}},
+            ["returned: -ENODEV", "status: UNINITIALIZED", "step: precondition"],
+        ),
+    ],
+)
+def test_a_new_scenario_expects_what_happened(
+    sections: dict[str, object], expected: list[str]
+) -> None:
+    """Expect a failed SEAMCALL by leaf and status, and nothing of calls where none was made."""
+    text = new_scenario(small(**sections), "small", (), "6.8")
+    _, _, after = text.partition("    expect:\n")
+    assert [line[6:] for line in after.splitlines() if line.startswith("      ")] == expected
 
 
 def test_a_new_scenario_keeps_what_was_set(tmp_path: Path) -> None:
