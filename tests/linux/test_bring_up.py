@@ -129,6 +129,17 @@ def test_a_kexec_writes_back_the_caches_of_cpus_that_made_seamcalls_only() -> No
 
 
 @pytest.mark.parametrize(
+    ("faults", "returned"),
+    [([], 0), ([{"msr": 0x87}], -19), ([{"msr": 0x87, "fault": False}], 0)],
+)
+def test_without_the_msr_of_keyids_there_is_no_tdx(
+    faults: list[dict[str, object]], returned: int
+) -> None:
+    """Expect -ENODEV where reading IA32_MKTME_KEYID_PARTITIONING raises #GP, as it says it does."""
+    assert booted("6.16", faults=faults).tdx_init().returned == returned
+
+
+@pytest.mark.parametrize(
     ("kernel", "model", "returned"),
     [
         # No kexec beside TDX; with the partial-write erratum of these CPUs refused; there it is.

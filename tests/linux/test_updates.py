@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,29 @@ from tdxctl.linux.updates import explained
 from tdxctl.seam.leaves import Leaf
 from tdxctl.seam.releases import release
 from tdxctl.seam.status import Status
+from tests.machines import booted
 
 EMERALD_RAPIDS = (6, 0xCF)
+
+
+@pytest.mark.parametrize(
+    ("force", "returned", "cause"),
+    [
+        ({}, -19, "update-across-lines"),
+        ({"force": False}, -19, "update-across-lines"),
+        # P-SEAMLDR is asked then, and refuses: SEAMLDR_EUNSUPPORTED.
+        ({"force": True}, -5, "seamcall"),
+    ],
+)
+def test_what_is_not_on_offer_is_not_uploaded_unless_forced(
+    force: dict[str, Any], returned: int, cause: str
+) -> None:
+    """2.0.08 on 1.5.25: expect -ENODEV, with no SEAMCALL made."""
+    machine = booted("7.2", cpus={"model": "emerald-rapids"}, module={"version": "1.5.25"})
+    result = machine.update_module("2.0.08", **force)
+    assert result.failure is not None
+    assert (result.returned, result.failure.cause.id) == (returned, cause)
+    assert (result.events == ()) is (returned == -19)
 
 
 @pytest.mark.parametrize(
