@@ -4,10 +4,15 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 import pytest
 
+from tdxctl.operations import MemoryWrite, Seamcall
+from tdxctl.platform.calls import CallEntry, Script, TableEntry
+from tdxctl.script import operations
+from tdxctl.seam.port import Registers
 from tests.cli.runner import ROOT, tdxctl
 
 BRING_UP = "tests/data/bring-up.yaml"
@@ -40,6 +45,38 @@ def test_a_bring_up_by_hand() -> None:
     """One TDMR of 1 GiB: 256 calls of TDH.SYS.TDMR.INIT, and a status that is no error."""
     done = tdxctl("seamcall", BRING_UP)
     assert (done.returncode, done.stdout, done.stderr) == (0, SAID, "")
+
+
+def _table(name: str, at: int | None = None, reserved: int = 0) -> TableEntry:
+    # A TDMR of 1 GiB, its PAMTs behind it.
+    pamts = ((0x80000000, 0x1000), (0x80001000, 0x2000), (0x80003000, 0x4000))
+    return TableEntry(1, name, at, 1 << 30, 1 << 30, *pamts, ((0x1000, 0x2000),) * reserved)
+
+
+def test_a_tdmr_info_is_eight_words_and_its_areas_at_a_multiple_of_512() -> None:
+    """Expect what follows the last area to be zeros: an area more, of no length."""
+    [[plain], [tight], [behind], [placed], [call_array, call]] = operations(
+        Script(
+            "x.yaml",
+            (
+                _table("a", reserved=1),
+                _table("b", reserved=28),
+                _table("c"),
+                _table("d", at=0x500),
+                CallEntry(2, cpu=0, rax=45, tdmrs=("b", "d")),
+            ),
+        )
+    )
+    words = (1 << 30, 1 << 30, 0x80000000, 0x1000, 0x80001000, 0x2000, 0x80003000, 0x4000)
+    data = struct.pack("<10Q", *words, 0x1000, 0x2000)
+    assert plain == MemoryWrite(0x20000, data + bytes(512 - 80))
+    # 64 bytes, 28 areas and an empty one of 16 bytes each are more than 512.
+    assert isinstance(tight, MemoryWrite)
+    assert (tight.at, len(tight.data)) == (0x20200, 1024)
+    assert behind == MemoryWrite(0x20600, struct.pack("<8Q", *words) + bytes(448))
+    assert placed == MemoryWrite(0x500, behind.data)
+    assert call_array == MemoryWrite(0x10000, struct.pack("<2Q", 0x20200, 0x500))
+    assert call == Seamcall(0, Registers(45, rcx=0x10000, rdx=2))
 
 
 def test_the_same_as_json_lines(tmp_path: Path) -> None:
