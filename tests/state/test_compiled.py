@@ -18,7 +18,7 @@ from tdxctl import Platform, lab, store
 from tdxctl.lab import Asked
 from tdxctl.platform import compiled, shipped
 from tdxctl.platform.text import DescriptionText
-from tdxctl.store import MAX_COMPILED, Compiled
+from tdxctl.store import Compiled
 from tests.cli.runner import ROOT, tdxctl
 from tests.machines import SMALL, small
 
@@ -193,13 +193,14 @@ def test_a_whole_entry_that_is_no_platform_is_ignored(text: str) -> None:
 
 
 def test_the_entries_used_last_are_kept(state: Path) -> None:
+    """Expect 64 of them, one that was only used again included."""
     platform = small()
-    for number in range(MAX_COMPILED):
+    for number in range(64):
         lab.boot(Asked("small", platform, compiled=Compiled(f"k{number}", "x")))
     lab.boot(Asked("small", platform, compiled=Compiled("k0", None)))
     lab.boot(Asked("small", platform, compiled=Compiled("k0", None)))
     lab.boot(Asked("small", platform, compiled=Compiled("new", "x")))
-    expected = [f"k{number}" for number in range(2, MAX_COMPILED)]
+    expected = [f"k{number}" for number in range(2, 64)]
     assert _keys(state) == [*expected, "k0", "new"]
 
 

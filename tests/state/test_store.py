@@ -235,6 +235,21 @@ def _stored_with(**columns: Any) -> None:
             rows.put_operation("small", operation, row.status)
 
 
+def test_a_machine_that_was_forgotten_is_nowhere_in_the_store() -> None:
+    """Expect nothing of it to be read, and no operation to be put to it, before any commit too."""
+    _booted()
+    with store.writing() as rows:
+        assert rows.count("small") == 1
+        assert (rows.forget("small"), rows.forget("small")) == (True, False)
+        assert (rows.machine("small"), rows.machines(), rows.operations("small")) == (None, [], [])
+        for asked in (
+            lambda: rows.count("small"),
+            lambda: rows.put_operation("small", store.OperationRow("{}", "{}"), ""),
+        ):
+            with pytest.raises(KeyError):
+                asked()
+
+
 @pytest.mark.parametrize(
     ("columns", "kernel"),
     [
