@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from tdxctl.rootfs.host import Host
 from tdxctl.rootfs.log import stamped
 from tdxctl.rootfs.proc import firmware_map, flags, proc_files, usable
 from tdxctl.rootfs.tdx import msrs
-from tdxctl.rootfs.tree import File
+from tdxctl.rootfs.topology import cpu_files, memory_files, node_files
+from tdxctl.rootfs.tree import File, Files, Link
 from tdxctl.rootfs.write import _is_equal
 from tests.machines import booted
 
@@ -85,21 +87,25 @@ def test_an_x2apic_id_of_255_or_above_takes_the_longer_structures() -> None:
 
 
 @pytest.mark.parametrize(
-    ("slots", "disabled", "expected"),
+    ("entries", "disabled", "expected"),
     [
         # type, length, UID, APIC id, flags: 1 enabled, 2 online capable.
-        ([], 0, "0008000001000000 0008010101000000"),
-        ([2], 1, "0008000001000000 0008010101000000 0008020202000000"),
+        ([(0, True), (1, True)], 0, "0008000001000000 0008010101000000"),
+        ([(0, True), (2, False)], 1, "0008000001000000 0008010202000000"),
         # An enabled CPU's id stands a second time for one that is not listed.
-        ([], 1, "0008000001000000 0008010101000000 0008020002000000"),
+        ([(2, False), (5, True)], 2, "0008000202000000 0008010501000000 0008020502000000"),
         # Of more that are listed than there are, the last can never be brought online.
-        ([2, 3], 1, "0008000001000000 0008010101000000 0008020202000000 0008030300000000"),
+        (
+            [(0, True), (2, False), (3, False), (4, True)],
+            1,
+            "0008000001000000 0008010202000000 0008020300000000 0008030401000000",
+        ),
     ],
 )
 def test_disabled_cpus_are_slots_of_the_madt(
-    slots: list[int], disabled: int, expected: str
+    entries: list[tuple[int, bool]], disabled: int, expected: str
 ) -> None:
-    listed = [{"apic_id": "0-1"}, *({"apic_id": slot, "enabled": False} for slot in slots)]
+    listed = [{"apic_id": apic_id, "enabled": enabled} for apic_id, enabled in entries]
     table = madt(_host(cpus={"madt": listed, "disabled_cpus": disabled}))
     assert table[:4] == b"APIC"
     assert table[36:44].hex(" ", 4) == "0000e0fe 01000000"
@@ -229,6 +235,122 @@ def test_a_cpu_is_counted_among_those_of_its_package_that_are_online() -> None:
     )
     shown = _cpuinfo(host)
     assert (shown["siblings"], shown["cpu cores"], shown["physical id"]) == ("3", "2", "0")
+
+
+def _shown(files: Iterable[Files]) -> dict[str, str]:
+    # Path below /sys/devices/system -> content, or what a link leads to.
+    return {
+        entry.path.removeprefix("sys/devices/system/"): entry.target
+        if isinstance(entry, Link)
+        else entry.data.decode()
+        for part in files
+        for entry in part.entries
+    }
+
+
+#: Two packages of two cores of two threads; two more CPUs may come.
+CPUS: dict[str, Any] = {
+    "madt": [{"apic_id": "0-3", "package": 0}, {"apic_id": "128-131", "package": 1}],
+    "disabled_cpus": 2,
+}
+
+
+def test_a_cpu_has_the_siblings_of_its_core_and_of_its_package() -> None:
+    """Expect masks as wide as there may be CPUs, and CPU 3, which is offline, in none of them."""
+    shown = _shown(cpu_files(_host("v5", cpus=CPUS | {"online": "0-2,4-7"})))
+    for name, text in {
+        "cpu/possible": "0-9",
+        "cpu/present": "0-7",
+        "cpu/online": "0-2,4-7",
+        "cpu/offline": "3,8-9",
+        "cpu/kernel_max": "8191",
+        "cpu/cpu2/online": "1",
+        "cpu/cpu3/online": "0",
+        "cpu/cpu2/topology/physical_package_id": "0",
+        "cpu/cpu2/topology/core_id": "1",
+        "cpu/cpu2/topology/die_id": "0",
+        "cpu/cpu2/topology/thread_siblings": "004",
+        "cpu/cpu2/topology/thread_siblings_list": "2",
+        "cpu/cpu2/topology/core_siblings": "007",
+        "cpu/cpu2/topology/core_siblings_list": "0-2",
+        "cpu/cpu7/topology/physical_package_id": "1",
+        "cpu/cpu7/topology/core_id": "65",
+        "cpu/cpu7/topology/core_cpus": "0c0",
+        "cpu/cpu7/topology/core_cpus_list": "6-7",
+        "cpu/cpu7/topology/package_cpus": "0f0",
+        "cpu/cpu7/topology/package_cpus_list": "4-7",
+        "cpu/cpu7/topology/die_cpus": "0f0",
+        "cpu/cpu7/topology/die_cpus_list": "4-7",
+    }.items():
+        assert (name, shown[name]) == (name, f"{text}\n")
+    assert shown["cpu/cpu2/node0"] == "../../node/node0"
+    assert shown["cpu/cpu7/node1"] == "../../node/node1"
+    assert {"cpu/cpu0/online", "cpu/cpu3/topology/core_id", "cpu/cpu3/node0"} & set(shown) == set()
+
+
+def test_a_node_has_its_cpus_its_blocks_and_its_memory_without_the_pamts() -> None:
+    """Expect the 266772 KiB of PAMTs to be in use on the nodes that they lie on."""
+    machine = booted("6.16", cpus=CPUS)
+    before = _shown(node_files(Host(machine)))
+    machine.tdx_init()
+    shown = _shown(node_files(Host(machine)))
+    for name, text in {
+        "node/possible": "0-1",
+        "node/online": "0-1",
+        "node/has_cpu": "0-1",
+        "node/has_memory": "0-1",
+        "node/has_normal_memory": "0-1",
+        "node/node0/cpulist": "0-3",
+        "node/node1/cpulist": "4-7",
+        "node/node0/cpumap": "00f",
+        "node/node1/cpumap": "0f0",
+        "node/node0/distance": "10 21",
+        "node/node1/distance": "21 10",
+        "node/node0/meminfo": "Node 0 MemTotal:       34504312 kB\n"
+        "Node 0 MemFree:        34368872 kB\n"
+        "Node 0 MemUsed:          135440 kB",
+        "node/node1/meminfo": "Node 1 MemTotal:       33554432 kB\n"
+        "Node 1 MemFree:        33423100 kB\n"
+        "Node 1 MemUsed:          131332 kB",
+    }.items():
+        assert (name, shown[name]) == (name, f"{text}\n")
+    assert before["node/node1/meminfo"].splitlines()[1:] == [
+        "Node 1 MemFree:        33554432 kB",
+        "Node 1 MemUsed:               0 kB",
+    ]
+    assert shown["node/node1/cpu7"] == "../../cpu/cpu7"
+    # Blocks of 2 GiB: RAM ends at 1952 MiB and goes on at 4 GiB; node 1 begins at 35 GiB.
+    blocks = [name for name in shown if "/memory" in name]
+    assert blocks == [
+        "node/node0/memory0",
+        *(f"node/node0/memory{block}" for block in range(2, 18)),
+        *(f"node/node1/memory{block}" for block in range(17, 34)),
+    ]
+    assert shown["node/node1/memory17"] == "../../memory/memory17"
+
+
+@pytest.mark.parametrize(("end", "size"), [(64 * GIB - 0x1000, "8000000"), (64 * GIB, "80000000")])
+def test_a_memory_block_is_2_gib_where_memory_ends_at_64_gib_or_above(end: int, size: str) -> None:
+    shown = _shown(memory_files(_host(memory=_memory((MIB, GIB, 0), (4 * GIB, end, 0)))))
+    assert shown["memory/block_size_bytes"] == f"{size}\n"
+
+
+def test_a_memory_block_says_which_zone_it_is_of_where_it_is_of_one() -> None:
+    """Blocks of 2 GiB: the first has DMA, the fourth two nodes, and DMA32 ends at 4 GiB."""
+    memory = _memory((MIB, 3 * GIB, 0), (4 * GIB, 7 * GIB, 0), (7 * GIB, 65 * GIB, 1))
+    shown = _shown(memory_files(_host(memory=memory)))
+    zones = [shown[f"memory/memory{block}/valid_zones"] for block in (0, 1, 2, 3, 4, 32)]
+    assert zones == ["none\n", "DMA32\n", "Normal\n", "none\n", "Normal\n", "Normal\n"]
+    assert {name: text for name, text in shown.items() if name.startswith("memory/memory3/")} == {
+        "memory/memory3/phys_index": "00000003\n",
+        "memory/memory3/state": "online\n",
+        "memory/memory3/removable": "1\n",
+        "memory/memory3/valid_zones": "none\n",
+        "memory/memory3/node0": "../../node/node0",
+        "memory/memory3/node1": "../../node/node1",
+    }
+    assert shown["memory/memory32/phys_index"] == "00000020\n"
+    assert "memory/memory33/state" not in shown
 
 
 def test_msrs_are_those_of_firmware_that_enabled_tdx() -> None:

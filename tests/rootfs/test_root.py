@@ -12,7 +12,8 @@ import pytest
 from tdxctl import Machine
 from tdxctl.errors import UsageError
 from tdxctl.rootfs.document import machine_root
-from tdxctl.rootfs.tree import cpumask
+from tdxctl.rootfs.tree import File, Files, Link, cpumask
+from tdxctl.rootfs.write import write_root
 from tests.cli.runner import tdxctl
 from tests.machines import booted, small
 from tests.rootfs.hosts import machine, root
@@ -138,6 +139,23 @@ def test_another_machine_over_a_root_is_as_in_a_new_folder(tmp_path: Path) -> No
     failing.write(str(new))
 
     assert _tree(again) == _tree(new)
+
+
+def test_a_link_that_leads_elsewhere_now_is_made_anew(tmp_path: Path) -> None:
+    """Expect the same of a file with another text or mode, and of a link that becomes a file."""
+    told = '{"schema": "tdxctl.root/1", "files": [{"path": "*"}]}'
+    for target, text, mode, third in (
+        ("x", b"1\n", 0o444, Link("c", "x")),
+        ("y", b"2\n", 0o444, Link("c", "x")),
+        ("y", b"2\n", 0o400, File("c", b"3\n")),
+    ):
+        entries = (Link("a", target), File("b", text, mode), third)
+        write_root(str(tmp_path), [Files("*", "", (), entries)], told)
+        assert os.readlink(tmp_path / "a") == target
+        assert (tmp_path / "b").read_bytes() == text
+        assert (tmp_path / "b").stat().st_mode & 0o777 == mode
+    assert (tmp_path / "c").read_text() == "3\n"
+    assert not (tmp_path / "c").is_symlink()
 
 
 def test_what_tdxctl_did_not_write_stays(tmp_path: Path) -> None:

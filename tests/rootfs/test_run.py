@@ -170,6 +170,15 @@ def test_nothing_is_left_of_what_is_killed(way: str, victim: str) -> None:
     assert leaks_of_a_kill(victim, way) == []
 
 
+@pytest.mark.parametrize(("script", "code"), [("exit 3", 3), ("kill -9 $$", 137)])
+def test_signals_are_this_process_s_own_again_after_a_command(script: str, code: int) -> None:
+    """Expect whoever calls it from Python to hear Ctrl-C as before."""
+    heard = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+    before = [signal.getsignal(number) for number in heard]
+    assert run.run_through(["sh", "-c", script], os.environ) == code
+    assert [signal.getsignal(number) for number in heard] == before
+
+
 def test_the_folder_is_gone_afterwards() -> None:
     with run.placed(machine_root(booted("6.16"))) as placed:
         folder = Path(placed.root).parent
@@ -195,9 +204,68 @@ def test_dmesg_takes_the_options_of_scripts(
     assert capsys.readouterr().out == printed
 
 
-def test_dmesg_refuses_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
-    assert dmesg.main(str(root("small", "6.16")), ["--bogus"]) == 1
-    assert capsys.readouterr().err == "dmesg: unrecognized option '--bogus'\n"
+@pytest.fixture
+def logged(tmp_path: Path) -> str:
+    """A root with three records: an error of the kernel, a note, a debug line of user space."""
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev/kmsg").write_text(
+        "3,0,502000,-;tdx: broken; and more\n5,1,8000123,-;a note\n15,2,61000000,-;from a user\n"
+    )
+    return str(tmp_path)
+
+
+BROKEN, NOTE, USER = "tdx: broken; and more\n", "a note\n", "from a user\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        ([], f"[    0.502000] {BROKEN}[    8.000123] {NOTE}[   61.000000] {USER}"),
+        # What changes nothing, what takes a value, and what asks for times in another form.
+        (["-kLPHCew", "-TdSu", "-s", "64", "-n", "1", "--color=never", "--human"], None),
+        (["-tk"], BROKEN + NOTE + USER),
+        (["-tl", "err"], BROKEN),
+        (["-tlerr"], BROKEN),
+        (["-tl", "notice,debug"], NOTE + USER),
+        (["-tl", "notice+"], BROKEN + NOTE),
+        (["-t", "--level=debug"], USER),
+        (["-t", "--level", "debug"], USER),
+        (["-tr"], f"<3>{BROKEN}<5>{NOTE}<7>{USER}"),
+        (["--raw", "-l", "err"], f"<3>[    0.502000] {BROKEN}"),
+        (["-tx"], f"kern  :err   : {BROKEN}kern  :notice: {NOTE}kern  :debug : {USER}"),
+        (
+            ["-Jl", "notice"],
+            '{\n   "dmesg": [\n      {\n         "pri": 5,\n         "time": 8.000123,\n'
+            '         "msg": "a note"\n      }\n   ]\n}\n',
+        ),
+    ],
+)
+def test_dmesg_prints_records_as_asked(
+    arguments: list[str], printed: str | None, logged: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Expect None, what changes nothing, to print the same as no option at all."""
+    if printed is None:
+        printed = f"[    0.502000] {BROKEN}[    8.000123] {NOTE}[   61.000000] {USER}"
+    assert dmesg.main(logged, arguments) == 0
+    assert capsys.readouterr() == (printed, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--bogus"], "unrecognized option '--bogus'"),
+        (["-tq"], "invalid option -- 'q'"),
+        (["bogus"], "bad usage: 'bogus'"),
+        (["-l", "err,bogus"], "unknown level 'bogus'"),
+        (["-l"], "unknown level ''"),
+        (["--level=bogus+"], "unknown level 'bogus+'"),
+    ],
+)
+def test_dmesg_refuses_what_it_does_not_know(
+    arguments: list[str], said: str, logged: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dmesg.main(logged, arguments) == 1
+    assert capsys.readouterr() == ("", f"dmesg: {said}\n")
 
 
 @pytest.mark.parametrize(
@@ -221,9 +289,115 @@ def test_rdmsr_prints_what_msr_tools_print(
     assert capsys.readouterr().out == printed
 
 
-def test_uname_tells_of_the_machines_kernel(capsys: pytest.CaptureFixture[str]) -> None:
-    assert uname.main(str(root("small", "6.16")), ["-rm"]) == 0
-    assert capsys.readouterr().out == "6.16.0 x86_64\n"
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        ([], "Linux\n"),
+        (["-r"], "6.16.0\n"),
+        (["-rm"], "6.16.0 x86_64\n"),
+        (["-m", "--kernel-release"], "6.16.0 x86_64\n"),
+        (["-pio"], "unknown unknown GNU/Linux\n"),
+        (["-a"], "Linux here 6.16.0 #1 SMP PREEMPT_DYNAMIC x86_64 GNU/Linux\n"),
+        (["--all", "-p"], "Linux here 6.16.0 #1 SMP PREEMPT_DYNAMIC x86_64 GNU/Linux\n"),
+        (["-nv"], "here #1 SMP PREEMPT_DYNAMIC\n"),
+    ],
+)
+def test_uname_tells_of_the_machines_kernel(
+    arguments: list[str],
+    printed: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Expect the order of uname's own, whatever the order asked for."""
+    (tmp_path / "proc/sys/kernel").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel/osrelease").write_text("6.16.0\n")
+    real = os.uname_result(("Linux", "here", "1.2.3", "#9", "riscv64"))
+    monkeypatch.setattr(os, "uname", lambda: real)
+    assert uname.main(str(tmp_path), arguments) == 0
+    assert capsys.readouterr() == (printed, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-x"], "option -x not recognized"),
+        (["-r", "now"], "extra operand 'now'"),
+    ],
+)
+def test_uname_refuses_what_it_does_not_know(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert uname.main(str(tmp_path), arguments) == 1
+    assert capsys.readouterr() == ("", f"uname: {said}\n")
+
+
+@pytest.fixture
+def with_msrs(tmp_path: Path) -> str:
+    """A root with two MSRs and CPUs 0 to 2 and 5."""
+    (tmp_path / "msr").write_text("MSR 0x87: 0x200000001f\nMSR 0xfe: 0x5d0a\n")
+    (tmp_path / "sys/devices/system/cpu").mkdir(parents=True)
+    (tmp_path / "sys/devices/system/cpu/online").write_text("0-2,5\n")
+    return str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (["0x87"], "200000001f\n"),
+        (["135"], "200000001f\n"),
+        (["--capital-hexadecimal", "0x87"], "200000001F\n"),
+        (["-d", "0x87"], "137438953503\n"),
+        (["-u", "-f", "4:0", "0x87"], "31\n"),
+        (["-o", "-f", "7:0", "0x87"], "37\n"),
+        (["-co", "-f", "7:0", "0x87"], "037\n"),
+        (["-cX", "0x87"], "0X200000001F\n"),
+        (["-cd", "-f", "63:32", "0x87"], "32\n"),
+        # As many digits as the bits have in hex.
+        (["-0", "0x87"], "000000200000001f\n"),
+        (["-0", "-f", "36:32", "0x87"], "00\n"),
+        (["-0", "-f", "35:32", "0x87"], "0\n"),
+        (["-c", "--zero-pad", "-f", "7:0", "0xfe"], "0x0a\n"),
+        (["-a", "0xfe"], "5d0a\n" * 4),
+        (["--all", "-p", "3", "0xfe"], "5d0a\n" * 4),
+        (["--processor=5", "0xfe"], "5d0a\n"),
+    ],
+)
+def test_rdmsr_reads_the_msrs_of_a_root(
+    arguments: list[str], printed: str, with_msrs: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rdmsr.main(with_msrs, arguments) == 0
+    assert capsys.readouterr() == (printed, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["-p", "3", "0xfe"], 2, "rdmsr: No CPU 3\n"),
+        (["-p", "1", "0x999"], 4, "rdmsr: CPU 1 cannot read MSR 0x00000999\n"),
+        *(
+            (words, 127, "Usage: rdmsr [options] regno (")
+            for words in (
+                [],
+                ["0x87", "0xfe"],
+                ["eax"],
+                ["-f", "64:0", "0x87"],
+                ["-f", "0:1", "0x87"],
+                ["-f", "7", "0x87"],
+                ["-f", "7:-1", "0x87"],
+                ["-z", "0x87"],
+                ["-p", "x", "0x87"],
+            )
+        ),
+    ],
+)
+def test_rdmsr_has_exit_codes_of_its_own(
+    arguments: list[str], code: int, said: str, with_msrs: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rdmsr.main(with_msrs, arguments) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(said)
 
 
 # Detectors: a line each, after the documentation of programs that detect TDX.
