@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 
+from tdxctl import Machine
 from tdxctl.rootfs.acpi import affinity, madt, srat
 from tdxctl.rootfs.host import Host
 from tdxctl.rootfs.log import stamped
-from tdxctl.rootfs.proc import firmware_map, flags, proc_files, usable
-from tdxctl.rootfs.tdx import msrs
+from tdxctl.rootfs.not_shown import not_shown
+from tdxctl.rootfs.proc import command_line, firmware_map, flags, proc_files, usable
+from tdxctl.rootfs.tdx import msrs, tdx_files
 from tdxctl.rootfs.topology import cpu_files, memory_files, node_files
 from tdxctl.rootfs.tree import File, Files, Link
 from tdxctl.rootfs.write import _is_equal
-from tests.machines import booted
+from tests.machines import booted, small
 
 MIB, GIB = 1 << 20, 1 << 30
 SAPPHIRE_RAPIDS = {"family": 6, "model": 0x8F}
@@ -38,6 +40,17 @@ def _cpuinfo(host: Host) -> dict[str, str]:
     assert isinstance(file, File)
     rows = file.data.decode().partition("\n\n")[0].splitlines()
     return {key.rstrip(): value.strip() for key, _, value in (row.partition(":") for row in rows)}
+
+
+def _shown(files: Iterable[Files]) -> dict[str, str]:
+    # Path, from /sys/devices/system on where it is there -> content, or what a link leads to.
+    return {
+        entry.path.removeprefix("sys/devices/system/"): entry.target
+        if isinstance(entry, Link)
+        else entry.data.decode()
+        for part in files
+        for entry in part.entries
+    }
 
 
 @pytest.mark.parametrize(
@@ -94,6 +107,7 @@ def test_an_x2apic_id_of_255_or_above_takes_the_longer_structures() -> None:
         ([(0, True), (2, False)], 1, "0008000001000000 0008010202000000"),
         # An enabled CPU's id stands a second time for one that is not listed.
         ([(2, False), (5, True)], 2, "0008000202000000 0008010501000000 0008020502000000"),
+        ([(0, True), (2, False)], 0, "0008000001000000 0008010200000000"),
         # Of more that are listed than there are, the last can never be brought online.
         (
             [(0, True), (2, False), (3, False), (4, True)],
@@ -107,7 +121,9 @@ def test_disabled_cpus_are_slots_of_the_madt(
 ) -> None:
     listed = [{"apic_id": apic_id, "enabled": enabled} for apic_id, enabled in entries]
     table = madt(_host(cpus={"madt": listed, "disabled_cpus": disabled}))
-    assert table[:4] == b"APIC"
+    assert table[:4] + table[8:9] + table[10:36] == (
+        b"APIC\5TDXCTLPLATFORM\1\0\0\0TDXC\1\0\0\0"  # revisions 5, 1 and 1
+    )
     assert table[36:44].hex(" ", 4) == "0000e0fe 01000000"
     assert table[44:].hex(" ", -8) == expected
     assert sum(table) % 256 == 0
@@ -237,15 +253,126 @@ def test_a_cpu_is_counted_among_those_of_its_package_that_are_online() -> None:
     assert (shown["siblings"], shown["cpu cores"], shown["physical id"]) == ("3", "2", "0")
 
 
-def _shown(files: Iterable[Files]) -> dict[str, str]:
-    # Path below /sys/devices/system -> content, or what a link leads to.
-    return {
-        entry.path.removeprefix("sys/devices/system/"): entry.target
-        if isinstance(entry, Link)
-        else entry.data.decode()
-        for part in files
-        for entry in part.entries
+def test_a_host_whose_kvm_offers_no_tdx_has_all_the_rest_of_it() -> None:
+    """Expect no TDX where EPT has no accessed and dirty bits."""
+    machine = booted("6.16", kvm={"ept_ad": False})
+    machine.init_host()
+    shown = _shown(tdx_files(Host(machine)))
+    del shown["msr"]
+    assert shown == {
+        "sys/module/kvm_intel/initstate": "live\n",
+        "sys/module/kvm_intel/parameters/ept": "Y\n",
+        "sys/module/kvm_intel/parameters/eptad": "N\n",
+        "sys/module/kvm_intel/parameters/enable_apicv": "Y\n",
+        "sys/module/kvm_intel/parameters/tdx": "N\n",
+        "sys/module/kvm/parameters/tdp_mmu": "Y\n",
+        "sys/module/kvm/parameters/mmio_caching": "Y\n",
+        "sys/module/kvm/parameters/enable_virt_at_load": "Y\n",
+        "dev/kvm": "",
+        "sys/fs/cgroup/misc.capacity": "",
+        "sys/fs/cgroup/misc.current": "",
+        "sys/fs/cgroup/cgroup.controllers": "cpuset cpu io memory hugetlb pids rdma misc\n",
+        **{f"dev/cpu/{cpu}/msr": "" for cpu in range(4)},
     }
+
+
+@pytest.mark.parametrize(
+    ("version", "shown_as"), [("1.5.25", "1.5.25"), ("1.5.09", "1.5.09"), ("1.5", "1.5.00")]
+)
+def test_a_ready_host_says_how_many_tds_it_takes_and_what_module_it_has(
+    version: str, shown_as: str
+) -> None:
+    """Expect a TD for each KeyID but the module's own, and the version as `%u.%u.%02u`."""
+    machine = booted("7.2", firmware={"tdx_keyids": 16}, module={"version": version})
+    machine.init_host()
+    shown = _shown(tdx_files(Host(machine)))
+    assert shown["sys/module/kvm_intel/parameters/tdx"] == "Y\n"
+    assert shown["sys/fs/cgroup/misc.capacity"] == "tdx 15\n"
+    assert shown["sys/fs/cgroup/misc.current"] == "tdx 0\n"
+    device = {n.rpartition("/")[2]: text for n, text in shown.items() if "/tdx_host/" in n}
+    assert device == {
+        "version": f"{shown_as}\n",
+        "seamldr_version": "1.5.00\n",
+        "num_remaining_updates": "64\n",
+    }
+
+
+def test_proc_says_what_is_free_and_that_kvm_is_loaded() -> None:
+    """Expect the 266772 KiB of PAMTs not to be free."""
+    machine = booted("6.16")
+    machine.init_host()
+    shown = _shown(proc_files(Host(machine)))
+    assert shown["proc/meminfo"].splitlines() == [
+        "MemTotal:       68058744 kB",
+        "MemFree:        67791972 kB",
+        "MemAvailable:   67791972 kB",
+        "Buffers:               0 kB",
+        "Cached:                0 kB",
+        "SwapTotal:             0 kB",
+        "SwapFree:              0 kB",
+        "HugePages_Total:        0",
+        "HugePages_Free:        0",
+        "Hugepagesize:       2048 kB",
+    ]
+    assert shown["proc/modules"].splitlines() == [
+        "kvm_intel 499712 0 - Live 0x0000000000000000",
+        "kvm 1404928 1 kvm_intel, Live 0x0000000000000000",
+    ]
+    assert shown["proc/iomem"].splitlines()[3:] == [
+        "00100000-79ffffff : System RAM",
+        "100000000-10bfffffff : System RAM",
+        "10c0000000-10c1ffffff : Reserved",
+    ]
+    assert [shown[f"sys/firmware/memmap/{name}"] for name in ("5/start", "5/end", "5/type")] == [
+        *("0x10c0000000\n", "0x10c1ffffff\n", "Reserved\n")
+    ]
+    assert shown["sys/firmware/memmap/4/type"] == "System RAM\n"
+    assert shown["proc/version"] == "Linux version 6.16.0 (tdxctl) #1 SMP PREEMPT_DYNAMIC\n"
+    assert shown["proc/sys/kernel/osrelease"] == "6.16.0\n"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "sections", "expected"),
+    [
+        ("6.16", {}, "root=/dev/vda1 ro kvm_intel.tdx=1 nohibernate"),
+        ("6.16", {"kvm": {"tdx": False}}, "root=/dev/vda1 ro nohibernate"),
+        ("6.8", {}, "root=/dev/vda1 ro nohibernate"),
+    ],
+)
+def test_the_command_line_asks_for_what_is_described(
+    kernel: str, sections: dict[str, Any], expected: str
+) -> None:
+    """Expect no parameter of a KVM that does not know it."""
+    assert command_line(_host(kernel, **sections)) == expected
+
+
+@pytest.mark.parametrize(
+    ("sections", "expected"),
+    [
+        ({}, {}),
+        ({"memory": {"reserved": [{"start": 0x5000, "end": 0x6000}]}}, {"memory.reserved"}),
+        ({"memory": {"cmrs": [{"base": 0, "size": "4GiB"}]}}, {"memory.cmrs"}),
+        ({"cpus": {"features": {"no_seamret_invd_vmcs": False}}}, {"cpus.features"}),
+        ({"cpus": {"features": {"movdir64b": False}}}, {}),
+        ({"cpus": {"cpuid": [{"leaf": 7, "register": "edx", "value": 0}]}}, {"cpus.cpuid"}),
+        ({"cpus": {"seamops": [{"value": 1}]}}, {"cpus.seamops"}),
+        ({"firmware": {"msrs": [{"msr": 0x98, "value": 1}]}}, {"firmware.msrs"}),
+        ({"firmware": {"tdx_without_integrity": True}}, {"firmware.tdx_without_integrity"}),
+        ({"firmware": {"seamrr": "absent"}}, {"module"}),
+        ({"module": {"version": "1.5.01"}}, {"module"}),
+        ({"module": {"loaded": False}}, {"module"}),
+        ({"kvm": {"tdx": False}}, {"kvm"}),
+        ({"faults": [{"msr": 0x87}]}, {"faults"}),
+    ],
+)
+def test_what_no_file_of_a_host_shows(sections: dict[str, Any], expected: set[str]) -> None:
+    """Expect what differs from a description without it, and nothing of what a file shows."""
+    assert set(not_shown(booted("6.16", **sections))) == set(expected)
+
+
+def test_that_a_kernel_is_built_without_tdx_no_file_shows() -> None:
+    platform = small(kernel={"tdx_host": False})
+    assert not_shown(Machine.boot(platform, "6.16")) == {"kernel.tdx_host": False}
 
 
 #: Two packages of two cores of two threads; two more CPUs may come.
