@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from tdxctl import Machine
+from tdxctl.events import LogLine
 from tdxctl.rootfs.acpi import affinity, madt, srat
 from tdxctl.rootfs.host import Host
-from tdxctl.rootfs.log import stamped
+from tdxctl.rootfs.log import _on_tdx, log_files, stamped
 from tdxctl.rootfs.not_shown import not_shown
 from tdxctl.rootfs.proc import command_line, firmware_map, flags, proc_files, usable
 from tdxctl.rootfs.tdx import msrs, tdx_files
@@ -93,10 +94,32 @@ def test_the_srat_is_as_acpi_lays_it_out() -> None:
     ]
 
 
-def test_an_x2apic_id_of_255_or_above_takes_the_longer_structures() -> None:
-    host = _host(cpus={"madt": [{"apic_id": 300}]}, memory=_memory((4 * GIB, 5 * GIB, 0)))
-    assert madt(host)[44:].hex(" ", 4) == "09100000 2c010000 01000000 00000000"
-    assert srat(host)[48:72].hex(" ", 4) == "02180000 00000000 2c010000 01000000 00000000 00000000"
+@pytest.mark.parametrize(
+    ("ids", "of_madt", "of_srat"),
+    [
+        ("254", "0008 00fe 0100 0000", "0010 00fe 0100 0000 0000 0000 0000 0000"),
+        (
+            "255",
+            "0910 0000 ff00 0000 0100 0000 0000 0000",
+            "0218 0000 0000 0000 ff00 0000 0100 0000 0000 0000 0000 0000",
+        ),
+        # 255 structures have numbers from 0 to 254; 256 would have 255 among them.
+        ("0-254", "0008 0000 0100 0000", "0010 0000 0100 0000 0000 0000 0000 0000"),
+        (
+            "0-255",
+            "0910 0000 0000 0000 0100 0000 0000 0000",
+            "0218 0000 0000 0000 0000 0000 0100 0000 0000 0000 0000 0000",
+        ),
+    ],
+)
+def test_an_id_of_255_or_above_takes_the_longer_structures(
+    ids: str, of_madt: str, of_srat: str
+) -> None:
+    """Expect a byte for an id and a UID as long as no CPU needs more; 255 means none there."""
+    host = _host(cpus={"madt": [{"apic_id": ids}]}, memory=_memory((4 * GIB, 5 * GIB, 0)))
+    assert madt(host)[44:].hex(" ", -2).startswith(of_madt)
+    assert srat(host)[48:].hex(" ", -2).startswith(of_srat)
+    assert sum(madt(host)) % 256 == 0
 
 
 @pytest.mark.parametrize(
@@ -168,6 +191,26 @@ def test_the_log_tells_of_the_machine_then_of_tdx_with_times_that_grow() -> None
     ]
 
 
+@pytest.mark.parametrize(("level", "number"), [("err", 3), ("warn", 4), ("WARN", 4), ("info", 6)])
+def test_a_line_on_tdx_has_its_level_as_a_number(level: str, number: int) -> None:
+    line = LogLine(level, "virt/tdx: so it is")
+    assert list(_on_tdx(line, 7)) == [(number, 7, "virt/tdx: so it is")]
+
+
+def test_the_log_stands_as_dmesg_prints_it_and_as_records() -> None:
+    """Expect seconds with six digits, and level, number and microseconds of each record."""
+    shown = _shown(log_files(_host("6.16")))
+    assert shown["var/log/dmesg"].splitlines()[-2:] == [
+        "[    0.500000] virt/tdx: BIOS enabled: private KeyID range [32, 64)",
+        "[    0.501000] virt/tdx: Disable ACPI S3. Turn off TDX in the BIOS to use ACPI S3.",
+    ]
+    records = shown["dev/kmsg"].splitlines()
+    assert records[0] == "5,0,0,-;Linux version 6.16.0 (tdxctl) #1 SMP PREEMPT_DYNAMIC"
+    assert records[-1] == (
+        "6,25,501000,-;virt/tdx: Disable ACPI S3. Turn off TDX in the BIOS to use ACPI S3."
+    )
+
+
 def test_kernels_before_6_9_count_cpus_in_other_words() -> None:
     lines = [line.text for line in stamped(_host("6.8", cpus={"disabled_cpus": 2}))]
     assert "smpboot: Allowing 6 CPUs, 2 hotplug CPUs" in lines
@@ -218,6 +261,56 @@ def test_a_cpu_is_called_what_it_is_described_as(model: int, name: str) -> None:
     shown = _cpuinfo(_host(cpus={"model": {"family": 6, "model": model}}))
     assert shown["model name"] == f"Intel(R) Xeon(R) Processor, described as {name}"
     assert (shown["cpu family"], shown["model"]) == ("6", str(model))
+
+
+def test_cpuinfo_is_laid_out_as_the_kernel_lays_it_out() -> None:
+    """Expect two tabs behind a short key, and a blank line between CPUs."""
+    host = _host(cpus={"features": {"vmx": False}})
+    text = _shown(proc_files(host))["proc/cpuinfo"]
+    blocks = text.split("\n\n")
+    assert [block.splitlines()[0] for block in blocks] == [f"processor\t: {n}" for n in range(4)]
+    assert text.endswith("power management:\n")
+    lines = blocks[3].splitlines()
+    known = " ".join(flags(host))
+    assert lines == [
+        "processor\t: 3",
+        "vendor_id\t: GenuineIntel",
+        "cpu family\t: 6",
+        "model\t\t: 173",
+        "model name\t: Intel(R) Xeon(R) Processor, described as granite-rapids",
+        "stepping\t: 0",
+        "microcode\t: 0x1",
+        "cpu MHz\t\t: 2000.000",
+        "cache size\t: 32768 KB",
+        "physical id\t: 1",
+        "siblings\t: 2",
+        "core id\t\t: 64",
+        "cpu cores\t: 1",
+        "apicid\t\t: 129",
+        "initial apicid\t: 129",
+        "fpu\t\t: yes",
+        "fpu_exception\t: yes",
+        "cpuid level\t: 32",
+        "wp\t\t: yes",
+        f"flags\t\t: {known}",
+        "bugs\t\t: spectre_v1 spectre_v2 spec_store_bypass swapgs",
+        "bogomips\t: 4000.00",
+        "clflush size\t: 64",
+        "cache_alignment\t: 64",
+        "address sizes\t: 52 bits physical, 57 bits virtual",
+        "power management:",
+    ]
+    assert {"vmx", "ept", "vpid", "ept_ad"} & set(flags(host)) == set()
+    assert {"mtrr", "xsave", "movdir64b", "tdx_host_platform"} <= set(flags(host))
+
+
+@pytest.mark.parametrize(
+    ("feature", "flag"),
+    [("mtrr", "mtrr"), ("xsave", "xsave"), ("self_snoop", "ss"), ("movdir64b", "movdir64b")],
+)
+def test_a_feature_that_is_not_there_is_no_flag(feature: str, flag: str) -> None:
+    assert flag in flags(_host())
+    assert flag not in flags(_host(cpus={"features": {feature: False}}))
 
 
 @pytest.mark.parametrize(
