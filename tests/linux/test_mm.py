@@ -153,7 +153,7 @@ def _maps(draw: st.DrawFn) -> Ranges:
     return ranges
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     ranges=_maps(),
     reserved=st.lists(st.tuples(st.integers(0, 120), st.integers(1, 4)), max_size=3),
