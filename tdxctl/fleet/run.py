@@ -47,9 +47,9 @@ class Progress(Struct):
     """How far a run is: hosts, of how many, of them before this process; verdicts that fail."""
 
     total: int
-    done: int = 0
-    before: int = 0
-    failing: int = 0
+    done: int
+    before: int
+    failing: int
 
 
 def run(asked: Asked, do: Do, told: Told = lambda _: None) -> Counts:
@@ -70,15 +70,14 @@ def run(asked: Asked, do: Do, told: Told = lambda _: None) -> Counts:
     parts.clean()
     job = Job(asked.kernels, against, parts.absolute, work.absolute, shapes)
     there = {found.place.name for place in (parts, work) for found in place.files()}
-    progress = Progress(sum(task.rows for task in tasks))
     counts: dict[int, Counts] = {}
     for task in tasks:
         # The counts of a part are written last.
         if {part_name(task.number), counts_name(task.number)} <= there:
             counts[task.number] = _counts(job, task)
-            progress.before += task.rows
-    progress.done = progress.before
-    progress.failing = sum(each.failing for each in counts.values())
+    before = sum(task.rows for task in tasks if task.number in counts)
+    failing = sum(each.failing for each in counts.values())
+    progress = Progress(sum(task.rows for task in tasks), before, before, failing)
     told(progress)
     for task in do(job, [task for task in tasks if task.number not in counts]):
         counts[task.number] = _counts(job, task)
