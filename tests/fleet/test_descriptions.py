@@ -33,6 +33,19 @@ def test_a_record_of_arrow_is_the_description_again(name: str) -> None:
     assert (ours.returned, ours.log) == (theirs.returned, theirs.log)
 
 
+@pytest.mark.parametrize(
+    ("cpus", "settings"),
+    [
+        # Columns have the CPUs, and APIC ids are in no verdict.
+        ({"madt": [{"apic_id": "8-9", "package": 1}], "online": "0"}, None),
+        ({"madt": [{"apic_id": "8-9"}], "disabled_cpus": 2}, '{"cpus":{"disabled_cpus":2}}'),
+    ],
+)
+def test_what_has_no_column_is_in_the_settings(cpus: dict[str, Any], settings: str | None) -> None:
+    platform = Platform.from_dict({"cpus": cpus, "memory": {"ranges": MEMORY}})
+    assert row_of(platform)["settings"] == settings
+
+
 def test_a_row_of_a_data_frame_is_one() -> None:
     """Expect NumPy's scalars and arrays, numbers that became floats beside a NaN, and NaN."""
     row = {

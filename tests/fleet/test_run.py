@@ -21,7 +21,9 @@ from msgspec.structs import replace
 
 from tdxctl.fleet import pools
 from tdxctl.fleet.arrow import hosts_schema
+from tdxctl.fleet.counts import Kind
 from tdxctl.fleet.inputs import Task
+from tdxctl.fleet.outputs import work_folder
 from tdxctl.fleet.places import UNFINISHED, Place
 from tdxctl.fleet.pools import Pool, in_pool, in_this_process, processes
 from tdxctl.fleet.run import Asked, Progress, run
@@ -87,6 +89,12 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert contents(out) == contents(tmp_path / "whole")
 
 
+def test_of_hosts_of_a_kind_the_first_three_are_named() -> None:
+    kind = Kind(2, ["a", "b"])
+    kind.add(Kind(3, ["c", "d", "e"]))
+    assert kind == Kind(5, ["a", "b", "c"])
+
+
 def test_progress_tells_hosts_those_done_before_and_what_fails(tmp_path: Path) -> None:
     hosts(tmp_path)
     seen: list[tuple[int, int, int, int]] = []
@@ -99,6 +107,74 @@ def test_progress_tells_hosts_those_done_before_and_what_fails(tmp_path: Path) -
     seen.clear()
     run(asked(tmp_path, "out"), in_this_process, told)
     assert seen == [(60, 60, 60, 0)]
+
+
+def test_progress_counts_hosts_that_fail_on_from_those_before(tmp_path: Path) -> None:
+    """Expect three hosts without a module to fail; the run stops after the first, and goes on."""
+    rows = [
+        {
+            "memory": [{"start": GIB, "end": 2 * GIB, "node": 0}],
+            "settings": '{"module": {"loaded": false}}',
+        }
+    ] * 3
+    table = pa.Table.from_pylist(rows, schema=hosts_schema())
+    pq.write_table(table, tmp_path / "hosts.parquet", row_group_size=1)
+    one_each = replace(asked(tmp_path, "out"), rows=1)
+
+    def stops(job: Job, tasks: Sequence[Task]) -> Iterator[Task]:
+        yield from list(in_this_process(job, tasks[:1]))
+        raise KeyboardInterrupt
+
+    seen: list[tuple[int, int, int]] = []
+
+    def told(progress: Progress) -> None:
+        seen.append((progress.done, progress.before, progress.failing))
+
+    with pytest.raises(KeyboardInterrupt):
+        run(one_each, stops, told)
+    assert seen == [(0, 0, 0), (1, 0, 1)]
+    seen.clear()
+    run(one_each, in_this_process, told)
+    assert seen == [(1, 1, 1), (2, 1, 2), (3, 1, 3)]
+
+
+def test_what_a_killed_run_was_writing_is_gone_before_anything_is_done(tmp_path: Path) -> None:
+    hosts(tmp_path)
+    for folder in (work_folder(asked(tmp_path, "out").out), Place(str(tmp_path / "out"))):
+        folder.make_folder()
+        Path(folder.uri, f"{UNFINISHED}1234-half").write_bytes(b"half")
+    seen: list[Path] = []
+
+    def notes(job: Job, tasks: Sequence[Task]) -> Iterator[Task]:
+        seen.extend(tmp_path.rglob(f"{UNFINISHED}*"))
+        yield from in_this_process(job, tasks)
+
+    run(asked(tmp_path, "out"), notes)
+    assert seen == []
+
+
+class _Raises(Executor):
+    """Its first task raises, and the others wait for ever."""
+
+    def __init__(self) -> None:
+        self.futures: list[Future[Any]] = []
+
+    def submit(self, *_: Any, **_named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        if not self.futures:
+            future.set_exception(OSError("disk full"))
+        self.futures.append(future)
+        return future
+
+
+def test_what_waits_is_cancelled_where_a_task_raises() -> None:
+    """Expect that of an executor too that does not cancel when it is shut down."""
+    executor = _Raises()
+    job = Job((KERNEL,), None, "parts", "work", None)
+    three = [Task(number, "hosts.parquet", (number,), number, 1) for number in range(3)]
+    with pytest.raises(OSError, match="disk full"):
+        list(in_pool(Pool(lambda: executor), job, three))
+    assert [future.cancelled() for future in executor.futures] == [False, True, True]
 
 
 class _Breaks(Executor):

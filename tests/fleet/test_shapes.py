@@ -99,6 +99,27 @@ def test_a_list_knows_its_place_in_the_blocks(monkeypatch: pytest.MonkeyPatch) -
     assert hosts.add(batch(host(77), *reversed(rows))).tolist() == [80, *reversed(range(80))]
 
 
+def test_rows_that_were_read_apart_are_told_together_up_to_a_size() -> None:
+    """Expect as many in a piece as make five rows at most; what is wrong with one stays its."""
+    waiting = [
+        pieces._Rows(np.arange(rows), pa.array([f"{rows}"] * rows), {0: f"first of {rows}"})
+        for rows in (2, 3, 4, 6, 1)
+    ]
+    together = list(pieces._together(waiting, 5))
+    assert [each.names.to_pylist() for each in together] == [
+        ["2", "2", "3", "3", "3"],
+        ["4"] * 4,
+        ["6"] * 6,
+        ["1"],
+    ]
+    assert [each.wrong for each in together] == [
+        {0: "first of 2", 2: "first of 3"},
+        {0: "first of 4"},
+        {0: "first of 6"},
+        {0: "first of 1"},
+    ]
+
+
 V7_1 = find_kernel("7.1")
 KERNELS = [V7_1, find_kernel("6.8")]
 
