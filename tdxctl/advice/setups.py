@@ -374,7 +374,7 @@ def option_named(text: str) -> tuple[Setting, str] | None:
     name = _folded(text)
     if not name:
         return None
-    return _by_name().get(name) or _by_name().get(_folded(text.split(":", maxsplit=1)[0]))
+    return _by_name().get(name) or _by_name().get(_folded(text.partition(":")[0]))
 
 
 def _folded(text: str) -> str:
