@@ -274,14 +274,14 @@ def explain_code(code: StatusCode) -> Advice:
 
 def _what_to_do(code: StatusCode) -> str:
     # By what bits 63 and 62 of the code say, ERROR and NON_RECOVERABLE, and by who meets it.
-    kind = code.number >> 40 & 0xFF
-    if not code.number >> 62:
+    ends, kind = code.number >> 62, code.number >> 40 & 0xFF
+    if not ends:
         return _GO_ON
     if code.side == "guest":
         return _OF_THE_GUEST
     if kind in _OF_THE_PLATFORM or code.name.startswith("TDX_SMRR_"):
         return _BIOS
-    if code.number >> 62 == 0b10:
+    if ends == 0b10:
         return _CALLED_AGAIN
     return _OF_A_DEVICE if kind == _TDX_CONNECT else _OF_A_TD
 
