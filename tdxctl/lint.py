@@ -118,7 +118,7 @@ def lint(
         _judged(pattern, [one], logs, wanted)
         for pattern, one in zip(patterns, compiled, strict=True)
     )
-    together = each[0] if len(each) == 1 else _judged(" or ".join(patterns), compiled, logs, wanted)
+    together = _judged(" or ".join(patterns), compiled, logs, wanted)
     return Report(
         each, together, _suggestion([logs[kernel][0] for kernel in logs if kernel in wanted])
     )
