@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from tdxctl.advice.bios import Setting, _listed
 from tdxctl.advice.causes import explain_cause
 from tdxctl.advice.checks import BY_ID
 from tdxctl.advice.statuses import STATUSES
@@ -23,6 +24,11 @@ ORDER = (
 def test_a_cause_in_the_bios_names_the_order(cause: Cause) -> None:
     """Expect what unlocks the others first, and SGX last."""
     assert explain_cause(cause).to_do == ORDER
+
+
+def test_the_last_of_several_options_stands_behind_an_and() -> None:
+    two, three = (Setting.TME, Setting.SGX), (Setting.TME, Setting.TDX, Setting.SGX)
+    assert (_listed(two), _listed(three)) == ("TME and SGX", "TME, TDX and SGX")
 
 
 @pytest.mark.parametrize("check", ["tme", "seamrr", "keyids", "seam-enabled"])

@@ -127,8 +127,8 @@ def test_cpus_that_an_update_needs(offline: tuple[int, ...], said: str) -> None:
 
 
 def test_formats_of_an_update_image_are_told_as_versions() -> None:
-    assert explain_cause(ImageFormat(0x10A, 0x200)).why == (
-        "the update image is of format 1.10, and this kernel takes 2.0"
+    assert explain_cause(ImageFormat(0x10B, 0x201)).why == (
+        "the update image is of format 1.11, and this kernel takes 2.1"
     )
 
 

@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from tdxctl import Platform
-from tdxctl.lint import IN_SUPPORT, Linted, lint
+from tdxctl.errors import NotModelledError, UsageError
+from tdxctl.lint import IN_SUPPORT, Linted, lint, patterns_of
+from tdxctl.linux.kernel import Kernel
+from tdxctl.linux.own import of_class
 from tdxctl.linux.releases import KERNELS
+from tdxctl.linux.v6_8 import V6_8
 from tdxctl.platform import shipped
 from tests.cli.runner import tdxctl
 
@@ -80,6 +84,105 @@ def test_words_and_lines_of_kernels_that_are_not_modelled() -> None:
     assert _linted("Intel TDX", False).others == (
         "tdx: Memory Encryption Features active: Intel TDX",
     )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "others"),
+    [
+        # What a pattern is for is nothing else.
+        ("module initialized", ()),
+        # The prefix of the newest release, and 1 for a number.
+        (
+            "KeyIDs available$",
+            ("virt/tdx: no TDX private KeyIDs available", "x86/mktme: 1 KeyIDs available"),
+        ),
+        # A backtrace has no prefix, be it the message's or one wording's.
+        (
+            "WARN_ON",
+            (
+                "WARN_ON(!tdx_keyid_start || tdx_keyid_num < 2) in detect_tdx_keyids",
+                "WARN_ON_ONCE(1) in tdmr_get_nid",
+                "WARN_ON_ONCE(ret) in tdx_module_run_update",
+                "WARN_ON_ONCE(!tdx_cpuhp_state) in __do_tdx_cleanup",
+            ),
+        ),
+    ],
+)
+def test_lines_that_say_something_else_are_shown_as_a_kernel_prints_them(
+    pattern: str, others: tuple[str, ...]
+) -> None:
+    assert _linted(pattern, False).others == others
+
+
+NOT_SUPPORTED = "virt/tdx: TDX not supported by the host platform"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wrong"),
+    [
+        ("module not loaded", {"no TDX module": "virt/tdx: module not loaded"}),
+        (
+            r"range \[32, 33\)",
+            {"one KeyID": "virt/tdx: BIOS enabled: private KeyID range [32, 33)"},
+        ),
+        (
+            "Hibernation",
+            {
+                "hibernation possible": "virt/tdx: initialization failed: Hibernation support is "
+                "enabled"
+            },
+        ),
+        (
+            "not supported by",
+            dict.fromkeys(
+                (
+                    *("TDX off in the BIOS", "one KeyID"),
+                    *("hibernation possible", "no memory notifier"),
+                ),
+                NOT_SUPPORTED,
+            ),
+        ),
+    ],
+)
+def test_hosts_that_are_not_ready_have_logs_of_their_own(
+    pattern: str, wrong: dict[str, str]
+) -> None:
+    """Expect each host that fails so on 7.2, with its line."""
+    (verdict,) = (each for each in _linted(pattern, False).verdicts if each.kernel == "7.2")
+    assert {matched.host: matched.line for matched in verdict.wrong} == wrong
+
+
+class Lies(V6_8):
+    """tdx_enable() fails, though it has initialized the module."""
+
+    RELEASE = "6.8"
+
+    def _tdx_enable(self) -> int:
+        super()._tdx_enable()
+        return -5
+
+
+class IsNotModelled(V6_8):
+    """Of its boot nobody knows what it does, on whatever host."""
+
+    RELEASE = "6.8"
+
+    def boot(self) -> int:
+        """Nothing that is known."""
+        raise NotModelledError("the boot is not modelled")
+
+
+@pytest.mark.parametrize("kernel", [Lies, IsNotModelled])
+def test_a_kernel_of_your_own_under_which_no_host_is_ready_is_refused(kernel: type[Kernel]) -> None:
+    own = of_class(kernel)
+    with pytest.raises(UsageError, match=f"^no host is ready under kernel {own.id}$"):
+        lint(["tdx"], HOST, [own])
+
+
+def test_a_pattern_has_4096_characters_at_most() -> None:
+    assert patterns_of("x" * 4096) == ["x" * 4096]
+    with pytest.raises(UsageError, match="a pattern is longer than 4096 characters"):
+        patterns_of("tdx\n" + "x" * 4097)
 
 
 def test_patterns_of_a_file_are_right_together(tmp_path: Path) -> None:
