@@ -57,8 +57,6 @@ def _key(key: str) -> str:
 def _expectations(machine: Machine, result: OpResult) -> list[str]:
     name = errno_name(result.returned)
     lines = [f"returned: {f'-{name}' if name else 0}", f"status: {result.status}"]
-    if result.host is not None:
-        lines.append(f"host: {result.host.id}")
     failure = result.failure
     if failure is not None:
         lines.append(f"step: {failure.step or 'none'}")
