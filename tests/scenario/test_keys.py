@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tdxctl.errors import DescriptionError
 from tdxctl.operations import (
     CpuOffline,
     CpuOnline,
@@ -170,6 +171,70 @@ def test_what_is_not_as_expected_is_told_with_what_came(
         (16, "log", "a line with 'nothing'", log),
         (17, "no_log", "no line with 'virt/tdx'", log),
     ]
+
+
+def test_an_expectation_stands_at_its_key_or_where_it_is_written_once_more(
+    tmp_path: Path,
+) -> None:
+    """Expect each line of the log at its own, where it has one."""
+    [case] = _cases(
+        tmp_path,
+        """platform: small
+steps:
+  - init: 1
+    expect: &all
+      status: ERROR
+      calls: {TDH.SYS.INIT: 1}
+      log:
+        - a
+        - b
+  - init: 1
+    expect: *all
+  - init: 1
+    expect: {status: ERROR}
+    expect_on: {v5: *all, "6.8": {tdmrs: 1}}
+""",
+    )
+    assert [[(each.key, each.line) for each in step.expected] for step in case.steps] == [
+        [("status", 6), ("log", 9), ("log", 10), ("calls.TDH.SYS.INIT", 7)],
+        [("status", 12), ("log", 12), ("log", 12), ("calls.TDH.SYS.INIT", 12)],
+        [("status", 15), ("log", 15), ("log", 15), ("calls.TDH.SYS.INIT", 15)],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("step", "wrong"),
+    [
+        ("init: 0", "steps.0.init: must be at least 1"),
+        ("init: 1001", "steps.0.init: must be at most 1000"),
+        ("cpu_online: ''", "steps.0.cpu_online: "),
+        ("cpu_online: true", "steps.0.cpu_online: must be text"),
+        ("cpu_online: 8192", "steps.0.cpu_online: "),
+        ("module: reload", "steps.0.module: must be load or unload or shutdown"),
+        ("{init: 1, expect: {tdmrs: true}}", "must be a whole number, or {at_least, at_most}"),
+        ("{init: 1, expect: {tdmrs: -1}}", "must be a whole number, or {at_least, at_most}"),
+        ("{init: 1, expect: {tdmrs: '1'}}", "must be a whole number, or {at_least, at_most}"),
+        ("{init: 1, expect: {tdmrs: {}}}", "must be a number, or {at_least, at_most}"),
+        ("{init: 1, expect: {tdmrs: {atmost: 1}}}", "must be a number, or {at_least, at_most}"),
+        ("{init: 1, expect: {calls: []}}", "must be a mapping of leaves to numbers of calls"),
+    ],
+)
+def test_what_no_key_takes_is_refused(step: str, wrong: str, tmp_path: Path) -> None:
+    with pytest.raises(DescriptionError) as raised:
+        _cases(tmp_path, f"platform: small\nsteps:\n  - {step}\n")
+    assert wrong in str(raised.value)
+
+
+def test_a_thousand_callers_and_the_last_cpu_there_can_be_are_taken(tmp_path: Path) -> None:
+    [case] = _cases(tmp_path, "platform: small\nsteps: [{init: 1000}, {cpu_online: 8191}]\n")
+    assert [list(step.operations) for step in case.steps] == [[Init(1000)], [CpuOnline(8191)]]
+
+
+def test_kernels_of_a_matrix_are_in_place_of_the_others(tmp_path: Path) -> None:
+    """Expect 40 by 30 not to be taken for 1200 cases, which would be too many."""
+    kernels = f"kernel: [{', '.join(['v5'] * 40)}]\nmatrix: {{kernel: [{', '.join(['6.8'] * 30)}]}}"
+    cases = _cases(tmp_path, f"platform: small\n{kernels}\nsteps: [{{init: 1}}]\n")
+    assert [case.kernel for case in cases] == ["6.8"] * 30
 
 
 @pytest.mark.parametrize(

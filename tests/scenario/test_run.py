@@ -119,6 +119,9 @@ def test_a_platform_by_file_is_relative_to_the_scenario_and_one_may_stand_inline
         ("map and not 6.8", {"map[v5]"}),
         ("(offline or 6.8) and not nothing", {"offline[v5]", "map[6.8]"}),
         ("not (map or offline)", set()),
+        ("not offline and v5", {"map[v5]"}),
+        ("6.8 or offline and v5", {"offline[v5]", "map[6.8]"}),
+        ("offline and v5 or 6.8", {"offline[v5]", "map[6.8]"}),
         ("MAP", {"map[v5]", "map[6.8]"}),
     ],
 )
@@ -127,7 +130,10 @@ def test_k_selects_by_name(expression: str, chosen: set[str]) -> None:
     assert {name for name in known if selector(expression)(name)} == chosen
 
 
-@pytest.mark.parametrize("expression", ["", "and", "a and", "(a", "a)", "not", "a b", "or a"])
+@pytest.mark.parametrize(
+    "expression",
+    ["", "and", "a and", "(a", "a)", "not", "a b", "or a", "a not", "a (b)", "a ()", "()"],
+)
 def test_k_that_cannot_be_read(expression: str) -> None:
     with pytest.raises(UsageError, match="-k cannot read"):
         selector(expression)

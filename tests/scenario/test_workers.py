@@ -4,9 +4,14 @@
 from __future__ import annotations
 
 import signal
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Self
+
+import pytest
 
 from tdxctl.scenario import run
+from tdxctl.scenario.description import Outcome
 
 
 class _Pool:
@@ -23,3 +28,39 @@ def test_signals_wait_while_a_worker_starts() -> None:
     run._submitted(pool, [])
     assert pool.blocked >= {signal.SIGINT, signal.SIGTERM}
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGTERM}
+
+
+class _Here:
+    # A pool that does what is submitted at once, and counts it.
+    submitted = 0
+
+    def __init__(self, workers: int, *, initializer: Callable[[], None]) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, function: Callable[..., list[Outcome]], *arguments: object) -> Any:
+        _Here.submitted += 1
+        future: Future[list[Outcome]] = Future()
+        future.set_result(function(*arguments))
+        return future
+
+
+def test_workers_are_no_more_than_two_chunks_each_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 cases in chunks of 8, 13 of them: expect 4 under way, one more for each that is done."""
+    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", _Here)
+    _Here.submitted = 0
+    cases = [run.broken(f"{number}.yaml", ()) for number in range(100)]
+    outcomes = run._in_order(cases, 2, run._run)
+    submitted = []
+    found = []
+    for outcome in outcomes:
+        found.append(outcome)
+        submitted.append(_Here.submitted)
+    assert found == cases
+    assert submitted[:24] == [4] * 8 + [5] * 8 + [6] * 8
+    assert submitted[-1] == 13
