@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
-from tdxctl.guests import Guest, sept_of
+from tdxctl.guests import Fit, Guest, TdCost, cost_of, fit_of, guest_keyids, sept_of
+from tdxctl.linux.lookup import find_kernel
+from tdxctl.plan import plan
 from tests.cli.runner import tdxctl
+from tests.machines import small
 
 GIB = 1 << 30
 
@@ -20,6 +23,93 @@ def room(*words: str) -> dict[str, Any]:
     plan = json.loads(done.stdout)["plan"]
     (kernel,) = plan["kernels"]
     return dict(kernel["room"])
+
+
+#: What a TD of 1 GiB and one virtual CPU takes beside its memory: TDR 4 KiB, TDCS 24 KiB and
+#: TDVPS 24 KiB, and 517 pages of S-EPT.
+BESIDE = 4096 + 24576 + 24576 + 517 * 4096
+
+
+@pytest.mark.parametrize(
+    ("sections", "kernel", "guest", "expected"),
+    [
+        # 64.9 GiB of memory without 260.5 MiB of PAMTs, and 31 KeyIDs.
+        (
+            {},
+            "7.2",
+            Guest(GIB, 1),
+            Fit(31, "KeyIDs", 31, 64, GIB + BESIDE, 517 * 4096, 0),
+        ),
+        (
+            {},
+            "7.2",
+            Guest(8 * GIB, 4),
+            Fit(8, "memory", 31, 8, 8606887936, (4096 + 8 + 1 + 3) * 4096, 0),
+        ),
+        # As many by memory as by KeyIDs: those are said.
+        (
+            {"firmware": {"tdx_keyids": 9}},
+            "7.2",
+            Guest(8 * GIB, 4),
+            Fit(8, "KeyIDs", 8, 8, 8606887936, 4108 * 4096, 0),
+        ),
+        # A page pair for each 2 MiB, and for each of 7 + 6 + 517 pages.
+        (
+            {},
+            "7.2+dynamic-pamt",
+            Guest(GIB, 1),
+            Fit(
+                *(31, "KeyIDs", 31, 64, GIB + BESIDE + (512 + 530) * 8192, 517 * 4096),
+                (512 + 530) * 8192,
+            ),
+        ),
+        # More virtual CPUs than a TD may have: 576.
+        (
+            {},
+            "6.8",
+            Guest(GIB, 577),
+            Fit(0, "vCPUs", 31, 63, GIB + BESIDE + 576 * 24576, 517 * 4096, 0),
+        ),
+        (
+            {},
+            "6.8",
+            Guest(GIB, 576),
+            Fit(31, "KeyIDs", 31, 63, GIB + BESIDE + 575 * 24576, 517 * 4096, 0),
+        ),
+        # A release that names no such limit.
+        (
+            {"module": {"version": "1.5.01"}},
+            "v5",
+            Guest(GIB, 577),
+            Fit(31, "KeyIDs", 31, 63, GIB + BESIDE + 576 * 24576, 517 * 4096, 0),
+        ),
+        # A module that is not initialized, and a KVM that was not asked for TDX.
+        (
+            {"faults": [{"leaf": "TDH.SYS.KEY.CONFIG", "status": "TDX_SYS_BUSY"}]},
+            "6.8",
+            Guest(GIB, 1),
+            Fit(0, "kernel", 31, 64, GIB + BESIDE, 517 * 4096, 0),
+        ),
+        (
+            {"kvm": {"tdx": False}},
+            "6.16",
+            Guest(GIB, 1),
+            Fit(0, "kernel", 31, 64, GIB + BESIDE, 517 * 4096, 0),
+        ),
+    ],
+)
+def test_how_many_tds_fit_and_what_limits_them(
+    sections: dict[str, Any], kernel: str, guest: Guest, expected: Fit
+) -> None:
+    planned = plan(small(**sections), [find_kernel(kernel)])
+    assert fit_of(planned, planned.kernels[0], guest) == expected
+
+
+@pytest.mark.parametrize(("tdx_keyids", "tds"), [(32, 31), (1, 0), (0, 0)])
+def test_the_module_has_one_keyid_itself(tdx_keyids: int, tds: int) -> None:
+    platform = small(firmware={"tdx_keyids": tdx_keyids})
+    assert guest_keyids(plan(platform, [])) == tds
+    assert cost_of(platform) == TdCost(tdr=4096, tdcs=24576, tdvps=24576)
 
 
 def test_control_structures_are_those_of_the_metadata() -> None:

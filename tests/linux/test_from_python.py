@@ -5,14 +5,29 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from tdxctl import Machine, Platform
-from tdxctl.errors import UsageError
+from tdxctl.causes import BadImage
+from tdxctl.errors import NotModelledError, UsageError
+from tdxctl.linux.parts import UpdateImage
 from tdxctl.platform import shipped
+from tdxctl.platform.faults import (
+    AllocationFault,
+    BusyCpu,
+    GlobalLock,
+    HaltedModule,
+    RdrandFault,
+    RuntimeFault,
+    SeamcallFault,
+    TdmrLock,
+)
 from tests.cli.runner import tdxctl
+from tests.machines import booted
 
 
 def _booted(name: str, kernel: str) -> Machine:
@@ -109,3 +124,141 @@ def test_threads_see_a_machine_between_two_operations() -> None:
     assert sorted(returned) == [-22] * 7 + [-5]
     assert seen <= {("UNINITIALIZED", False), ("ERROR", True)}
     assert lengths <= {2, 4}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "ask", "hint"),
+    [
+        (
+            "v5",
+            Machine.kvm_load,
+            "6.16 and 6.17.4 and 6.18 and 7.1 and 7.2 and 7.2+dynamic-pamt have it",
+        ),
+        ("7.1", Machine.update_module, "7.2 and 7.2+dynamic-pamt have it"),
+        ("7.2", lambda machine: machine.pamt("get", 0), "7.2+dynamic-pamt has it"),
+        ("7.2", lambda machine: machine.cpu_online(4), "the machine has CPUs 0-3"),
+        ("7.2", lambda machine: machine.cpu_offline(-1), "the machine has CPUs 0-3"),
+        ("7.2", lambda machine: machine.set_fault(BusyCpu(9)), "the machine has CPUs 0-3"),
+    ],
+)
+def test_what_a_machine_does_not_have_is_refused_with_what_has_it(
+    kernel: str, ask: Callable[[Machine], object], hint: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        ask(booted(kernel))
+    assert refused.value.hint == hint
+
+
+@pytest.mark.parametrize("kernel", ["6.16", "7.2"])
+def test_the_last_of_several_callers_is_kvm(kernel: str) -> None:
+    """Expect one answer for each, and a kvm_intel that is loaded already to say so alone."""
+    machine = booted(kernel)
+    assert machine.init_host(3).callers == (0, 0, 0)
+    assert machine.init_host().callers == (0,)
+    again = machine.kvm_load()
+    assert (again.returned, again.failure) == (-17, None)
+
+
+@pytest.mark.parametrize(
+    ("sections", "returned", "step", "what", "host"),
+    [
+        ({"kvm": {"ept_ad": False}}, -19, "precondition", "kvm-lacks", "tdx-off"),
+        (
+            {"faults": [{"leaf": "TDH.SYS.KEY.CONFIG", "status": "TDX_SYS_BUSY"}]},
+            *(-5, "key-config", "seamcall", "kvm-does-not-load"),
+        ),
+    ],
+)
+def test_a_host_is_not_ready_for_the_bring_up_s_reason_or_for_kvm_s_own(
+    sections: dict[str, Any], returned: int, step: str, what: str, host: str
+) -> None:
+    result = booted("6.16", **sections).init_host()
+    assert result.failure is not None
+    assert result.host is not None
+    assert (result.returned, result.failure.step) == (returned, step)
+    assert (result.failure.cause.id, result.host.id) == (what, host)
+
+
+def test_what_cannot_be_answered_is_said_to_several_callers_too() -> None:
+    """A CPU without the SEAMCALL instruction, on which v5 oopses in each of them."""
+    machine = booted("v5", cpus={"model": {"family": 6, "model": 0x6A}})
+    with pytest.raises(NotModelledError, match="SEAMCALL raises #UD on CPU 0"):
+        machine.tdx_init(2)
+
+
+@pytest.mark.parametrize(
+    ("fault", "returned", "step"),
+    [
+        (AllocationFault("pamt"), -12, "configure"),
+        (SeamcallFault(31, 0x8000020200000000, call=2), -5, "key-config"),
+        (GlobalLock("exclusive"), -5, "global-init"),
+        (GlobalLock("shared"), -5, "global-init"),
+        (TdmrLock(0), -5, "memory-init"),
+        (HaltedModule("halted"), -19, "global-init"),
+        (RdrandFault("no_entropy", times=10), -5, "global-init"),
+    ],
+)
+def test_a_fault_can_be_scripted_on_a_running_machine(
+    fault: RuntimeFault, returned: int, step: str
+) -> None:
+    machine = booted("6.16")
+    assert machine.set_fault(fault).returned == 0
+    result = machine.tdx_init()
+    assert result.failure is not None
+    assert (result.returned, result.failure.step) == (returned, step)
+
+
+def test_a_cpu_inside_the_module_is_in_the_way_of_its_shutdown_until_it_is_cleared() -> None:
+    """Expect TDX_SYS_BUSY of TDH.SYS.SHUTDOWN, which an update begins with."""
+    machine = booted("7.2")
+    machine.set_fault(BusyCpu(1))
+    result = machine.update_module()
+    assert result.failure is not None
+    assert (result.returned, result.failure.step) == (-5, "update-shutdown")
+    assert result.failure.status == 0x8000020200000000
+    machine.clear_faults()
+    assert machine.update_module().returned == 0
+
+
+def test_after_kexec_cpus_and_calls_are_as_at_power_on() -> None:
+    machine = booted("6.18")
+    for _ in range(2):
+        machine.tdx_init()
+    machine.cpu_offline(1)
+    before = machine.summary()
+    assert (before.calls, before.last is None, before.cpus_online) == (2, False, 3)
+    assert machine.kexec().returned == 0
+    after = machine.summary()
+    assert (after.calls, after.last, after.cpus_online) == (0, None, 4)
+
+
+def test_a_report_has_the_boot_s_events_where_it_was_booted_for_it() -> None:
+    machine = booted("v5")
+    result = machine.tdx_init()
+    boot = machine.boot_result.events
+    assert len(boot) == 3
+    assert machine.init_report(result, with_boot=True).events == (*boot, *result.events)
+    assert machine.init_report(result, with_boot=False).events == result.events
+
+
+def test_p_seamldr_tells_of_itself_where_there_is_a_module() -> None:
+    assert booted("7.2").seamldr == ("1.5.00", 64)
+    assert booted("7.2", module={"loaded": False}).seamldr is None
+
+
+@pytest.mark.parametrize("kernel", ["6.8", "7.2"])
+def test_a_hotplug_that_a_kernel_does_not_refuse_is_not_modelled(kernel: str) -> None:
+    """Expect 0 of add_memory() alone, which is refused when it is onlined."""
+    machine = booted(kernel)
+    assert machine.hotplug("add-memory", 4 << 40, 5 << 40).returned == 0
+    with pytest.raises(NotModelledError, match="does not refuse this") as raised:
+        machine.hotplug("cpu-add")
+    assert raised.value.hint == "describe the machine with them"
+    assert booted("v5").hotplug("cpu-add").returned == -22
+
+
+def test_an_image_that_is_uploaded_is_looked_at() -> None:
+    result = booted("7.2").update_module(image=UpdateImage(b"no header", 9))
+    assert result.failure is not None
+    assert (result.returned, result.failure.cause.id) == (-22, BadImage("its size").id)
+    assert booted("7.2").update_module().returned == 0
