@@ -5,13 +5,34 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from tdxctl.operations import MemoryWrite, Seamcall
-from tdxctl.platform.calls import CallEntry, Script, TableEntry
-from tdxctl.script import operations
+from tdxctl import Machine, Platform
+from tdxctl.errors import UsageError
+from tdxctl.events import DirectSeamcall, OpResult
+from tdxctl.operations import (
+    FaultClear,
+    FaultSet,
+    MemoryRead,
+    MemoryWrite,
+    Operation,
+    Seamcall,
+)
+from tdxctl.platform.calls import (
+    CallEntry,
+    Entry,
+    FaultEntry,
+    ReadEntry,
+    Script,
+    TableEntry,
+    WriteEntry,
+)
+from tdxctl.platform.faults import RdrandFault
+from tdxctl.platform.script import load_script
+from tdxctl.script import operations, run
 from tdxctl.seam.port import Registers
 from tests.cli.runner import ROOT, tdxctl
 
@@ -55,11 +76,12 @@ def _table(name: str, at: int | None = None, reserved: int = 0) -> TableEntry:
 
 def test_a_tdmr_info_is_eight_words_and_its_areas_at_a_multiple_of_512() -> None:
     """Expect what follows the last area to be zeros: an area more, of no length."""
-    [[plain], [tight], [behind], [placed], [call_array, call]] = operations(
+    [[plain], [full], [tight], [behind], [placed], [call_array, call]] = operations(
         Script(
             "x.yaml",
             (
                 _table("a", reserved=1),
+                _table("full", reserved=27),
                 _table("b", reserved=28),
                 _table("c"),
                 _table("d", at=0x500),
@@ -70,13 +92,88 @@ def test_a_tdmr_info_is_eight_words_and_its_areas_at_a_multiple_of_512() -> None
     words = (1 << 30, 1 << 30, 0x80000000, 0x1000, 0x80001000, 0x2000, 0x80003000, 0x4000)
     data = struct.pack("<10Q", *words, 0x1000, 0x2000)
     assert plain == MemoryWrite(0x20000, data + bytes(512 - 80))
+    # 64 bytes, 27 areas and an empty one of 16 bytes each are 512.
+    assert isinstance(full, MemoryWrite)
+    assert (full.at, len(full.data)) == (0x20200, 512)
     # 64 bytes, 28 areas and an empty one of 16 bytes each are more than 512.
     assert isinstance(tight, MemoryWrite)
-    assert (tight.at, len(tight.data)) == (0x20200, 1024)
-    assert behind == MemoryWrite(0x20600, struct.pack("<8Q", *words) + bytes(448))
+    assert (tight.at, len(tight.data)) == (0x20400, 1024)
+    assert behind == MemoryWrite(0x20800, struct.pack("<8Q", *words) + bytes(448))
     assert placed == MemoryWrite(0x500, behind.data)
-    assert call_array == MemoryWrite(0x10000, struct.pack("<2Q", 0x20200, 0x500))
+    assert call_array == MemoryWrite(0x10000, struct.pack("<2Q", 0x20400, 0x500))
     assert call == Seamcall(0, Registers(45, rcx=0x10000, rdx=2))
+
+
+def test_what_the_entries_of_a_script_do() -> None:
+    """Expect a table that is written again where it was, and registers that none names to be 0."""
+    fault = RdrandFault("no_entropy")
+    found = operations(
+        Script(
+            "x.yaml",
+            (
+                _table("a"),
+                _table("b", at=0x700),
+                _table("a", reserved=1),
+                CallEntry(2, cpu=1, rax=33),
+                CallEntry(3, cpu=2, rax=36, rcx=5, rdx=6, r8=7, r9=8, r10=9, r11=10, until=11),
+                CallEntry(4, cpu=0, rax=45, tdmrs=(), r8=1),
+                CallEntry(5, cpu=0, rax=45, tdmrs=("b",), rcx=0, rdx=3),
+                WriteEntry(6, 0x5000, b"ab"),
+                ReadEntry(7, 0x6000, 8),
+                FaultEntry(8, fault),
+                FaultEntry(9, None),
+            ),
+        )
+    )
+    assert [[each.at for each in some if isinstance(each, MemoryWrite)] for some in found[:3]] == [
+        *([0x20000], [0x700], [0x20000])
+    ]
+    assert found[3:] == [
+        [Seamcall(1, Registers(33))],
+        [Seamcall(2, Registers(36, 5, 6, 7, 8, 9, 10), 11)],
+        [Seamcall(0, Registers(45, 0x10000, 0, 1))],
+        [MemoryWrite(0x10000, b"\0\7" + bytes(6)), Seamcall(0, Registers(45, 0, 3))],
+        [MemoryWrite(0x5000, b"ab")],
+        [MemoryRead(0x6000, 8)],
+        [FaultSet(fault)],
+        [FaultClear()],
+    ]
+
+
+def test_a_script_is_run_entry_by_entry() -> None:
+    """Expect the event of each entry's last operation, 256 calls of TDMR.INIT counted as one."""
+    machine = Machine.boot(Platform.load(ROOT / "platforms/small.yaml"), "v5")
+    script = load_script(str(ROOT / BRING_UP))
+    done = run(script, lambda all_of_them: [each.perform(machine) for each in all_of_them])
+    calls = [each.event for each in done if isinstance(each.event, DirectSeamcall)]
+    assert [(call.cpu, call.before[0], call.n) for call in calls] == [
+        *((0, 33, 1), (0, 35, 1), (1, 35, 1), (2, 35, 1), (3, 35, 1)),
+        *((0, 45, 1), (0, 31, 1), (0, 36, 256), (0, 36, 1), (3, 34, 1)),
+    ]
+    assert [call.after[0] for call in calls] == [*[0] * 8, 0xA0300000000, 0]
+    assert calls[-1].after[3] == 64
+    assert [each.as_wanted for each in done] == [True] * 11
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ((), "no such CPU: 9"),
+        ((WriteEntry(3, 0, b"a"), CallEntry(7, cpu=9, rax=33)), "x.yaml:7: no such CPU: 9"),
+    ],
+)
+def test_an_error_has_the_line_of_the_entry_that_it_is_of(
+    entries: tuple[Entry, ...], message: str
+) -> None:
+    """Expect none where no entry was begun."""
+
+    def perform(all_of_them: Iterable[Operation]) -> list[OpResult]:
+        list(all_of_them)
+        raise UsageError("no such CPU: 9", hint="CPUs 0-3")
+
+    with pytest.raises(UsageError) as raised:
+        run(Script("x.yaml", entries), perform)
+    assert (raised.value.message, raised.value.hint) == (message, "CPUs 0-3")
 
 
 def test_the_same_as_json_lines(tmp_path: Path) -> None:
