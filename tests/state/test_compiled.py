@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tdxctl import Platform, lab, store
+from tdxctl.errors import BrokenStoreError
 from tdxctl.lab import Asked
 from tdxctl.platform import compiled, shipped
 from tdxctl.platform.text import DescriptionText
@@ -235,6 +236,44 @@ def test_a_store_without_room_for_the_entry_has_it_for_the_machine(
     assert (done.returncode, done.stderr) == (0, "")
     assert _sql(state, "SELECT count(*) FROM operation") == [(2,)]
     assert _keys(state) == ["k"]
+
+
+def test_an_entry_that_no_older_one_can_go_for_is_not_kept(state: Path) -> None:
+    """Expect the 64 that were there, and the rest of the transaction to be committed."""
+    _booted_with([f"k{number}" for number in range(64)])
+    _sql(
+        state,
+        "CREATE TRIGGER kept BEFORE DELETE ON compiled BEGIN SELECT RAISE(ABORT, 'kept'); END",
+    )
+    _forget_and_keep("small", "new")
+    assert _keys(state) == [f"k{number}" for number in range(64)]
+    assert _sql(state, "SELECT count(*) FROM machine") == [(0,)]
+
+
+def test_a_transaction_that_sqlite_gave_up_for_an_entry_is_an_error(state: Path) -> None:
+    """Expect SQLite's own words, and the machine to be there still."""
+    _booted_with(["k"])
+    _sql(
+        state,
+        "CREATE TRIGGER full BEFORE INSERT ON compiled BEGIN SELECT RAISE(ROLLBACK, 'full'); END",
+    )
+    with pytest.raises(BrokenStoreError, match="is damaged: full"):
+        _forget_and_keep("small", "new")
+    assert _sql(state, "SELECT name FROM machine") == [("small",)]
+
+
+def _forget_and_keep(name: str, key: str) -> None:
+    with store.writing() as rows:
+        rows.forget(name)
+        rows.keep_compiled(Compiled(key, "x"))
+
+
+def _booted_with(keys: list[str]) -> None:
+    # The machine small, and entries.
+    lab.boot(Asked("small", small()))
+    with store.writing() as rows:
+        for key in keys:
+            rows.keep_compiled(Compiled(key, "x"))
 
 
 def test_a_store_in_use_is_not_waited_for(state: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tdxctl import lab, store
-from tdxctl.errors import StateError
+from tdxctl.errors import StateError, UsageError
 from tdxctl.events import OpResult
 from tdxctl.lab import Asked
 from tdxctl.linux.lookup import find_kernel
@@ -52,3 +52,15 @@ def test_nothing_is_done_after_an_operation_that_was_refused() -> None:
     ]
     machine = lab.restored("m")
     assert [machine.is_online(cpu) for cpu in range(4)] == [True, True, False, True]
+
+
+def test_what_is_restored_has_been_booted_before() -> None:
+    """Expect the way to make one where there is none, and else the names there are."""
+    with pytest.raises(UsageError, match="no such machine: 'm'") as raised:
+        lab.restored("m")
+    assert raised.value.hint == "there is none; `tdxctl boot --platform P` makes one"
+    lab.boot(Asked("other", small()))
+    with pytest.raises(UsageError, match="no such machine: 'm'") as raised:
+        lab.restored("m")
+    assert raised.value.hint == "machines: other"
+    assert lab.restored("other").status == "UNKNOWN"
