@@ -56,6 +56,8 @@ def test_guards_are_no_code_that_does_anything(tmp_path: Path) -> None:
     file = tmp_path / "guards.py"
     file.write_text(
         "class A(Struct, frozen=True, gc=False): ...\nfor a in zip(b, c, strict=True): ...\n"
+        "@dataclass(frozen=True, slots=True)\nclass B: ...\n"
+        "TYPE_CHECKING = False\nif TYPE_CHECKING: import c\n"
     )
     made = [f"{m.original} -> {m.mutated}" for m in changes.mutants(str(file))]
     assert made == ["False -> True"]

@@ -10,7 +10,6 @@ import pytest
 
 from tdxctl.cli import COMMANDS
 
-
 #: Words that are counted and not told: the documents of `schema`.
 _MANY = 10
 

@@ -39,6 +39,8 @@ _NAMES = {
     "min": "max",
     "max": "min",
 }
+#: What is not run: imports that annotations alone need, and the name that says so.
+_TYPES_ALONE = "TYPE_CHECKING"
 _SIDES = {"left": "right", "right": "left"}
 
 
@@ -102,7 +104,7 @@ def _replacements(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901, PLR0912  #
         case _:
             pass
     match node:
-        case ast.If(ast.Name("TYPE_CHECKING")):
+        case ast.If(ast.Name(name)) if name == _TYPES_ALONE:
             pass
         case ast.If() | ast.AugAssign() | ast.Continue() | ast.Raise():
             yield ast.Pass()
@@ -138,6 +140,10 @@ def _places(node: ast.AST, definition: str = "", whole: ast.AST | None = None) -
         skipped.add("annotation")
     if isinstance(node, ast.keyword) and _is_guard(node, whole):
         return
+    if isinstance(node, ast.Assign) and [ast.unparse(each) for each in node.targets] == [
+        _TYPES_ALONE
+    ]:
+        return
     for name, value in ast.iter_fields(node):
         if name in skipped:
             continue
@@ -157,11 +163,13 @@ def _places(node: ast.AST, definition: str = "", whole: ast.AST | None = None) -
 
 
 def _is_guard(keyword: ast.keyword, whole: ast.AST | None) -> bool:
-    # What only stops code that is wrong already: a record that is not written to, lists that are of
-    # one length.
+    # What only stops code that is wrong already: a record that is not written to, or has no other
+    # attributes; lists that are of one length.
     match whole:
         case ast.ClassDef():
             return keyword.arg == "frozen"
+        case ast.Call(ast.Name("dataclass")):
+            return keyword.arg in ("frozen", "slots")
         case ast.Call(ast.Name("zip")):
             return keyword.arg == "strict"
         case _:
