@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`tdxctl modules`: the TDX module releases, as text and as `tdxctl.modules/1`."""
+"""`tdxctl modules`: the TDX module releases, as text and as `tdxctl.modules/2`."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ class Module(Struct, frozen=True):
     max_vcpus_per_td: Count | None
     num_cpuid_config: Count
     taken: tuple[str, ...]
-    source: str
+    source: str | None
     note: str
 
 
-class Modules(Document, frozen=True, tag="tdxctl.modules/1"):
+class Modules(Document, frozen=True, tag="tdxctl.modules/2"):
     """TDX module releases."""
 
     modules: tuple[Module, ...]
@@ -146,7 +146,7 @@ def to_text(release: Release) -> str:
             "CPUID_CONFIG",
             f"{release.num_cpuid_config} entries{_taken(release, 'num_cpuid_config')}",
         ),
-        ("source", release.source),
+        ("source", _known(release.source)),
     ]
     if release.note:
         pairs.append(("note", release.note))

@@ -124,7 +124,7 @@ class Release(Struct, frozen=True):
     min_update_from: str | None
     handoff_pages: int | None
     evidence: str
-    source: str
+    source: str | None
     note: str
     like: str | None
     taken: frozenset[str]

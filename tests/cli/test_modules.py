@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tdxctl.seam.releases import releases
 from tests.cli.runner import tdxctl
 
 
@@ -48,7 +49,7 @@ def test_what_is_not_known_of_a_release_is_said_to_be_taken() -> None:
     assert "  CPUs signed for:   not known\n" in text
     document = json.loads(tdxctl("modules", "2.0.14", "--format", "json").stdout)
     (module,) = document["modules"]
-    assert document["schema"] == "tdxctl.modules/1"
+    assert document["schema"] == "tdxctl.modules/2"
     assert (module["evidence"], module["builds"], module["cpus"], module["svn"]) == (
         "not validated",
         [],
@@ -61,6 +62,20 @@ def test_what_is_not_known_of_a_release_is_said_to_be_taken() -> None:
         "max_vcpus_per_td",
         "num_cpuid_config",
     ]
+
+
+@pytest.mark.parametrize("version", [release.version for release in releases()])
+def test_every_release_can_be_told(version: str) -> None:
+    """Expect a line for its evidence, and a document that fits its schema."""
+    told = tdxctl("modules", version)
+    assert (told.returncode, told.stdout.splitlines()[0]) == (0, f"TDX module {version}")
+    assert json.loads(tdxctl("modules", version, "--format", "json").stdout)["modules"]
+
+
+def test_of_one_release_no_source_is_published() -> None:
+    assert "  source:            not known\n" in tdxctl("modules", "2.0.05").stdout
+    (module,) = json.loads(tdxctl("modules", "2.0.05", "--format", "json").stdout)["modules"]
+    assert module["source"] is None
 
 
 def test_a_release_may_be_written_without_its_zero() -> None:
