@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from tdxctl.advice import to_do
-from tdxctl.advice.bios import PREREQUISITES, SET_UP_THE_BIOS, STAGES
-from tdxctl.advice.setups import SETUPS, in_words_of, setup_of
+from tdxctl.advice.bios import PREREQUISITES, SET_UP_THE_BIOS, STAGES, Setting
+from tdxctl.advice.setups import SETUPS, in_words_of, option_named, setup_of
 from tdxctl.capture.bootlog import read_log
 from tdxctl.diagnose.diagnosis import diagnose
 
@@ -65,6 +65,23 @@ def test_an_option_without_a_name_is_called_by_its_common_one() -> None:
         "(4) TDX, the SEAM loader; (5) the TME-MT/TDX key split, System Options >" in setup.set_up
     )
     assert in_words_of(setup, to_do.TURN_ON_VIRTUALIZATION) == to_do.TURN_ON_VIRTUALIZATION
+
+
+@pytest.mark.parametrize(
+    ("text", "setting"),
+    [
+        ("CpuPaLimit", Setting.PA_LIMIT),
+        ("Processor Settings: CPU Physical Address Limit", Setting.PA_LIMIT),
+        # With the value that it has, as BIOS settings are listed.
+        ("CpuPaLimit: Disable", Setting.PA_LIMIT),
+        ("CpuPaLimit: Disable: (default)", Setting.PA_LIMIT),
+        ("Disable: CpuPaLimit", None),
+        (": ", None),
+    ],
+)
+def test_an_option_is_named_alone_or_before_its_value(text: str, setting: Setting | None) -> None:
+    found = option_named(text)
+    assert (None if found is None else found[0]) == setting
 
 
 @pytest.mark.parametrize("line", ["DMI: ", "Hardware name: "])

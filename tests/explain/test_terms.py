@@ -11,7 +11,7 @@ import pytest
 
 from tdxctl.advice.bios import Setting
 from tdxctl.advice.setups import SETUPS
-from tdxctl.explain.lines import names_a_call
+from tdxctl.explain.lines import names_a_call, of_line
 from tdxctl.explain.lookup import look_up
 from tdxctl.explain.terms import ALL_TERMS
 from tests import real
@@ -90,6 +90,23 @@ def test_words_of_a_line_lead_to_the_causes_of_what_is_wrong(
     answer = look_up(words)
     assert (answer.kind, answer.name) == ("log-line", name)
     assert [label for label, _ in answer.lines] == labels
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("module initialized", "initialized"),
+        ("module initialized twice", None),
+        ("max servtds supported per user TD is 1", "kvm-offers"),
+        ("max servtds supported per user TD is 1 more", None),
+    ],
+)
+def test_words_that_any_driver_may_say_are_a_line_only_where_they_are_all_of_it(
+    line: str, name: str | None
+) -> None:
+    """Expect the whole line to be known without the prefix, `virt/tdx: ` or `kvm_intel: `."""
+    answer = of_line(line, line, None)
+    assert (None if answer is None else answer.name) == name
 
 
 def test_eight_letters_of_a_line_are_enough_to_find_it() -> None:
