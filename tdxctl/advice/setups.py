@@ -371,10 +371,8 @@ _BY_ITSELF = (
 
 def option_named(text: str) -> tuple[Setting, str] | None:
     """What an option of any setup is, by its name or its attribute's, and where it is called so."""
-    name = _folded(text)
-    if not name:
-        return None
-    return _by_name().get(name) or _by_name().get(_folded(text.partition(":")[0]))
+    known = _by_name()
+    return known.get(_folded(text)) or known.get(_folded(text.partition(":")[0]))
 
 
 def _folded(text: str) -> str:
