@@ -160,23 +160,56 @@ def test_the_last_of_several_callers_is_kvm(kernel: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sections", "returned", "step", "what", "host"),
+    ("kernel", "sections", "returned", "failure", "host"),
     [
-        ({"kvm": {"ept_ad": False}}, -19, "precondition", "kvm-lacks", "tdx-off"),
+        ("6.16", {"kvm": {"ept_ad": False}}, -19, ("precondition", "kvm-lacks"), "tdx-off"),
         (
+            "6.16",
             {"faults": [{"leaf": "TDH.SYS.KEY.CONFIG", "status": "TDX_SYS_BUSY"}]},
-            *(-5, "key-config", "seamcall", "kvm-does-not-load"),
+            *(-5, ("key-config", "seamcall"), "kvm-does-not-load"),
+        ),
+        # The boot brought the module up, or did not; KVM has its own tests, which are no step.
+        ("7.2", {"kvm": {"ept_ad": False}}, 0, (None, "kvm-lacks"), "tdx-off"),
+        (
+            "7.2",
+            {"firmware": {"tdx_keyids": 1}},
+            -19,
+            ("precondition", "too-few-keyids"),
+            "tdx-off",
+        ),
+        (
+            "7.2",
+            {"module": {"max_vcpus_per_td": 1}},
+            *(0, (None, "too-many-cpus-for-td"), "kvm-does-not-load"),
         ),
     ],
 )
 def test_a_host_is_not_ready_for_the_bring_up_s_reason_or_for_kvm_s_own(
-    sections: dict[str, Any], returned: int, step: str, what: str, host: str
+    kernel: str,
+    sections: dict[str, Any],
+    returned: int,
+    failure: tuple[str | None, str],
+    host: str,
 ) -> None:
-    result = booted("6.16", **sections).init_host()
+    result = booted(kernel, **sections).init_host()
     assert result.failure is not None
     assert result.host is not None
-    assert (result.returned, result.failure.step) == (returned, step)
-    assert (result.failure.cause.id, result.host.id) == (what, host)
+    assert (result.returned, result.host.id) == (returned, host)
+    assert (result.failure.step, result.failure.cause.id) == failure
+
+
+def test_a_second_load_of_kvm_fails_for_nothing_but_the_first() -> None:
+    """Expect -EEXIST without a reason, where the first load had one to leave TDX off."""
+    machine = booted("6.16", kvm={"ept_ad": False})
+    first, second = machine.kvm_load(), machine.kvm_load()
+    assert first.failure is not None
+    assert (first.returned, first.failure.cause.id) == (0, "kvm-lacks")
+    assert (second.returned, second.failure) == (-17, None)
+
+
+def test_before_a_bring_up_there_are_no_tdmrs_and_no_pamts() -> None:
+    machine = booted("6.16")
+    assert (machine.tdmrs, machine.pamt_bytes, machine.pamt_held_bytes) == ((), 0, 0)
 
 
 def test_what_cannot_be_answered_is_said_to_several_callers_too() -> None:

@@ -179,6 +179,39 @@ def test_signals_are_this_process_s_own_again_after_a_command(script: str, code:
     assert [signal.getsignal(number) for number in heard] == before
 
 
+@pytest.mark.parametrize(
+    ("word", "code", "message"),
+    [
+        ("plain", 126, "'plain' cannot be executed"),
+        ("none", 127, "no such command: 'none'"),
+        ("{root}/plain", 126, "'ROOT/plain' cannot be executed"),
+        ("{root}/none", 127, "no such command: 'ROOT/none'"),
+    ],
+)
+def test_what_is_no_program_is_told_before_anything_runs(
+    word: str, code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Expect a file in any folder of PATH to be found, though it cannot be executed."""
+    (tmp_path / "plain").write_text("text")
+    monkeypatch.setenv("PATH", f"/nowhere:{tmp_path}:/nowhere/else")
+    place = Place(str(tmp_path), str(tmp_path / "shims"))
+    with pytest.raises(run.RunError) as raised:
+        run.command_line(place, [word], None)
+    assert raised.value.exit_code == code
+    assert raised.value.message == message.replace("ROOT", str(tmp_path))
+
+
+def test_a_command_has_the_shims_first_and_the_root_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    place = Place(str(tmp_path), "/shims")
+    words, environment = run.command_line(place, ["sh", "-c", "ls {root}/sys"], None)
+    assert words == ["sh", "-c", f"ls {tmp_path}/sys"]
+    assert environment["PATH"] == "/shims:/usr/bin:/bin"
+    assert environment["TDXCTL_ROOT"] == str(tmp_path)
+
+
 def test_the_folder_is_gone_afterwards() -> None:
     with run.placed(machine_root(booted("6.16"))) as placed:
         folder = Path(placed.root).parent
