@@ -43,7 +43,7 @@ class Code(Struct, frozen=True, kw_only=True):
         return ", ".join((self.since, *self.in_2_0[:1]))
 
 
-class StatusCode(Code, frozen=True, kw_only=True):
+class StatusCode(Code, frozen=True):
     """A status without its details.
 
     details: what bits 31:0 are, `operand` or `level`. side: `guest` where only leaves that a TD
@@ -61,7 +61,7 @@ class StatusCode(Code, frozen=True, kw_only=True):
         return int(self.value, 16)
 
 
-class OperandCode(Code, frozen=True, kw_only=True):
+class OperandCode(Code, frozen=True):
     """An operand's id and what it is; empty for a register."""
 
     number: int

@@ -5,7 +5,13 @@ from __future__ import annotations
 
 import pytest
 
-from tdxctl.seam.cpu_models import has_seam, is_sold_with_seam, model_name, vendor_of
+from tdxctl.seam.cpu_models import (
+    family_and_model,
+    has_seam,
+    is_sold_with_seam,
+    model_name,
+    vendor_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -91,3 +97,18 @@ def test_another_maker_is_known_by_name_or_family(
     brand: str, family: int, vendor: str | None
 ) -> None:
     assert vendor_of(brand, family) == vendor
+
+
+@pytest.mark.parametrize(
+    ("eax", "family", "model"),
+    [
+        (0x806F8, 6, 0x8F),
+        (0xC06F2, 6, 0xCF),
+        (0xA06D1, 6, 0xAD),
+        (0xF43, 15, 4),
+        (0xA20F10, 0x19, 0x21),  # family 15 and 0xA more
+        (0x7006F8, 6, 0x0F),  # more counts for family 15 alone
+    ],
+)
+def test_family_and_model_are_read_of_cpuid_1(eax: int, family: int, model: int) -> None:
+    assert family_and_model(eax) == (family, model)

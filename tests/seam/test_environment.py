@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from tdxctl.seam import ModulePlatform, TdxModule
 from tdxctl.seam.cpuid_config import native
@@ -41,6 +42,23 @@ def test_cpuid_tells_an_lp_its_apic_id() -> None:
     platform = Platform(_module().state, 1)
     assert platform.cpuid(1, None)[1] >> 24 == 0xA5
     assert platform.cpuid(0x1F, 0)[3] == 0x1A5
+
+
+def test_leaf_0x80000000_tells_the_last_extended_leaf_and_nothing_else() -> None:
+    highest, *others = Platform(_module().state, 0).cpuid(0x80000000, None)
+    assert highest >= 0x80000008  # which MAXPA is read from
+    assert others == [0, 0, 0]
+
+
+def test_a_package_is_the_described_one_unless_topology_was_set() -> None:
+    """Expect CPUID 0x1F to be asked where the vector's own values stand in it."""
+    module = _module()
+    module.state.platform = replace(module.state.platform, package_ids=(0, 1))
+    assert Platform(module.state, 1).described_package == 1
+    module.environment.set_cpuid(1, 0x1E, 0, "eax", 1)
+    assert Platform(module.state, 1).described_package == 1
+    module.environment.set_cpuid(1, 0x1F, 0, "edx", 0x80)
+    assert Platform(module.state, 1).described_package is None
 
 
 def test_what_the_last_set_register_says_wins() -> None:

@@ -312,6 +312,52 @@ def test_rdmd_takes_no_larger_size_without_dynamic_pamt() -> None:
     assert larger.rax == 0xC0000100_00000001
 
 
+_NONE_REPORTED = (1 << 52) - 64
+
+
+@pytest.mark.parametrize(
+    ("r8", "accepted"),
+    [
+        (_NONE_REPORTED, True),
+        (0x200000, True),
+        (0x200000 | 1 << 5, False),  # bits 5:0
+        (0x200000 | 1, False),
+        (0x200000 | 1 << 52, False),  # bits 53:52
+        (0x200000 | 1 << 53, False),
+        (_NONE_REPORTED | 1 << 54 | 16 << 56, True),  # notification 1 and its vector
+        (_NONE_REPORTED | 1 << 54 | 15 << 56, False),
+        (_NONE_REPORTED | 2 << 54, True),
+        (0x3FFE000000, False),  # in the SEAMRR
+    ],
+)
+def test_how_fatal_errors_are_reported(r8: int, accepted: bool) -> None:
+    """Expect what version 1 of SYS.INIT takes in R8, else operand R8 [tdx-module 1.5]."""
+    made = _call(_module("1.5.25"), Leaf.TDH_SYS_INIT | 1 << 16, r8=r8)
+    assert made.rax == (0 if accepted else 0xC0000100_00000008)
+
+
+@pytest.mark.parametrize(
+    ("version", "registers", "status"),
+    [
+        (0, {"r9": 1 << 63, "r10": 1}, 0),
+        (1, {"r9": 0xD1326F3F0FBF}, 0),  # features that it has
+        (1, {"r9": 1 << 63}, 0xC0000100_00000009),
+        (1, {"r10": 1}, 0xC0000100_0000000A),
+        (2, {}, 0xC0000100_00000000),
+    ],
+)
+def test_what_an_update_takes(version: int, registers: dict[str, int], status: int) -> None:
+    """Expect an update that was refused to work when it is tried again [tdx-module 5]."""
+    module = _shared_dynamic(_module("1.5.25"))
+    assert _call(module, Leaf.TDH_SYS_SHUTDOWN, rcx=1).rax == 0
+    module.install()
+    assert _call(module, Leaf.TDH_SYS_INIT).rax == 0
+    for cpu in (0, 1):
+        assert _call(module, Leaf.TDH_SYS_LP_INIT, cpu).rax == 0
+    assert _call(module, Leaf.TDH_SYS_UPDATE | version << 16, **registers).rax == status
+    assert _call(module, Leaf.TDH_SYS_UPDATE).rax == (0xC0000508_00000000 if status == 0 else 0)
+
+
 #: Of 2.0.18: field id and what TDH.SYS.RD reads of it.
 FIELDS = [
     (0x9000000100000000, 32),  # NUM_CMRS: places, whatever the platform has

@@ -125,6 +125,20 @@ def test_what_a_release_reports(facts: tuple[str, int, int, int, int, int, int, 
 
 
 @pytest.mark.parametrize(
+    ("version", "build_date", "number"),
+    [
+        ("1.5.13", 20250207, 0),  # what it reports that was run from its source
+        ("1.5.13", 20250210, 864),
+        ("1.5.08", 20240725, 784),
+        ("1.5.16", 20250219, 0),  # not known
+        ("1.5.24", 20250101, 0),
+    ],
+)
+def test_a_release_has_the_number_of_its_build(version: str, build_date: int, number: int) -> None:
+    assert releases.release(version).build_num_of(build_date) == number
+
+
+@pytest.mark.parametrize(
     ("build_date", "build_num", "version"),
     [
         (20231008, 595, "1.5.01"),
