@@ -64,3 +64,23 @@ def test_what_is_restored_has_been_booted_before() -> None:
         lab.restored("m")
     assert raised.value.hint == "machines: other"
     assert lab.restored("other").status == "UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "digest", "message"),
+    [
+        ("v5", None, None),
+        ("6.8", None, "machine 'm' is running kernel 6.8, not v5"),
+        ("v5", "0af1", "machine 'm' was booted with v5 of another file than this one"),
+    ],
+)
+def test_a_kernel_of_one_s_own_is_the_same_file_or_another_kernel(
+    kernel: str, digest: str | None, message: str | None
+) -> None:
+    row = store.MachineRow("m", "{}", kernel, "", digest, None, "0")
+    if message is None:
+        lab._refuse_another_kernel(find_kernel("v5"), row)
+        return
+    with pytest.raises(StateError) as raised:
+        lab._refuse_another_kernel(find_kernel("v5"), row)
+    assert raised.value.message == message
