@@ -91,6 +91,15 @@ _CONTROL = 60.0
 UNPATCHABLE = Outcome((), {}, complete=False, cpu=-1.0)
 
 
+def _forget() -> None:
+    # What functions keep of calls that collecting the tests made: without the change.
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "tdxctl":
+            for value in list(vars(module).values()):
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
+
+
 class _Serve:
     # A plugin of pytest: in place of the run of all tests.
 
@@ -146,6 +155,7 @@ class _Serve:
     def _run(self, asked: Asked) -> Outcome:
         if asked.file and not put(asked.file, asked.names, marshal.loads(asked.code)):
             return UNPATCHABLE
+        _forget()
         started = cpu_seconds()
         items = [self._items[name] for name in asked.order if name in self._items]
         for at, item in enumerate(items):
