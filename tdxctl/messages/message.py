@@ -65,14 +65,15 @@ TDX_HOST = frozenset(
     }
 )
 
-#: The prefixes of a source file's lines, each from a release on; the others have none.
+#: The prefixes of a source file's lines, each from a release on, V5 being the first of all; the
+#: others have none.
 PREFIXES: dict[Source, tuple[tuple[Release, str], ...]] = {
     Source.TDX: ((V5, "tdx: "), ((6, 8), "virt/tdx: ")),
-    Source.SEAMLDR: (((7, 2), "seamldr: "),),
-    Source.KEXEC: (((6, 18), "kexec: "),),
+    Source.SEAMLDR: ((V5, "seamldr: "),),
+    Source.KEXEC: ((V5, "kexec: "),),
     Source.KVM: ((V5, "kvm_intel: "),),
     Source.KVM_TDX: ((V5, "kvm_intel: tdx: "),),
-    Source.SEAM_LOADER: (((5, 10), "seam: "),),
+    Source.SEAM_LOADER: ((V5, "seam: "),),
     Source.AMD: ((V5, "kvm_amd: "), (V5, "kvm: "), (V5, "SVM: ")),
     Source.VMX: ((V5, "kvm_intel: "), (V5, "kvm: ")),
     Source.GUEST: ((V5, "tdx: "),),

@@ -86,6 +86,7 @@ def test_a_line_of_tdx_may_be_one_that_nobody_knows(text: str, has: bool) -> Non
         ("VIRT/TDX: MODULE INITIALIZED", "initialized"),
         ("seamcall FAILED: cpu 3 is NOT in vmx OPERATION", "vmx-off"),
         ("virt/tdx: initialized module", None),
+        ("HYPERVISOR DETECTED: KVM", None),  # what it says is any words
     ],
 )
 def test_people_quote_in_any_case(text: str, name: str | None) -> None:
