@@ -12,7 +12,7 @@ import pytest
 
 from tdxctl import Machine, Platform
 from tdxctl.errors import UsageError
-from tdxctl.events import DirectSeamcall, OpResult
+from tdxctl.events import DirectSeamcall, MemoryData, OpResult
 from tdxctl.operations import (
     FaultClear,
     FaultSet,
@@ -32,8 +32,9 @@ from tdxctl.platform.calls import (
 )
 from tdxctl.platform.faults import RdrandFault
 from tdxctl.platform.script import load_script
-from tdxctl.script import operations, run
+from tdxctl.script import Done, operations, run
 from tdxctl.seam.port import Registers
+from tdxctl.seam.status import parse_wanted
 from tests.cli.runner import ROOT, tdxctl
 
 BRING_UP = "tests/data/bring-up.yaml"
@@ -153,6 +154,27 @@ def test_a_script_is_run_entry_by_entry() -> None:
     assert [call.after[0] for call in calls] == [*[0] * 8, 0xA0300000000, 0]
     assert calls[-1].after[3] == 64
     assert [each.as_wanted for each in done] == [True] * 11
+
+
+@pytest.mark.parametrize(
+    ("entry", "status", "as_wanted"),
+    [
+        (CallEntry(1, 0, 33), 0, True),
+        # A status that is not success, but no error either: bit 63.
+        (CallEntry(1, 0, 36), 0xA0300000000, True),
+        (CallEntry(1, 0, 36), 0x8000020000000001, False),
+        (CallEntry(1, 0, 36, expect=parse_wanted("TDX_OPERAND_BUSY")), 0x8000020000000001, True),
+        (CallEntry(1, 0, 36, expect=parse_wanted("TDX_OPERAND_BUSY")), 0, False),
+        (ReadEntry(1, 0, 8), None, True),
+    ],
+)
+def test_without_an_expectation_a_status_is_wanted_that_is_no_error(
+    entry: CallEntry | ReadEntry, status: int | None, *, as_wanted: bool
+) -> None:
+    event: DirectSeamcall | MemoryData = MemoryData(0, bytes(8), written=False)
+    if status is not None:
+        event = DirectSeamcall(0, (36, *[0] * 6), (status, *[0] * 6), None, 1)
+    assert Done(entry, event).as_wanted is as_wanted
 
 
 @pytest.mark.parametrize(

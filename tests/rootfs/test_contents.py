@@ -549,6 +549,33 @@ def test_a_node_has_its_cpus_its_blocks_and_its_memory_without_the_pamts() -> No
     assert shown["node/node1/memory17"] == "../../memory/memory17"
 
 
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        # Two packages of four CPUs: nodes are theirs in order, CPUs spread over a package's.
+        ([0, 1], [0, 0, 0, 0, 1, 1, 1, 1]),
+        ([0, 1, 2, 3], [0, 0, 1, 1, 2, 2, 3, 3]),
+        ([2, 5], [2, 2, 2, 2, 5, 5, 5, 5]),
+        # Where they do not come out even, a package has one node.
+        ([0], [0] * 8),
+        ([0, 1, 2], [0, 0, 0, 0, 1, 1, 1, 1]),
+    ],
+)
+def test_cpus_are_on_the_nodes_of_their_package(nodes: list[int], expected: list[int]) -> None:
+    memory = _memory(
+        *((4 * GIB + n * GIB, 5 * GIB + n * GIB, node) for n, node in enumerate(nodes))
+    )
+    assert [cpu.node for cpu in _host(cpus=CPUS, memory=memory).cpus] == expected
+
+
+@pytest.mark.parametrize(("kernel", "has_one"), [("7.1", False), ("7.2", True)])
+def test_the_device_is_of_kernels_that_update_the_module(kernel: str, *, has_one: bool) -> None:
+    machine = booted(kernel)
+    machine.init_host()
+    assert machine.status == "INITIALIZED"
+    assert Host(machine).has_device is has_one
+
+
 @pytest.mark.parametrize(("end", "size"), [(64 * GIB - 0x1000, "8000000"), (64 * GIB, "80000000")])
 def test_a_memory_block_is_2_gib_where_memory_ends_at_64_gib_or_above(end: int, size: str) -> None:
     shown = _shown(memory_files(_host(memory=_memory((MIB, GIB, 0), (4 * GIB, end, 0)))))

@@ -155,6 +155,8 @@ def test_a_link_that_leads_elsewhere_now_is_made_anew(tmp_path: Path) -> None:
         assert (tmp_path / "b").read_bytes() == text
         assert (tmp_path / "b").stat().st_mode & 0o777 == mode
     assert (tmp_path / "c").read_text() == "3\n"
+    assert (tmp_path / "host.json").read_text() == f"{told}\n"
+    assert (tmp_path / "host.json").stat().st_mode & 0o777 == 0o644
     assert not (tmp_path / "c").is_symlink()
 
 

@@ -212,6 +212,15 @@ def test_a_command_has_the_shims_first_and_the_root_by_name(
     assert environment["TDXCTL_ROOT"] == str(tmp_path)
 
 
+def test_a_command_that_does_not_end_is_ended(tmp_path: Path) -> None:
+    place = Place(str(tmp_path), str(tmp_path / "shims"))
+    with pytest.raises(run.RunError) as raised:
+        run.run_captured(place, ["sleep", "60"], None, seconds=0.05)
+    assert raised.value.message == "'sleep' did not end within 0.05 s"
+    done = run.run_captured(place, ["sh", "-c", "echo a; echo b >&2; kill -9 $$"], None)
+    assert done == (137, "a\n", "b\n")
+
+
 def test_the_folder_is_gone_afterwards() -> None:
     with run.placed(machine_root(booted("6.16"))) as placed:
         folder = Path(placed.root).parent
