@@ -24,7 +24,7 @@ from tools.mutants.patch import code_of
 from tools.mutants.rooms import ROOMS, ROOT, Room, test_files
 from tools.mutants.seen import Definition, instrument
 from tools.mutants.served import UNPATCHABLE, Asked, Server
-from tools.mutants.trial import Outcome, Trial, share
+from tools.mutants.trial import Outcome, Trial, import_all, share
 
 #: Times its seconds: for a mutant whose tests have to be collected again.
 _TIMES_ALONE = 2
@@ -97,12 +97,13 @@ def _copy(folder: Path) -> Path:
 
 
 class Tests(NamedTuple):
-    """The suite without a mutant: the seconds that each test takes, and which tests run a
-    definition, or any of a file (its name is empty then).
+    """The suite without a mutant: the seconds that each test takes, which tests run a definition
+    (or any of a file: its name is empty then), and what runs when the package is imported.
     """
 
     seconds: Mapping[str, float]
     of: Mapping[Definition, frozenset[str]]
+    at_import: frozenset[Definition]
 
 
 def without_any(files: list[str], copies: list[Path], telling: list[Path]) -> Tests:
@@ -113,6 +114,7 @@ def without_any(files: list[str], copies: list[Path], telling: list[Path]) -> Te
     """
     started = time.monotonic()
     definitions, *_ = [instrument(copy) for copy in telling]
+    at_import = frozenset(definitions[number] for number in import_all(telling[0]))
     told = _run_each(files, telling)
     seconds = {test: taken for each in told.values() for test, taken in each.seconds.items()}
     failed = {test or file for file, each in told.items() for test in each.failed}
@@ -133,7 +135,7 @@ def without_any(files: list[str], copies: list[Path], telling: list[Path]) -> Te
     for other in copies[1:]:
         shutil.copytree(copies[0], other, ignore=_but_byte_code, dirs_exist_ok=True)
     print(f"no mutant: {len(seconds)} tests, {time.monotonic() - started:.0f} s", flush=True)
-    return Tests(seconds, {key: frozenset(tests) for key, tests in of.items()})
+    return Tests(seconds, {key: frozenset(tests) for key, tests in of.items()}, at_import)
 
 
 def _run_each(files: list[str], copies: list[Path]) -> dict[str, Outcome]:
@@ -184,7 +186,8 @@ class Tried:
                     break
                 for trial, outcome in _ended(running):
                     mutant = running.pop(trial)
-                    if outcome == UNPATCHABLE:
+                    served = isinstance(trial, Server)
+                    if served and (outcome == UNPATCHABLE or self._is_kept(mutant, outcome)):
                         running[self._trial(mutant, trial.copy)] = mutant
                         continue
                     self._restore(mutant, trial.copy)
@@ -239,6 +242,13 @@ class Tried:
         self._write(mutant, copy)
         chosen = sorted(self._of_room, key=lambda test: (-self._worth(mutant, test), test))
         return Trial(copy, [], chosen, _TIMES_ALONE * self._limit)
+
+    def _is_kept(self, mutant: Mutant, outcome: Outcome) -> bool:
+        # Whether it was not noticed, and what it changes has done its work where the package is
+        # imported: what that made is the same in a process that had imported it.
+        names = mutant.definition.split(".")
+        around = {(mutant.file, ".".join(names[: at + 1])) for at in range(len(names))}
+        return not outcome.failed and not self._tests.at_import.isdisjoint(around)
 
     def _write(self, mutant: Mutant, copy: Path) -> None:
         file = copy / mutant.file
