@@ -73,7 +73,7 @@ def to_json(found: States) -> str:
                 edge.after,
                 edge.operation,
                 edge.returned,
-                errno_name(edge.returned) or None,
+                errno_name(edge.returned),
                 edge.path,
             )
             for edge in found.edges

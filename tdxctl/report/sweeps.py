@@ -178,7 +178,7 @@ def _broken(found: Violation) -> Broken:
 def _answered(answer: Answer | None) -> Answered | None:
     if answer is None:
         return None
-    errno = errno_name(answer.returned) or None
+    errno = errno_name(answer.returned)
     return Answered(answer.returned, errno, answer.status, answer.seamcalls)
 
 
