@@ -133,11 +133,11 @@ class _Drawing:
             if self._initial in (arrow.before, arrow.after) or arrow.before == arrow.after:
                 continue
             start, end = (self._places[each][1] for each in (arrow.before, arrow.after))
-            down = 1 if end > start else -1
+            down = 10 if end > start else -10
             x = edge + 36 + 26 * lane
             self._path(
-                f"M{edge} {start + 10 * down}C{x} {start + 10 * down} {x} {start + 30 * down} "
-                f"{x} {(start + end) // 2}S{x} {end - 10 * down} {edge} {end - 10 * down}"
+                f"M{edge} {start + down}C{x} {start + down} {x} {start + 3 * down} "
+                f"{x} {(start + end) // 2}S{x} {end - down} {edge} {end - down}"
             )
             self._labels(arrow, x + 8, (start + end) // 2 + lane * _LINE)
             lane += 1
