@@ -104,7 +104,7 @@ def histogram(title: str, bars: list[tuple[str, int]], *, sizes: bool = False) -
         height = max((_HEIGHT - _FOOT) * count / most, 1 if count else 0)
         shown.append(
             f'<rect x="{i * width + 1:.1f}" y="{_HEIGHT - height:.1f}" '
-            f'width="{max(width - 2, 1):.1f}" height="{height:.1f}" fill="currentColor" '
+            f'width="{width - 2:.1f}" height="{height:.1f}" fill="currentColor" '
             f'fill-opacity="0.6"><title>{text(label)}: {text(said)}</title></rect>'
         )
         middle = (i + 0.5) * width
