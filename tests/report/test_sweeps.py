@@ -26,12 +26,12 @@ REFUSED, RETRIED = Answer(-22, "UNKNOWN", 3), Answer(-22, "UNKNOWN", 2)
 DEAD, STILL_DEAD = Answer(-14, "SHUTDOWN", 4), Answer(-14, "SHUTDOWN", 0)
 
 #: TDH.SYS.INIT and TDH.SYS.CONFIG, and statuses that they return.
-INIT_BUSY = SeamcallFault(33, 0x8000020200000000, cpu=1, call=2)
+INIT_BUSY = SeamcallFault(33, 0x8000020200000000, call=2)
 CONFIG_INVALID = SeamcallFault(45, 0xC000010000000000, times=3)
 
 
-def _refused(point: str) -> Run:
-    return Run(point, REFUSED, RETRIED, faults=(INIT_BUSY,))
+def _refused(point: str, cpu: int = 0) -> Run:
+    return Run(point, REFUSED, RETRIED, faults=(replace(INIT_BUSY, cpu=cpu),))
 
 
 CLEAN = Run("none", READY, AGAIN)
@@ -39,7 +39,7 @@ DIES = Run(
     "config: fails",
     DEAD,
     STILL_DEAD,
-    events=(LogLine("info", "tdx: first"), LogLine("err", "tdx: <last>")),
+    events=(LogLine("info", "tdx: first"), LogLine("info", "x"), LogLine("err", "tdx: <last>")),
     done=Done(4, pamts=3, pamts_freed=2, wbinvd_on_all_cpus=1, wbinvd=5, movdir64b=6),
     left=(("tdmr_list", 1),),
     faults=(CONFIG_INVALID, AllocationFault("pamt", 2)),
@@ -51,7 +51,7 @@ SWEEP = Sweep(
     kernel=find_kernel("v5"),
     packages=(0, 0),
     clean=CLEAN,
-    runs=(*(_refused(f"init {n}") for n in range(4)), DIES, UNKNOWN),
+    runs=(*(_refused(f"init {n}", n) for n in range(4)), DIES, UNKNOWN),
     points=6,
 )
 #: Of the other kernel: a point of its own, and none of msr.
@@ -91,7 +91,7 @@ CONFIG_FAILS = (
     "faults: [{leaf: TDH.SYS.CONFIG, status: TDX_OPERAND_INVALID, times: 3}, "
     "{allocation: pamt, call: 2}], CPUs offline: 4, 5, 6, ..."
 )
-INIT_FAILS = "faults: [{leaf: TDH.SYS.INIT, status: TDX_SYS_BUSY, cpu: 1, call: 2}]"
+INIT_FAILS = "faults: [{leaf: TDH.SYS.INIT, status: TDX_SYS_BUSY, cpu: 0, call: 2}]"
 LAWS = f"""\
 BROKEN at 1 point: after a failure every PAMT is freed
   config: fails: 1 PAMT is left
@@ -153,6 +153,30 @@ def test_as_text_against_another_kernel_only_what_differs_is_shown() -> None:
     assert to_text(same) == f"{HEAD}{HOLDS}v5 makes the same of every point"
 
 
+def test_as_text_reasons_that_a_release_has_stand_in_order_and_three_points_with_each() -> None:
+    """Expect no word of points more where three are all, and one where there is a fourth."""
+    known = ("c", "a", "e", "b", "d", "f", "g")
+    found = [Violation("pamts-freed", "init 0", "is left", each) for each in known]
+    found += [Violation("pamts-freed", f"init {n}", "is left", "a") for n in (1, 2)]
+    lines = to_text(Shown(SWEEP, tuple(found), None, None)).splitlines()
+    told_of = "    the release does so too: "
+    assert [line.removeprefix(told_of) for line in lines if line.startswith(told_of)] == [
+        *("a", "b", "c", "d", "e", "f", "g")
+    ]
+    first, law = (
+        lines.index(f"{told_of}a"),
+        "BROKEN at 9 points: after a failure every PAMT is freed",
+    )
+    assert lines[lines.index(law) + 1 : first] == [
+        *(f"  init {n}: is left" for n in range(3)),
+        f"    to see it: {INIT_FAILS}",
+    ]
+    four = [Difference(f"init {n}", SWEEP.runs[n], DIES) for n in range(4)]
+    assert to_text(Shown(SWEEP, (), OTHER, four)).splitlines()[-4:] == [
+        *("  init 0", "  init 1", "  init 2", "  and 1 more")
+    ]
+
+
 def test_as_text_pairs_are_called_so_and_those_that_were_not_run_are_counted() -> None:
     lines = to_text(Shown(replace(SWEEP, points=9, pairs=True), (), None, None)).splitlines()
     assert lines[0] == (
@@ -169,6 +193,7 @@ def test_as_text_pairs_are_called_so_and_those_that_were_not_run_are_counted() -
         (DEAD, AGAIN, "-14 (EFAULT), SHUTDOWN; final (0 to a second call)"),
         (None, None, "not modelled (nobody knows)"),
         (REFUSED, None, "not modelled (nobody knows)"),
+        (None, REFUSED, "not modelled (nobody knows)"),
     ],
 )
 def test_an_outcome_is_what_both_calls_give(
@@ -211,7 +236,7 @@ SHUT_DOWN = {
     "point": "config: fails",
     "first": _answered(-14, "EFAULT", "SHUTDOWN", 4),
     "second": _answered(-14, "EFAULT", "SHUTDOWN", 0),
-    "log": ["tdx: first", "tdx: <last>"],
+    "log": ["tdx: first", "x", "tdx: <last>"],
     "pamts_left": 1,
     "not_modelled": None,
     "faults": [
@@ -375,6 +400,10 @@ def test_as_junit_what_a_release_does_too_is_skipped_unless_something_else_is_wr
     """Expect a case for a point that only the other kernel has, and none without a failure."""
     shown = Shown(SWEEP, VIOLATIONS, OTHER, [DIFFERENCES[0], DIFFERENCES[2]])
     assert sweeps_junit.render(shown) == JUNIT
+    known = (*VIOLATIONS[1:2], Violation("final-stays", "init 0", "goes", "it does"))
+    assert '<skipped message="final-is-silent: makes 2 (v5 asks again)" />' in sweeps_junit.render(
+        Shown(SWEEP, known, None, None)
+    )
     alone = sweeps_junit.render(Shown(SWEEP, (), None, None))
     assert '<testsuites name="tdxctl" tests="6" failures="0" errors="0" skipped="0">' in alone
     assert alone.count("<testcase") == 6
