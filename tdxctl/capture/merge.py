@@ -210,7 +210,7 @@ def _packages(merged: Merged, apics: list[LocalApic]) -> list[int]:
     if count == 1:
         merged.origins["package"] = f"{merged.source('packages')}: there is one"
         return [0] * len(apics)
-    if count is not None and 1 < count <= MAX_PACKAGE + 1:
+    if count is not None and 0 < count <= MAX_PACKAGE + 1:
         ids = sorted(apic.apic_id for apic in enabled)
         shift = next((s for s in range(32) if len({i >> s for i in ids}) == count), None)
         if shift is not None and merged.shown("apics") | merged.shown("cpu_nodes"):
@@ -222,7 +222,7 @@ def _packages(merged: Merged, apics: list[LocalApic]) -> list[int]:
         merged.origins["package"] = f"{merged.source('packages')}: {count}, which is not shown"
         return [index * count // len(apics) for index in range(len(apics))]
     nodes = [apic.node for apic in apics if apic.enabled]
-    if nodes and all(node is not None and node <= MAX_PACKAGE for node in nodes):
+    if all(node is not None and node <= MAX_PACKAGE for node in nodes):
         merged.origins["package"] = "not shown: a NUMA node with CPUs is taken for one"
         return [apic.node or 0 for apic in apics]
     merged.origins["package"] = "not shown: all CPUs are in one"
@@ -250,14 +250,14 @@ def _with_slots_not_enabled(apics: list[LocalApic], known: list[int | None]) -> 
 
 def _online(merged: Merged, enabled: int) -> tuple[int, ...] | None:
     online = merged.value("online")
-    if online is not None and max(online, default=0) >= enabled:
+    if online is not None and max(online) >= enabled:
         merged.conflicts.append(
             f"{merged.source('online')} has CPU {max(online)} online, of {enabled}: not taken"
         )
         online = None
     if online is not None and merged.value("present") == enabled:
         merged.origins["online"] = f"{merged.source('online')}: present and online"
-        return None if len(online) in (0, enabled) else tuple(online)
+        return None if len(online) == enabled else tuple(online)
     brought_up = merged.value("brought_up")
     if brought_up is not None and 0 < brought_up < enabled:
         merged.origins["online"] = (
@@ -315,7 +315,7 @@ def _memory(merged: Merged) -> tuple[Block, ...]:
 def _lost_above(merged: Merged, blocks: list[Block]) -> list[Block]:
     # A map that ends below 4 GiB beside CMRs that do not is one whose rest was left out.
     above = [cmr for cmr in sorted(merged.value("cmrs") or ()) if cmr[0] >= SZ_4G]
-    if not above or not blocks or blocks[-1].end > SZ_4G:
+    if not above or blocks[-1].end > SZ_4G:
         return []
     merged.warnings.append(
         f"{merged.source('usable')} shows no memory above 4 GiB: the CMRs stand for it"
