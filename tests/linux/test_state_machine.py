@@ -209,6 +209,41 @@ def test_concurrent_callers_get_the_first_ones_result() -> None:
     assert len(inits) == 1
 
 
+@pytest.mark.parametrize("callers", [1, 2, 3])
+@pytest.mark.parametrize("kernel", ["v5", "6.8"])
+def test_each_of_several_callers_is_told_what_it_got(kernel: str, callers: int) -> None:
+    assert booted(kernel).tdx_init(callers).callers == (0,) * callers
+
+
+def test_callers_after_a_failure_get_the_final_answer_and_the_steps_are_the_first_ones() -> None:
+    """Expect SYS.CONFIG's step to be told, which only the first of three callers came to."""
+    config = {"leaf": "TDH.SYS.CONFIG", "status": "TDX_OPERAND_INVALID"}
+    result = booted(faults=[config]).tdx_init(3)
+    assert result.callers == (-14, -14, -14)
+    outcomes = [step.outcome for step in result.steps]
+    assert (outcomes.count("failed"), result.steps[-1].name) == (1, "shutdown")
+    assert result.failure is not None
+    assert result.failure.leaf == 45
+
+
+def test_an_update_that_worked_has_no_failure_whatever_was_before() -> None:
+    config = {"leaf": "TDH.SYS.CONFIG", "status": "TDX_OPERAND_INVALID"}
+    machine = booted(faults=[config])
+    assert machine.tdx_init().failure is not None
+    updated = machine.update_module()
+    assert (updated.returned, updated.failure) == (0, None)
+
+
+def test_who_asked_for_tdx_is_the_kernels_own_call_where_kvm_did_not_refuse() -> None:
+    assert booted("6.8").summary().entry == "tdx_enable()"
+    refused = booted("6.16", cpus={"features": {"movdir64b": False}})
+    refused.init_host()
+    assert refused.summary().entry == "KVM's own checks"
+    ready = booted("6.16")
+    ready.init_host()
+    assert ready.summary().entry == "tdx_enable()"
+
+
 def test_what_would_crash_the_kernel_is_said_not_modelled() -> None:
     with pytest.raises(NotModelledError, match="oops"):
         booted(faults=[{"msr": 0x87, "fault": True}])
