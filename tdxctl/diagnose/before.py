@@ -151,8 +151,9 @@ def keyids(evidence: Evidence) -> Outcome:
         if end - start < _MIN_KEYIDS:
             shown = counted(max(end - start, 0), "KeyID")
             return failed("keyids", seen.line, f"{shown} for TDX, 2 are needed")
-        guests = counted(end - start - 1, "KeyID")
-        detail = f"KeyID {start} is the module's, {guests} are for guests"
+        guests = end - start - 1
+        are = "is" if guests == 1 else "are"
+        detail = f"KeyID {start} is the module's, {counted(guests, 'KeyID')} {are} for guests"
         return passed(seen.line, detail)
     if (seen := evidence.last(machine.REPORT_KEYIDS)) is not None:
         # "a report prints `20` meaning 0x20 = 32" [field-notes 1]
