@@ -81,7 +81,7 @@ def _wanted(done: Done) -> str:
 
 
 def _title(rax: int) -> str:
-    if rax >> 63 or rax & ~_VERSION >> 16 << 16:
+    if rax & ~_VERSION >> 16 << 16:
         return leaf_title(rax)
     version = (rax & _VERSION) >> 16
     return leaf_title(rax & 0xFFFF) + (f" version {version}" if version else "")
