@@ -136,7 +136,7 @@ def _command(argv: list[str]) -> int:
     try:
         # Not cli.main(): it has its own ideas of a broken pipe and of Ctrl-C.
         with cli.make_context("tdxctl", argv) as context:
-            return int(cli.invoke(context) or 0)
+            return int(cli.invoke(context))
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.exceptions.NoArgsIsHelpError as error:

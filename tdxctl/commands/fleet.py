@@ -204,12 +204,12 @@ def _doer(
             with cluster(dask) as pool:
                 yield from pools.in_pool(pool, job, tasks)
             return
-        count = workers or _cpus()
+        processes = min(workers or _cpus(), len(tasks))
         few = workers is None and sum(task.rows for task in tasks) < _FEW_HOSTS
-        if own or few or min(count, len(tasks)) <= 1:
+        if own or few or processes <= 1:
             yield from pools.in_this_process(job, tasks)
         else:
-            yield from pools.in_pool(pools.processes(min(count, len(tasks))), job, tasks)
+            yield from pools.in_pool(pools.processes(processes), job, tasks)
 
     return do
 
@@ -257,5 +257,5 @@ def _page(of: tuple[str, ...], output: str) -> int:
 
     if len(of) != 1:
         raise UsageError("html makes a page of one SUMMARY: OUT of a run, or what json printed")
-    write_document(page(summary_of(of[0])), output)
+    write_document(page(summary_of(*of)), output)
     return 0

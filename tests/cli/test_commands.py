@@ -131,6 +131,11 @@ def test_json_has_the_document_of_the_question(words: tuple[str, ...], schema: s
         (("test", "x", "--list", "--output", "json=a.json"), "--list prints text or json"),
         (("test", "x", "--list", "--format", "junit"), "--list prints text or json"),
         (("fleet", "-o", "out"), "one HOSTS is needed"),
+        (("fleet", "html", "-o", "out"), "html makes a page of one SUMMARY"),
+        (("fleet", "html", "a", "b", "-o", "out"), "html makes a page of one SUMMARY"),
+        (("init", "small", "other"), "A platform is named by its option: --platform small"),
+        (("capture", "-", "--dmesg", "-"), "standard input can be one source only"),
+        (("capture", "x", "--name", "a b"), "not a platform's name: 'a b'"),
         (("fleet", "a", "b", "-o", "out"), "one HOSTS is needed"),
     ],
 )
@@ -189,6 +194,27 @@ def test_files_are_checked_each_and_all_together(tmp_path: Path) -> None:
     assert 'failures="0"' in report.read_text() or "<error" in report.read_text()
     assert tdxctl("validate", str(wrong), "--format", "junit").stdout.startswith("<?xml")
     assert _schema("validate", str(wrong)) == (3, "tdxctl.error/1")
+
+
+def test_without_a_name_it_is_the_machine_booted_last(small: str) -> None:
+    assert tdxctl("boot", "--platform", "no-module").returncode == 0
+    done = tdxctl("status")
+    assert done.stdout.startswith("no-module: ")
+    assert done.stderr == "machine: no-module (the one booted last; --machine names one)\n"
+    assert tdxctl("status", "--machine", small).stderr == ""
+
+
+def test_a_list_runs_nothing(tmp_path: Path) -> None:
+    good = tmp_path / "good.yaml"
+    good.write_text(tdxctl("scenario", "new", "--platform", "small").stdout)
+    done = tdxctl("test", str(good), "--list")
+    assert (done.returncode, done.stdout.count("\n")) == (0, 1)
+    assert done.stdout.endswith(f"({good}:{done.stdout.rstrip(')' + chr(10)).split(':')[-1]})\n")
+    assert tdxctl("test", str(good)).stdout == "1 scenario: 1 passed\n"
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("schema: tdxctl.scenario/1\n")
+    both = tdxctl("test", str(tmp_path), "--list")
+    assert (both.returncode, both.stdout) == (3, done.stdout)
 
 
 def test_a_shipped_platform_is_printed_and_one_that_is_none_is_usage() -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 import click
 import pytest
 
+from tdxctl import progress
+from tdxctl.commands import sweep
 from tdxctl.commands.inputs import arguments, completions, environment
 from tdxctl.commands.inputs.fleets import summary_of
 from tdxctl.commands.inputs.kernels import ALL, chosen, each_once, named_kernel
@@ -171,6 +173,16 @@ def _offered(
     return [(each.value, each.help if each.type == "plain" else each.type) for each in found]
 
 
+def test_in_a_folder_that_is_gone_the_shipped_platforms_are_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert ("spr-2s-512g", None) in _offered(completions.platforms, "spr-")
+
+
 def test_what_a_tab_offers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("spr-mine.yaml", "spr-mine.txt", "spr one.json"):
@@ -262,6 +274,38 @@ def test_an_output_is_a_format_and_a_file(value: str, why: str) -> None:
     with pytest.raises(click.BadParameter) as error:
         outcomes.FormatAndFile().convert(value, None, None)
     assert error.value.message.startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("output_format", "printed"),
+    [
+        ("junit", "##[x]\n"),
+        ("github", "##[x]\n"),
+        ("json", "#\\u0023[x]\n"),
+        ("gitlab", "#\\u0023[x]\n"),
+        ("sarif", "#\\u0023[x]\n"),
+        ("text", "#\\x23[x]\n"),
+    ],
+)
+def test_a_report_is_printed_as_its_format_holds_what_others_said(
+    output_format: str, printed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcomes.print_outcomes("##[x]", output_format)
+    assert capsys.readouterr().out == printed
+
+
+def test_a_sweep_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(progress, "say", said.append)
+    told = sweep._told(find_kernel("6.8"))
+    told(0, 40)
+    told(10, 40)
+    told(40, 40)
+    assert said == [
+        "sweeping 6.8 [....................] 0 of 40",
+        "sweeping 6.8 [#####...............] 10 of 40",
+        "sweeping 6.8 [####################] 40 of 40",
+    ]
 
 
 def test_an_output_in_this_folder_needs_none() -> None:
