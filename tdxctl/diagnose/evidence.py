@@ -221,7 +221,9 @@ def _quoted(log: BootLog) -> frozenset[LogLine]:
 
 
 def _beside_the_log(evidence: Evidence, text: HostText) -> None:
-    if evidence.cpu_line is None and text.cpu_line is not None:
+    # Of lscpu below a log the name is a line of the log too: the numbers are here alone.
+    numbers = evidence.cpu is None and text.findings.cpu is not None
+    if text.cpu_line is not None and (evidence.cpu_line is None or numbers):
         evidence.cpu, evidence.brand = text.findings.cpu, text.brand
         evidence.cpu_line = text.cpu_line
     if text.kvm_tdx is not None:

@@ -60,3 +60,30 @@ def test_what_fails_beside_a_module_that_is_initialized_does_not_decide(
     assert found.deciding is not None
     assert (found.state, found.deciding.check.id) == ("initialized", "initialized")
     assert found.healthy
+
+
+WITHOUT_TDX = "[    0.28] virt/tdx: TDX not supported by the host platform\n"
+LSCPU = (
+    "$ lscpu\nArchitecture: x86_64\nVendor ID: GenuineIntel\n"
+    "Model name: Intel(R) Xeon(R) Platinum 8558\nCPU family: 6\nModel: 207\n"
+)
+
+
+def test_of_lscpu_below_a_log_family_and_model_count_beside_the_name() -> None:
+    """Expect a server with TDX to be known by its model, which is sent to the BIOS."""
+    found = read_bytes((WITHOUT_TDX + LSCPU).encode(), "t")
+    assert found.log is not None
+    evidence = gather(found.log, found.texts)
+    assert evidence.cpu == (6, 207)
+    assert evidence.brand == "Intel(R) Xeon(R) Platinum 8558"
+    assert diagnose(found.log, found.texts).state == "not enabled"
+
+
+def test_the_cpu_of_the_logs_own_line_counts_before_one_that_is_shown_beside_it() -> None:
+    cpu0 = (
+        "[    0.3] smpboot: CPU0: Intel(R) Xeon(R) 6960P (family: 0x6, model: 0xad, stepping: 1)\n"
+    )
+    found = read_bytes((cpu0 + WITHOUT_TDX + LSCPU).encode(), "t")
+    assert found.log is not None
+    evidence = gather(found.log, found.texts)
+    assert (evidence.cpu, evidence.brand) == ((6, 0xAD), "Intel(R) Xeon(R) 6960P")
