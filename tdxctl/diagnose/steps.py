@@ -30,6 +30,7 @@ from tdxctl.messages import bring_up, own_loader
 from tdxctl.messages.check_ids import CheckId
 from tdxctl.messages.message import V5, Message, Stage
 from tdxctl.seam.leaves import Leaf
+from tdxctl.units import counted
 
 
 def module_loaded(evidence: Evidence) -> Outcome:
@@ -120,7 +121,8 @@ def cmrs(evidence: Evidence) -> Outcome:
         return failed("cmrs", seen.line, "memory of the kernel's lies outside the CMRs")
     if (seen := evidence.first(bring_up.CMR)) is not None:
         number = len(evidence.lines[bring_up.CMR.id])
-        return passed(seen.line, f"{number} CMRs are printed")
+        are = "is" if number == 1 else "are"
+        return passed(seen.line, f"{counted(number, 'CMR')} {are} printed")
     # "6.8 and later never read CMRs" [linux-host 4]: there it is the module that looks, in
     # TDH.SYS.CONFIG.
     if release_of(evidence) in (V5, V6):
