@@ -8,11 +8,14 @@ import json
 import pytest
 from msgspec.structs import replace
 
+from tdxctl.causes import VmxOff
 from tdxctl.errors import Diagnostic
+from tdxctl.events import Failure
 from tdxctl.platform.description import Platform
 from tdxctl.report import validated
 from tdxctl.report.prose import BAD, GOOD, WARN
 from tdxctl.report.results import as_json, github, gitlab, junit, ktap, listing, sarif, text
+from tdxctl.report.results.summary import findings, told
 from tdxctl.scenario.description import Case, Checked, Difference, Ended, Outcome
 
 
@@ -244,6 +247,10 @@ def test_for_gitlab_each_thing_that_is_said_has_a_fingerprint_of_its_own() -> No
         "severity": "major",
         "location": {"path": "a.yaml", "lines": {"begin": 11}},
     }
+    # A run of another release says it again: the same.
+    assert first["fingerprint"] == (
+        "47ef3e25adbf41c0c3178b020c65d2a129059198f55bb9adc7de7b9e3f0502ca"
+    )
     [moved, _] = json.loads(gitlab.render([replace(twice, differences=twice.differences[::-1])]))
     assert (moved["fingerprint"], moved["location"]["lines"]) == (
         first["fingerprint"],
@@ -436,3 +443,58 @@ def test_the_document_of_files_of_which_one_is_wrong_is_an_error() -> None:
     error = {"schema": "tdxctl.error/1", "exit": 3, "diagnostics": [PROBLEM, WARNING]}
     assert json.loads(validated.to_json([PLATFORM, WRONG])) == error
     assert json.loads(validated.to_jsonl([PLATFORM, WRONG])) == error
+
+
+OFF = Failure("global-init", VmxOff(), "EIO", "EIO")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "ended", "said"),
+    [
+        ("failed", None, ()),
+        ("failed", Ended("init", 0, "INITIALIZED", None), ()),
+        ("passed", Ended("init", -5, "ERROR", OFF), ()),
+        ("failed", Ended("init", -5, "ERROR", None), (("ended", "init: -EIO, status ERROR"),)),
+        (
+            "failed",
+            Ended("kvm load", 0, "UNKNOWN", OFF),
+            (
+                ("ended", "kvm load: 0, status UNKNOWN, in step global-init"),
+                ("why", "the CPU is not in VMX operation, and cannot enter it"),
+                ("to do", "enable virtualization (VT-x) in the BIOS"),
+            ),
+        ),
+        (
+            "failed",
+            Ended("boot", -19, "NONE", replace(OFF, step=None)),
+            (
+                ("ended", "boot: -ENODEV, status NONE"),
+                ("why", "the CPU is not in VMX operation, and cannot enter it"),
+                ("to do", "enable virtualization (VT-x) in the BIOS"),
+            ),
+        ),
+    ],
+)
+def test_how_a_step_ended_is_told_where_it_ended_badly_and_was_not_to(
+    outcome: str, ended: Ended | None, said: tuple[tuple[str, str], ...]
+) -> None:
+    assert told(Outcome("a.yaml", 1, "n", "v5", outcome, ended=ended)) == said
+
+
+def test_a_problem_of_another_file_stands_in_that_file() -> None:
+    """A scenario's platform is wrong: of what has no place of its own the scenario's is one."""
+    problems = (Diagnostic("is odd", file="p.yaml", severity="warning"), Diagnostic("is wrong"))
+    found = findings(Outcome("s.yaml", 4, "n", "v5", "broken", problems=problems))
+    assert [(each.file, each.line, each.at_its_place) for each in found] == [
+        ("p.yaml", 4, "p.yaml:4: is odd"),
+        ("s.yaml", 4, "s.yaml:4: is wrong"),
+    ]
+    roles = [line.role for problem in problems for line in text.of_problem(problem)]
+    assert roles == [WARN, ""]
+
+
+def test_a_waiver_without_a_reason_says_nothing() -> None:
+    waived = replace(WAIVED, reason=None)
+    assert ktap.render([waived]).split("\n")[-2] == "  not ok 1 known # XFAIL "
+    assert '<skipped message="" />' in junit.render([waived])
+    assert [found.message for found in findings(waived)] == [""]
