@@ -7,10 +7,11 @@ import pytest
 
 from tdxctl import Platform
 from tdxctl.report.memory_map import text
-from tdxctl.report.memory_map.model import Kind, MemoryMap
+from tdxctl.report.memory_map.model import Kind, Lane, MemoryMap, Segment
 from tests.cli.runner import ROOT
 from tests.report.maps import described, map_of
 
+MIB, GIB = 1 << 20, 1 << 30
 RANGES = [
     {"start": "1MiB", "end": "512MiB", "node": 0},
     {"start": "768MiB", "end": "1GiB", "node": 0},
@@ -249,3 +250,44 @@ def test_text_from_a_description_cannot_steer_the_terminal() -> None:
     platform = described(description="\x1b[31mred\u202e", memory={"ranges": RANGES})
     first = text.render(map_of(platform), 80, unicode=True).splitlines()[0]
     assert first == "hand-made: \\x1b[31mred\\u202e"
+
+
+def _cmr_over_4_gib(start: int, end: int) -> list[str]:
+    # What a CMR looks like in the bands below and above 4 GiB: memory up to there, and 196 GiB.
+    memory = tuple(
+        Segment(*ends, Kind.MEMORY, node, f"node {node}", "")
+        for node, ends in enumerate(((0, 4 * GIB), (4 * GIB, 200 * GIB)))
+    )
+    cmr = Segment(start, end, Kind.CMR, 0, "CMR 0", "")
+    picture = MemoryMap(
+        name="hand-made",
+        heading=("hand-made",),
+        verdict="UNKNOWN",
+        problem=(),
+        without_tdmrs="none",
+        lanes=(Lane("memory", memory), Lane("CMRs", (cmr,))),
+        tdmrs=(),
+        max_tdmrs=64,
+        limit=16,
+        areas=(),
+        wanted=(),
+    )
+    lines = text.render(picture, 40, unicode=False).splitlines()
+    return [line.removeprefix("CMRs     ") for line in lines if line.startswith("CMRs")]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "below", "above"),
+    [
+        (0, 200 * GIB, "[----------- CMR 0 ------------", "------------ CMR 0 -----------]"),
+        (2 * GIB, 70 * GIB, "               [--- CMR 0 -----", "- CMR 0 -]"),
+        (4 * GIB - 300 * MIB, 24 * GIB, "                            [--", "--]"),
+        (4 * GIB - 200 * MIB, 16 * GIB, "                             [-", "|"),
+        (4 * GIB - MIB, 4 * GIB + MIB, "                              |", "|"),
+    ],
+)
+def test_what_goes_on_in_another_band_has_no_end_here(
+    start: int, end: int, below: str, above: str
+) -> None:
+    """Expect a line up to the edge, and a mark of one column to be the mark all the same."""
+    assert _cmr_over_4_gib(start, end) == [below, above]

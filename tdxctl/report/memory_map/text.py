@@ -135,21 +135,26 @@ def _lane(lane: Lane, band: Band, chars: _Charset, nodes: dict[int, str]) -> str
         if segment.start < band.end and band.start < segment.end:
             left = band.position(max(segment.start, band.start))
             right = band.position(min(segment.end, band.end))
-            drawn = _labelled(segment, right - left, chars, nodes)
-            # What goes on in another band has no end here.
-            if len(drawn) > 1 and segment.start < band.start:
-                drawn = drawn[1] + drawn[1:]
-            if len(drawn) > 1 and segment.end > band.end:
-                drawn = drawn[:-1] + drawn[-2]
-            cells[left:right] = drawn
+            goes_on = segment.start < band.start, segment.end > band.end
+            cells[left:right] = _labelled(segment, right - left, chars, nodes, goes_on)
     return f"{lane.name:<{_NAMES}}{''.join(cells)}"
 
 
-def _labelled(segment: Segment, width: int, chars: _Charset, nodes: dict[int, str]) -> str:
+def _labelled(
+    segment: Segment,
+    width: int,
+    chars: _Charset,
+    nodes: dict[int, str],
+    goes_on: tuple[bool, bool],
+) -> str:
+    # goes_on: whether it does, in the band before and in the one behind: it has no end there then.
     label = f" {segment.label} " if len(segment.label) + 4 <= width else ""
     match segment.kind:
         case Kind.CMR | Kind.TDMR:
             first, line, last, alone = chars.cmr if segment.kind is Kind.CMR else chars.tdmr
+            first, last = (
+                line if on else end for on, end in zip(goes_on, (first, last), strict=True)
+            )
             return alone if width == 1 else first + f"{label:{line}^{width - 2}}" + last
         case Kind.MEMORY:
             return f"{label:{nodes[segment.number]}^{width}}"
