@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a person is shown of a tdx_init() call, for a pipe and on a terminal: reports by hand."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from tdxctl.causes import ModuleNotLoaded, VmxOff
+from tdxctl.errnos import Errno
+from tdxctl.events import (
+    Failure,
+    InitReport,
+    LogLine,
+    MachineSummary,
+    ModuleEvidence,
+    NodeMemory,
+    OpResult,
+    PamtRow,
+    PamtSummary,
+    StepResult,
+    SubStep,
+    TdmrRow,
+)
+from tdxctl.report import plain, terminal
+from tdxctl.report.blocks import Facts, Heading, Log, Notes, Table, Verdict
+from tdxctl.report.view import init_view
+from tdxctl.verdicts import KvmDoesNotLoad, ReadyToRunTds
+
+MIB, GIB = 1 << 20, 1 << 30
+CHUNK = PamtRow(GIB, 4 * MIB)
+SUMMARY = MachineSummary(
+    machine="m0",
+    description="by h\x1band",
+    kernel="v5",
+    kernel_title="version 5",
+    kernel_release="v5",
+    kernel_behaves_as="v5",
+    kernel_evidence="executed",
+    entry="tdx_init()",
+    status="INITIALIZED",
+    calls=1,
+    last=None,
+    global_keyid=32,
+    guest_keyids=31,
+    cpus_present=1,
+    cpus_online=1,
+    cpus_disabled=0,
+    packages=1,
+    nodes=(NodeMemory(0, GIB, GIB), NodeMemory(1, 0, 0)),
+    module_loaded=True,
+    module=ModuleEvidence("1.5.06", "1.5.06", "measured", signed_for_cpu=True),
+    max_tdmrs=64,
+    max_reserved_per_tdmr=16,
+    tdmrs=(
+        TdmrRow(0, GIB, 0, CHUNK, CHUNK, CHUNK, ((0, MIB),), CHUNK, None),
+        TdmrRow(4 * GIB, GIB, 1, CHUNK, CHUNK, CHUNK, (), None, None),
+    ),
+    pamt=PamtSummary(4 * MIB, ((0, 3 * MIB), (1, MIB))),
+)
+STEPS = (
+    StepResult(None, "checks", "Checks", "passed"),
+    StepResult(1, "global-init", "Global init", "passed", leaf="TDH.SYS.INIT", seamcalls=1),
+    StepResult(
+        2,
+        "lp-init",
+        "CPU init",
+        "failed",
+        leaf="TDH.SYS.LP.INIT",
+        seamcalls=4,
+        detail="CPU 3",
+        substeps=(SubStep("a", "part", "failed", None),),
+    ),
+    StepResult(
+        3, "config", "Config", "skipped", substeps=(SubStep("b", "unseen", "skipped", None),)
+    ),
+)
+LOG = (LogLine("info", "tdx: on\x07"), LogLine("err", "tdx: off"))
+DONE = OpResult("init", 0, "INITIALIZED", (), STEPS[:2], None, (0,))
+FAILURE = Failure("lp-init", VmxOff(), "EIO", "EIO")
+FAILED = OpResult("init", -5, "UNKNOWN", (), STEPS, FAILURE, (-5,))
+
+
+TABLES = """\
+TDMRs (2 of 64{freed})
+  #         base   size  node     PAMT at   PAMT  reserved
+  0          0x0  1 GiB     0  0x40000000  4 MiB      1/16
+  1  0x100000000  1 GiB     1           -      -         -
+
+PAMT (4 MiB{freed})
+          memory   PAMT   KiB  of memory
+  node 0   1 GiB  3 MiB  3072    0.293 %
+  node 1     0 B  1 MiB  1024          -
+  total    1 GiB  4 MiB  4096    0.391 %"""
+WELL = f"""\
+m0: by h\\x1band
+1 CPU in 1 package, 1 GiB in 2 NUMA nodes, TDX module 1.5.06
+Kernel: version 5
+
+Steps
+    Checks       passed
+  1 Global init  passed   TDH.SYS.INIT
+
+{TABLES.format(freed="")}
+
+Kernel log
+  tdx: on\\x07
+  tdx: off
+
+tdx_init() returned 0; status INITIALIZED: the TDX module is initialized and ready to run TDs
+host:  ready to run 31 TDs"""
+BADLY = f"""\
+m0: by h\\x1band
+1 CPU in 1 package, 1 GiB in 2 NUMA nodes, TDX module 1.5.06
+Kernel: version 5
+
+Steps
+    Checks       passed
+  1 Global init  passed   TDH.SYS.INIT
+  2 CPU init     failed   TDH.SYS.LP.INIT x 4, CPU 3
+      part       failed
+  3 Config       skipped
+
+{TABLES.format(freed=", freed after the failure")}
+
+tdx_init() returned -5 (EIO); status UNKNOWN: not initialized, and nothing is decided: \
+tdx_init() may be called again
+
+  failed step: 2 CPU init
+  why:         the CPU is not in VMX operation, and cannot enter it
+  errno:       -EIO
+  means:       SEAMCALL works in VMX operation only. The kernel says nothing.
+  to do:       enable virtualization (VT-x) in the BIOS
+  more:        tdxctl explain EIO vmx"""
+ALREADY = """\
+m0
+1 CPU in 1 package, 1 GiB in 2 NUMA nodes, no TDX module loaded
+Kernel: version 5 (read)
+
+2 callers, in the order of the lock: 0, 0
+call 2: already INITIALIZED, no SEAMCALL made: the TDX module is initialized and ready to run TDs"""
+NO_KVM = """\
+m0: by h\\x1band
+1 CPU in 1 package, 1 GiB in 2 NUMA nodes, TDX module 1.5.06
+Kernel: version 5
+
+2 callers, in the order of the lock: 0, -19
+call 3: already NONE, no SEAMCALL made, returned -19 (ENODEV): there is no TDX module; \
+final until reboot or an update of the module
+host:  kvm_intel does not load: no virtual machine starts on this host
+
+  why:         the CPU is not in VMX operation, and cannot enter it
+  errno:       -EIO
+  means:       SEAMCALL works in VMX operation only. The kernel says nothing.
+  to do:       enable virtualization (VT-x) in the BIOS
+  more:        tdxctl explain EIO vmx
+  until then:  load kvm_intel with tdx=0: other virtual machines start then"""
+BARE = replace(SUMMARY, module_loaded=False, description="", kernel_evidence="read")
+TOLD_THAT_NONE = OpResult(
+    *("init", -19, "NONE", (), (), replace(FAILURE, step=None), (0, -19)),
+    host=KvmDoesNotLoad(Errno.ENODEV),
+)
+
+
+@pytest.mark.parametrize(
+    ("report", "text", "good"),
+    [
+        (InitReport(SUMMARY, 1, replace(DONE, host=ReadyToRunTds(31)), LOG), WELL, True),
+        (InitReport(SUMMARY, 2, FAILED, ()), BADLY, False),
+        (
+            InitReport(BARE, 2, OpResult("init", 0, "INITIALIZED", (), callers=(0, 0)), ()),
+            ALREADY,
+            True,
+        ),
+        (InitReport(SUMMARY, 3, TOLD_THAT_NONE, ()), NO_KVM, False),
+    ],
+)
+def test_a_bring_up_for_a_pipe(report: InitReport, text: str, good: bool) -> None:
+    """A call that made no SEAMCALL has no steps; what a host is left with stands with the verdict.
+
+    Expect an advice for now apart from what mends the cause, and several callers in their order.
+    """
+    view = init_view(report)
+    assert plain.render(view.blocks) == text
+    assert view.verdict.good is good
+
+
+def test_a_seamcall_that_found_no_module_is_shown_with_its_status() -> None:
+    cause = ModuleNotLoaded(33, 0, 0x8000FF00FFFF0000)
+    failure = Failure("checks", cause, "ENODEV", "ENODEV")
+    view = init_view(InitReport(SUMMARY, 1, replace(FAILED, failure=failure), ()))
+    assert view.problem is not None
+    pairs = dict(view.problem.pairs)
+    assert [pairs[key] for key in ("failed step", "SEAMCALL", "errno", "more")] == [
+        "Checks",
+        "TDH.SYS.INIT on CPU 0",
+        "-ENODEV",
+        "tdxctl explain 0x8000ff00ffff0000 module-loaded",
+    ]
+    assert pairs["status"] == "VMFAILINVALID, 0x8000ff00ffff0000"
+
+
+def test_initialized_and_not_ready_is_not_good() -> None:
+    """The module is initialized, and kvm_intel does not load."""
+    done = replace(DONE, host=KvmDoesNotLoad(Errno.EIO))
+    assert init_view(InitReport(SUMMARY, 1, done, ())).verdict.good is False
+
+
+#: A table that has words in its last column, and what stands out in its second row.
+WORDS = Table(
+    title="Checks",
+    columns=("name", "what it is"),
+    rows=(("a", "words " * 12), ("b", "-")),
+    verdict=1,
+    bad=[1],
+    note="noted",
+)
+
+
+@pytest.fixture
+def columns(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A terminal of 60 columns without colour."""
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    return monkeypatch
+
+
+def _shown(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.usefixtures("columns")
+def test_a_bring_up_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Expect words to go on below each other, and why it failed right below that it did."""
+    terminal.show(init_view(InitReport(SUMMARY, 2, FAILED, LOG)).blocks)
+    shown = _shown(capsys)
+    assert shown[3:9] == [
+        "",
+        "\u2714   Checks",
+        "\u2714 1 Global init TDH.SYS.INIT",
+        "\u2718 2 CPU init    TDH.SYS.LP.INIT x 4, CPU 3",
+        "\u2718     part",
+        "\u00b7 3 Config      skipped",
+    ]
+    assert "\n".join(shown[10:20]) == (
+        TABLES.format(freed=", freed after the failure").replace("\n  ", "\n")
+    )
+    assert shown[20:] == [
+        "",
+        "Kernel log",
+        "  tdx: on\\x07",
+        "  tdx: off",
+        "",
+        "tdx_init() returned -5 (EIO); status UNKNOWN: not",
+        "initialized, and nothing is decided: tdx_init() may be",
+        "called again",
+        "  failed step: 2 CPU init",
+        "  why:         the CPU is not in VMX operation, and cannot",
+        "               enter it",
+        "  errno:       -EIO",
+        "  means:       SEAMCALL works in VMX operation only. The",
+        "               kernel says nothing.",
+        "  to do:       enable virtualization (VT-x) in the BIOS",
+        "  more:        tdxctl explain EIO vmx",
+    ]
+
+
+def test_a_table_of_numbers_that_is_too_wide_is_a_paragraph_per_row(
+    columns: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Expect no number to be torn apart, and what there is none of to be left out."""
+    columns.setenv("COLUMNS", "40")
+    tables = init_view(InitReport(SUMMARY, 1, DONE, ())).tables
+    terminal.show([*tables, WORDS])
+    assert _shown(capsys) == [
+        "TDMRs (2 of 64)",
+        "0  base 0x0; size 1 GiB; node 0;",
+        "   PAMT at 0x40000000; PAMT 4 MiB;",
+        "   reserved 1/16",
+        "1  base 0x100000000; size 1 GiB; node 1",
+        "",
+        "PAMT (4 MiB)",
+        "        memory   PAMT   KiB  of memory",
+        "node 0   1 GiB  3 MiB  3072    0.293 %",
+        "node 1     0 B  1 MiB  1024          -",
+        "total    1 GiB  4 MiB  4096    0.391 %",
+        "",
+        "Checks",
+        "name  what it is",
+        "a     words words words words words",
+        "      words words words words words",
+        "      words words",
+        "b     -",
+        "noted",
+    ]
+
+
+@pytest.mark.usefixtures("columns")
+def test_facts_without_a_title_belong_to_what_stands_above_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    terminal.show([Notes(("a note",)), Facts((("x", "y"),)), Facts((("x", "y"),), "Title")])
+    assert _shown(capsys) == ["a note", "  x:           y", "", "Title", "  x:           y"]
+
+
+def test_on_a_terminal_with_colours_what_is_bad_and_what_to_do_stand_out(
+    columns: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns.delenv("NO_COLOR")
+    columns.setenv("FORCE_COLOR", "1")
+    columns.setenv("TERM", "xterm")
+    terminal.show(
+        [
+            Heading(("m0", "more")),
+            Log((("info", "on"), ("warn", "odd"), ("WARN", "trace"), ("err", "off"))),
+            Verdict("well", good=True),
+            Verdict("badly", good=False),
+            Facts((("why", "x"), ("to do", "y"))),
+            Notes(("noted",)),
+            *init_view(InitReport(SUMMARY, 2, FAILED, ())).blocks[1:2],
+        ]
+    )
+    assert [line for line in _shown(capsys) if line] == [
+        "\x1b[1mm0\x1b[0m",
+        "more",
+        "\x1b[1mKernel log\x1b[0m",
+        "\x1b[2m  on\x1b[0m",
+        "\x1b[33m  odd\x1b[0m",
+        "\x1b[33m  trace\x1b[0m",
+        "\x1b[31m  off\x1b[0m",
+        "\x1b[1;32mwell\x1b[0m",
+        "\x1b[1;31mbadly\x1b[0m",
+        "\x1b[2m  why:         \x1b[0mx",
+        "\x1b[2m  to do:       \x1b[0m\x1b[1my\x1b[0m",
+        "\x1b[2mnoted\x1b[0m",
+        "\x1b[32m\u2714\x1b[0m   Checks      \x1b[2m                          \x1b[0m",
+        "\x1b[32m\u2714\x1b[0m 1 Global init \x1b[2mTDH.SYS.INIT              \x1b[0m",
+        "\x1b[1;31m\u2718\x1b[0m 2 \x1b[1;31mCPU init   \x1b[0m "
+        "\x1b[2mTDH.SYS.LP.INIT x 4, CPU 3\x1b[0m",
+        "\x1b[1;31m\u2718\x1b[0m   \x1b[1;31m  part     \x1b[0m "
+        "\x1b[2m                          \x1b[0m",
+        "\x1b[2m\u00b7\x1b[0m 3 \x1b[2mConfig     \x1b[0m \x1b[2mskipped                   \x1b[0m",
+    ]
+
+
+def test_on_a_terminal_with_colours_a_row_that_is_bad_stands_out(
+    columns: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In its column that says why, or, where a table is too wide, in what begins the row."""
+    columns.delenv("NO_COLOR")
+    columns.setenv("FORCE_COLOR", "1")
+    columns.setenv("TERM", "xterm")
+    short = replace(WORDS, rows=(("a", "fine"), ("b", "wrong")))
+    terminal.show([short])
+    assert _shown(capsys)[-3:] == [
+        "a     \x1b[1;32mfine      \x1b[0m",
+        "b     \x1b[1;31mwrong     \x1b[0m",
+        "\x1b[2mnoted\x1b[0m",
+    ]
+    columns.setenv("COLUMNS", "30")
+    wide = replace(short, columns=("name", "n", "verdict"), right=[1], verdict=2, note="")
+    rows = (("a", "1" * 20, "fine"), ("b", "2" * 20, "wrong"))
+    terminal.show([replace(wide, rows=rows)])
+    assert _shown(capsys)[1:] == [
+        "\x1b[1;32ma  \x1b[0mn 11111111111111111111;",
+        "\x1b[1;32m   \x1b[0mverdict fine",
+        "\x1b[1;31mb  \x1b[0mn 22222222222222222222;",
+        "\x1b[1;31m   \x1b[0mverdict wrong",
+    ]
