@@ -152,6 +152,31 @@ def test_hosts_that_are_not_ready_have_logs_of_their_own(
     assert {matched.host: matched.line for matched in verdict.wrong} == wrong
 
 
+def _wrong(pattern: str, kernel: str) -> dict[str, str]:
+    (verdict,) = (each for each in _linted(pattern, False).verdicts if each.kernel == kernel)
+    return {matched.host: matched.line for matched in verdict.wrong}
+
+
+def test_a_cpu_offline_is_a_host_of_its_own() -> None:
+    """Expect v5 alone to name it."""
+    offline = "tdx: Unable to initialize the TDX module when there's offline CPU(s)."
+    assert _wrong("offline CPU", "v5") == {"a CPU offline": offline}
+    assert _wrong("offline CPU", "6.8") == {}
+
+
+def test_a_host_with_tdx_off_in_the_bios_has_no_keyid_range() -> None:
+    """Expect the line to be of hosts that fail later, one of them with one KeyID."""
+    wrong = _wrong("BIOS enabled: private KeyID range", "7.2")
+    assert wrong["one KeyID"] == "virt/tdx: BIOS enabled: private KeyID range [32, 33)"
+    assert "TDX off in the BIOS" not in wrong
+
+
+def test_a_wording_that_matches_is_not_missed() -> None:
+    assert [words for words, _ in _linted("TDX initialized", False).wordings] == [
+        "Successfully initialized TDX module"
+    ]
+
+
 class Lies(V6_8):
     """tdx_enable() fails, though it has initialized the module."""
 
