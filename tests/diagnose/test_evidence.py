@@ -8,7 +8,7 @@ import pytest
 from tdxctl.capture.bootlog import read_log
 from tdxctl.capture.inputs import read_bytes
 from tdxctl.diagnose.diagnosis import diagnose
-from tdxctl.diagnose.evidence import gather
+from tdxctl.diagnose.evidence import Evidence, gather
 from tdxctl.diagnose.outcome import Outcome, Verdict
 from tdxctl.diagnose.rules import RULES
 
@@ -87,3 +87,118 @@ def test_the_cpu_of_the_logs_own_line_counts_before_one_that_is_shown_beside_it(
     assert found.log is not None
     evidence = gather(found.log, found.texts)
     assert (evidence.cpu, evidence.brand) == ((6, 0xAD), "Intel(R) Xeon(R) 6960P")
+
+
+def _gathered(text: str) -> Evidence:
+    return gather(read_log(text.encode(), "t", of_a_kernel=False))
+
+
+def test_of_a_flood_the_first_lines_are_kept_and_the_last_one() -> None:
+    """Expect 64 of 70 of a kind, whichever: the last of the messages is line 70."""
+    cmrs = "[    9.0] virt/tdx: CMR: [0x100000, 0x80000000)\n" * 70
+    kept = _gathered(cmrs).lines["cmr"]
+    assert [len(kept), kept[0].line.number, kept[62].line.number, kept[63].line.number] == [
+        *(64, 1, 63, 70),
+    ]
+    calls = _gathered(
+        "[    8.2] virt/tdx: SEAMCALL (0x0000000000000023) failed: 0x8000020200000000\n" * 70
+    ).seamcalls
+    assert (len(calls), calls[-1].line.number) == (64, 64)
+    strange = _gathered("[    0.3] virt/tdx: the widget is 3\n" * 70).strange
+    assert (len(strange), strange[-1].number) == (64, 64)
+    printed = _gathered("[    0.0] Command line: ro\n" * 70).command_lines
+    assert len(printed) <= 64
+
+
+@pytest.mark.parametrize(
+    ("line", "leaf", "status", "cpu"),
+    [
+        # A name, a number in hex or in decimal, with the CPU or without.
+        (
+            "tdx: SEAMCALL[TDH_SYS_INIT] failed: TDX_SYSINIT_NOT_PENDING (0xc000050000000000)",
+            *(33, 0xC000050000000000, None),
+        ),
+        (
+            "tdx: SEAMCALL failed: CPU 94: leaf 33, error 0xc000092100000122.",
+            *(33, 0xC000092100000122, 94),
+        ),
+        (
+            "tdx: SEAMCALL failed: leaf: 0x2d, error: 0xc000050c00000000",
+            *(45, 0xC000050C00000000, None),
+        ),
+        # What stands behind the status is no end of it.
+        (
+            "virt/tdx: SEAMCALL (0x000000000000001f) failed: 0x8000020300000000 RCX 0x0",
+            *(31, 0x8000020300000000, None),
+        ),
+    ],
+)
+def test_a_seamcall_that_failed_is_read_in_every_wording(
+    line: str, leaf: int, status: int, cpu: int | None
+) -> None:
+    [call] = _gathered(f"[    8.2] {line}\n").seamcalls
+    assert (call.leaf, call.status, call.cpu) == (leaf, status, cpu)
+
+
+@pytest.mark.parametrize("status", ["0xc", "0xc0000a05", "0xc00005050000000"])
+def test_a_status_that_is_cut_short_is_no_status(status: str) -> None:
+    found = _gathered(f"[    8.2] virt/tdx: SEAMCALL (0x000000000000002d) failed: {status}\n")
+    assert (found.seamcalls, [line.number for line in found.strange]) == ([], [1])
+
+
+@pytest.mark.parametrize(
+    ("call", "of_a_td", "debug", "update"),
+    [
+        ("(0x0000000000000021)", False, False, False),
+        ("(0x000000000000001c)", True, False, False),
+        ("(0x00000000000000fe)", False, True, False),
+        ("(0x00000000000000ff)", False, True, False),
+        ("(0x0000000000000035)", False, False, True),
+        ("(0x8000000000000001)", False, False, True),
+        # Of the end of a module, and P-SEAMLDR's own information: no TD's, and no update.
+        ("(0x0000000000000034)", False, False, False),
+        ("(0x8000000000000000)", False, False, False),
+    ],
+)
+def test_whose_a_leaf_is(call: str, of_a_td: bool, debug: bool, update: bool) -> None:
+    line = f"[    8.2] virt/tdx: SEAMCALL {call} failed: 0xc000010000000000\n"
+    [found] = _gathered(line).seamcalls
+    assert (found.is_of_a_td, found.is_debug, found.is_of_an_update) == (of_a_td, debug, update)
+
+
+def test_a_leaf_with_a_name_that_is_not_known_is_nobodys() -> None:
+    """Expect no TD's, which would show that the module is initialized."""
+    [found] = _gathered(
+        "[    8.2] tdx: SEAMCALL[TDH_NEW_ONE] failed: TDX_NEW (0xc000010000000000)\n"
+    ).seamcalls
+    assert (found.is_of_a_td, found.is_debug, found.is_of_an_update) == (False, False, False)
+
+
+def test_what_is_no_line_on_tdx_tells_of_the_machine() -> None:
+    found = _gathered(
+        "[    0.0] Linux version 6.8.0-59-generic (a@b)\n"
+        "[    0.1] DMI: Supermicro SYS-221H/X13DEM, BIOS 2.1 12/01/2023\n"
+        "[    0.0] Command line: ro\n"
+        "[    0.3] smpboot: CPU0: Intel(R) Xeon(R) X5650 (fam: 06, model: 2c, stepping: 02)\n"
+        "[    0.4] smp: Brought up 2 nodes, 4 CPUs\n"
+        "[    3.5] Hardware name: another one\n"
+    )
+    assert (found.uname, found.kernel) == ("6.8.0-59-generic", "6.8.0")
+    assert (found.cpu, found.brand) == ((6, 0x2C), "Intel(R) Xeon(R) X5650")
+    assert found.board == "Supermicro SYS-221H/X13DEM, BIOS 2.1 12/01/2023"
+    # The command line is none of the five that tell of something else than TDX.
+    assert (found.others, found.ends, found.reaches_tdx, found.is_cut) == (5, 3.5, True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("[    0.0] Linux version 6.8.0 (a@b)\n[    0.4] smp: Brought up 2 nodes\n", False),
+        ("[    0.0] Linux version 6.8.0 (a@b)\n[    0.4] smp: Booted up 2 nodes\n", False),
+        ("[    0.0] Linux version 6.8.0 (a@b)\n", True),
+        ("[    0.4] smp: Brought up 2 nodes\n", True),
+        ("[    0.0] Linux version 6.8.0 (a@b)\n...\n[    0.4] smp: Brought up 2 nodes\n", True),
+    ],
+)
+def test_a_log_is_cut_that_lacks_its_first_line_or_the_cpus_coming_up(text: str, cut: bool) -> None:
+    assert _gathered(text).is_cut is cut
