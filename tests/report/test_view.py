@@ -368,3 +368,35 @@ def test_on_a_terminal_with_colours_a_row_that_is_bad_stands_out(
         "\x1b[1;31mb  \x1b[0mn 22222222222222222222;",
         "\x1b[1;31m   \x1b[0mverdict wrong",
     ]
+
+
+def test_a_table_of_numbers_is_a_grid_where_it_just_fits(
+    columns: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two columns of 14 and 2 between them: 30, and no paragraphs."""
+    columns.setenv("COLUMNS", "30")
+    table = Table("", ("name", "n"), (("a" * 14, "1" * 14), ("b", "2")), right=[1])
+    terminal.show([table])
+    assert _shown(capsys) == [
+        "name                         n",
+        "aaaaaaaaaaaaaa  11111111111111",
+        "b                            2",
+    ]
+    columns.setenv("COLUMNS", "29")
+    terminal.show([table])
+    assert _shown(capsys)[-1].split() == ["b", "n", "2"]
+
+
+def test_words_in_the_last_column_make_no_table_too_wide(
+    columns: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They go on in their column; of a table without numbers they do so however narrow."""
+    columns.setenv("COLUMNS", "40")
+    table = replace(WORDS, right=[0], note="", rows=(("1", "words " * 8),))
+    terminal.show([table])
+    assert _shown(capsys) == [
+        "Checks",
+        "name  what it is",
+        "   1  words words words words words",
+        "      words words words",
+    ]
