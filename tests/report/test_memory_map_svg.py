@@ -10,6 +10,7 @@ import pytest
 
 from tdxctl.platform.load import load_file
 from tdxctl.report.memory_map import svg
+from tdxctl.report.memory_map.model import MemoryMap
 from tests.cli.runner import ROOT
 from tests.report.maps import described, map_of
 
@@ -99,3 +100,24 @@ def test_the_pictures_of_the_documentation_are_not_stale(platform: str) -> None:
     """Expect `tdxctl map --platform P --format svg > docs/map-P.svg` to change nothing."""
     shown = (ROOT / "docs" / f"map-{platform}.svg").read_text(encoding="utf-8")
     assert shown == _drawn(platform) + "\n"
+
+
+@pytest.mark.parametrize(("letters", "lines"), [(116, 1), (117, 2)])
+def test_a_verdict_is_as_wide_as_the_picture_at_most(letters: int, lines: int) -> None:
+    """Letters of 8 pixels in 960, 16 of which are left free on each side."""
+    picture = MemoryMap(
+        name="hand-made",
+        heading=("hand-made",),
+        verdict=f"{'x' * (letters - 2)} y",
+        problem=(),
+        without_tdmrs="none",
+        lanes=(),
+        tdmrs=(),
+        max_tdmrs=64,
+        limit=16,
+        areas=(),
+        wanted=(),
+    )
+    texts = [each.text for each in ET.fromstring(svg.render(picture)).iter(f"{NS}text")]
+    assert texts[0] == "hand-made"
+    assert len([text for text in texts if text and text[-1] in "xy"]) == lines
