@@ -16,7 +16,7 @@ _OWN_OF_THE_KERNEL = {"ERESTARTSYS": 512, "EPROBE_DEFER": 517, "ENOTSUPP": 524}
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the standard library's are the host's")
 def test_numbers_are_those_of_linux() -> None:
-    own = {each.name: each.value for each in Errno}
+    own = {name: each.value for name, each in Errno.__members__.items()}
     assert own == {name: getattr(errno, name) for name in own.keys() - _OWN_OF_THE_KERNEL} | (
         _OWN_OF_THE_KERNEL
     )

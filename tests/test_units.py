@@ -10,6 +10,16 @@ import pytest
 from tdxctl import units
 
 
+def test_sizes_are_those_of_the_kernel() -> None:
+    """Expect include/linux/sizes.h, in KiB."""
+    sizes = (units.SZ_4K, units.SZ_1M, units.SZ_2M, units.SZ_4M, units.SZ_16M, units.SZ_32M)
+    assert [size / 1024 for size in sizes] == [4, 1024, 2048, 4096, 16384, 32768]
+    assert [size / 1024 for size in (units.SZ_1G, units.SZ_4G)] == [1048576, 4194304]
+    assert units.SZ_4K == 1 << units.PAGE_SHIFT
+    assert units.MAX_PHYSICAL_ADDRESS == 4503599627370496
+    assert (units.U32_MASK, units.U64_MASK) == (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [
