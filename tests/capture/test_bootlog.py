@@ -7,8 +7,9 @@ import gzip
 
 import pytest
 
-from tdxctl.capture.bootlog import read_log, which_boot
-from tdxctl.errors import FirmwareDataError
+from tdxctl.capture.bootlog import message_of, parse_log, read_log, which_boot
+from tdxctl.capture.wrapped import LogLine
+from tdxctl.errors import FirmwareDataError, UsageError
 
 TEXT = "virt/tdx: module initialized"
 
@@ -180,3 +181,191 @@ def test_what_is_no_log_is_told(data: bytes, message: str) -> None:
     with pytest.raises(FirmwareDataError) as caught:
         read_log(data, "t")
     assert caught.value.diagnostics()[0].render().startswith(message)
+
+
+def _named(text: str, boot: int | None = None) -> str | None:
+    return which_boot(read_log(text.encode(), "t", of_a_kernel=False, boot=boot))
+
+
+HOST = "[    0.000000] Linux version 6.8.0\n[    1.000000] tdx: one\n"
+CRASH = "[    0.000000] Linux version 6.8.0\n[    0.000000] Command line: ro elfcorehdr=0x1\n"
+TD = "[    0.000000] Linux version 6.6.0\n[    0.000000] tdx: Guest detected\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "boot", "named"),
+    [
+        (HOST, None, None),
+        (
+            CRASH,
+            None,
+            "is of a crash kernel (kdump: elfcorehdr= is on its command line): the memory and the "
+            "CPUs are those it was left, not the machine's",
+        ),
+        (
+            TD,
+            None,
+            "is of a kernel in a TD: the memory and the CPUs are the TD's, not the machine's",
+        ),
+        (
+            HOST + CRASH + TD,
+            None,
+            "holds 3 boots: 1 (Linux 6.8.0, line 1), 2 (crash kernel, Linux 6.8.0, line 3), "
+            "3 (in a TD, Linux 6.6.0, line 5). Boot 1 is taken; --boot N takes another",
+        ),
+        (
+            HOST + CRASH,
+            2,
+            "holds 2 boots: 1 (Linux 6.8.0, line 1), 2 (crash kernel, Linux 6.8.0, line 3). Boot 2 "
+            "is taken; it is a crash kernel's",
+        ),
+        (
+            "tdx: one\n-- Reboot --\ntdx: two\n",
+            None,
+            "holds 2 boots: 1 (line 1), 2 (line 3). Boot 2 is taken; --boot N takes another",
+        ),
+        # Of more than eight the first four and the last four are named.
+        (
+            "-- Reboot --\n".join(f"tdx: {i}\n" for i in range(9)),
+            None,
+            "holds 9 boots: 1 (line 1), 2 (line 3), 3 (line 5), 4 (line 7), ..., 6 (line 11), "
+            "7 (line 13), 8 (line 15), 9 (line 17). Boot 9 is taken; --boot N takes another",
+        ),
+        (
+            "-- Reboot --\n".join(f"tdx: {i}\n" for i in range(8)),
+            1,
+            "holds 8 boots: 1 (line 1), 2 (line 3), 3 (line 5), 4 (line 7), 5 (line 9), "
+            "6 (line 11), 7 (line 13), 8 (line 15). Boot 1 is taken; --boot N takes another",
+        ),
+        ("", None, None),
+    ],
+)
+def test_the_boots_of_a_log_are_named_with_the_one_that_is_taken(
+    text: str, boot: int | None, named: str | None
+) -> None:
+    assert _named(text, boot) == named
+
+
+@pytest.mark.parametrize(
+    ("text", "boot"),
+    [(HOST + CRASH, 1), (CRASH + TD, 2), (TD + HOST + TD, 2), (CRASH + CRASH, 2), (HOST + HOST, 2)],
+)
+def test_the_last_boot_of_the_host_is_taken_else_the_last_that_is_no_crash_kernels(
+    text: str, boot: int
+) -> None:
+    assert read_log(text.encode(), "t").boot == boot
+
+
+@pytest.mark.parametrize("boot", [0, 3, -1])
+def test_a_boot_of_another_number_is_not_there(boot: int) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_log((HOST + HOST).encode(), "t", boot=boot)
+    problem = caught.value.diagnostics()[0]
+    assert problem.summary == f"no boot {boot} in 't'"
+    assert problem.hint == "it holds 2 boots"
+
+
+@pytest.mark.parametrize(
+    ("line", "of_a_kernel"),
+    [
+        ("[    1.234567] usb 1: new device", True),
+        ("[    1.2345] usb 1: new device", False),
+        ("Nov 22 18:00:00 h kernel: usb 1: new device", True),
+        ("Nov 22 18:00:00 h systemd[1]: started", False),
+        ("6,1,1000000,-;usb 1: new device", True),
+        ('{"MESSAGE": "usb 1: new device"}', True),
+        ("BIOS-e820: [mem 0x1000-0x1fff] usable", True),
+        ("CPU: 3 PID: 1 Comm: x", True),
+        ("virt/tdx: anything", True),
+        ("what is known of TDX", False),
+    ],
+)
+def test_a_log_is_a_kernels_by_one_line_that_a_kernel_prints(line: str, of_a_kernel: bool) -> None:
+    if of_a_kernel:
+        assert len(read_log(f"dear all,\n{line}\n".encode(), "t").lines) == 2
+        return
+    with pytest.raises(FirmwareDataError) as caught:
+        read_log(f"dear all,\n{line}\n".encode(), "t")
+    problem = caught.value.diagnostics()[0]
+    assert problem.summary == "is not a kernel's log"
+    assert problem.hint == "the output of dmesg, journalctl -k or a serial console"
+
+
+def test_a_log_without_a_line_is_one_boot_without_any() -> None:
+    log = parse_log("\n\n", "t", of_a_kernel=False)
+    assert (log.lines, log.boots, log.boot, log.begins, log.elided) == ((), 1, 1, False, False)
+    assert (log.all_boots[0].line, log.all_boots[0].kernel) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        ("[    1.500000] tdx: one", LogLine(1, "tdx: one", 1.5)),
+        ("tdx: one", LogLine(1, "tdx: one", None, bare=True)),
+        ("12:34:56 tdx: one", LogLine(1, "tdx: one", None)),
+        ("6,1,1500000,-;tdx: one", LogLine(1, "tdx: one", 1.5)),
+        ('{"MESSAGE": "tdx: one"}', LogLine(1, "tdx: one", None)),
+    ],
+)
+def test_a_line_keeps_its_time_and_whether_anything_stood_before_it(
+    line: str, read: LogLine
+) -> None:
+    assert read_log(f"{line}\n".encode(), "t", of_a_kernel=False).lines == (read,)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("[    1.500000] tdx: one", "tdx: one"),
+        ("[    1.0] tdx: one[    2.000000] tdx: two", "tdx: two"),
+        ("> <6>tdx: one", "tdx: one"),
+        ("", ""),
+        ('{"MESSAGE": "x", "_TRANSPORT": "stdout"}', ""),
+    ],
+)
+def test_the_message_of_a_line_is_the_last_in_it(line: str, message: str) -> None:
+    assert message_of(line) == message
+
+
+KEYIDS = "virt/tdx: BIOS enabled: private KeyID range [32, 64)"
+
+
+@pytest.mark.parametrize(
+    ("times", "lengths"),
+    [
+        # The KeyIDs of two boots: the second begins where the clock went back.
+        (((5.0, KEYIDS), (9.0, "a"), (2.0, "b"), (3.0, KEYIDS)), [2, 2]),
+        (((5.0, KEYIDS), (9.0, "a"), (8.6, "b"), (9.0, KEYIDS)), [3, 1]),
+        (((5.0, KEYIDS), (9.0, "a"), (8.4, "b"), (9.0, KEYIDS)), [2, 2]),
+        (((5.0, "a"), (1.0, KEYIDS), (2.0, "b"), (3.0, KEYIDS)), [3, 1]),
+        (((5.0, KEYIDS), (9.0, "a"), (5.0, KEYIDS)), [3]),
+        # Ends of two bring-ups.
+        (((5.0, TEXT), (9.0, "a"), (2.0, "b"), (3.0, TEXT)), [2, 2]),
+        (((5.0, TEXT), (9.0, "a"), (9.5, TEXT)), [3]),
+        (((5.0, TEXT), (9.0, "a"), (2.0, "b"), (5.0, TEXT)), [4]),
+        (((5.0, "a"), (1.0, TEXT), (3.0, TEXT)), [3]),
+    ],
+)
+def test_two_boots_are_told_apart_where_the_clock_went_back(
+    times: tuple[tuple[float, str], ...], lengths: list[int]
+) -> None:
+    """Expect half a second to be what a console mixes of one boot."""
+    text = "".join(f"[{seconds:12.6f}] {line}\n" for seconds, line in times)
+    logs = [read_log(text.encode(), "t", boot=number) for number in range(1, len(lengths) + 1)]
+    assert [len(log.lines) for log in logs] == lengths
+    assert logs[0].boots == len(lengths)
+
+
+@pytest.mark.parametrize(
+    ("line", "elided"),
+    [
+        ("....", True),
+        ("x...", False),
+        ("-- snip --", True),
+        ("[ cut here ]", False),
+        ("[ " + "x" * 69 + " snip ]", True),
+        ("[ " + "x" * 72 + " snip ]", False),
+    ],
+)
+def test_a_mark_of_lines_left_out_is_short_and_stands_alone(line: str, elided: bool) -> None:
+    assert read_log(f"tdx: one\n{line}\n".encode(), "t").elided is elided
