@@ -6,7 +6,10 @@ from __future__ import annotations
 import pytest
 
 from tdxctl.capture.bootlog import read_log
+from tdxctl.capture.findings import Findings
+from tdxctl.capture.host_texts import HostText
 from tdxctl.capture.inputs import read_bytes
+from tdxctl.capture.wrapped import LogLine
 from tdxctl.diagnose.diagnosis import diagnose
 from tdxctl.diagnose.evidence import Evidence, gather
 from tdxctl.diagnose.outcome import Outcome, Verdict
@@ -202,3 +205,48 @@ def test_what_is_no_line_on_tdx_tells_of_the_machine() -> None:
 )
 def test_a_log_is_cut_that_lacks_its_first_line_or_the_cpus_coming_up(text: str, cut: bool) -> None:
     assert _gathered(text).is_cut is cut
+
+
+REGISTERS = (
+    "[   14.2] virt/tdx: RCX 0x0000000000000000 RDX 0x9100000100000008 R08 0x0000000000000000\n"
+)
+
+
+@pytest.mark.parametrize("leaf", [0x21, 0x23, 0x2D])
+def test_registers_behind_another_leaf_are_no_field(leaf: int) -> None:
+    line = f"[   14.1] virt/tdx: SEAMCALL (0x{leaf:016x}) failed: 0xc000050500000000\n"
+    [call] = _gathered(line + REGISTERS).seamcalls
+    assert call.field_id is None
+
+
+def test_registers_without_a_seamcall_that_failed_are_nothings() -> None:
+    assert _gathered(REGISTERS).seamcalls == []
+
+
+def _shown(line: str, cpu: tuple[int, int] | None = None) -> HostText:
+    return HostText(
+        "lscpu", Findings(source="lscpu", cpu=cpu), brand=line, cpu_line=LogLine(7, line, None)
+    )
+
+
+CPU0 = "[    0.3] smpboot: CPU0: Intel(R) Xeon(R) 6960P (family: 0x6, model: 0xad, stepping: 1)\n"
+
+
+@pytest.mark.parametrize(
+    ("log", "text", "cpu", "brand"),
+    [
+        (WITHOUT_TDX, _shown("8558", (6, 207)), (6, 207), "8558"),
+        (WITHOUT_TDX, _shown("8558"), None, "8558"),
+        # The log's own line, or name, unless the numbers are shown beside it alone.
+        (CPU0, _shown("8558", (6, 207)), (6, 0xAD), "Intel(R) Xeon(R) 6960P"),
+        ("Model name: 8480+\n", _shown("8558"), None, "8480+"),
+        ("Model name: 8480+\n", _shown("8558", (6, 207)), (6, 207), "8558"),
+        ("Model name: 8480+\n", HostText("uname", Findings(source="uname")), None, "8480+"),
+        (WITHOUT_TDX, HostText("uname", Findings(source="uname", cpu=(6, 207))), None, ""),
+    ],
+)
+def test_a_cpu_is_the_logs_before_it_is_one_shown_beside_it(
+    log: str, text: HostText, cpu: tuple[int, int] | None, brand: str
+) -> None:
+    evidence = gather(read_log(log.encode(), "t", of_a_kernel=False), [text])
+    assert (evidence.cpu, evidence.brand) == (cpu, brand)
