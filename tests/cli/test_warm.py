@@ -19,7 +19,7 @@ from tests.cli.warm import Warm, can_run
 @pytest.fixture
 def warm() -> Iterator[Warm]:
     """One of its own, which is not patient."""
-    one = Warm(ROOT, seconds=2.5)
+    one = Warm(ROOT, seconds=5)
     yield one
     one.close()
 

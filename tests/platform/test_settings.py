@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -58,7 +59,7 @@ def test_what_is_wrong_is_told_at_the_setting_that_brought_it() -> None:
     """Expect the setting to be named for its value, and for what it made on its way."""
     settings = ("memory.ranges.4.start=1TiB", "cpus.madt.0.package=x")
     with pytest.raises(DescriptionError) as error:
-        from_canonical({**SMALL}, settings)
+        from_canonical(deepcopy(SMALL), settings)
     told = [problem.render().split("\n")[0] for problem in error.value.problems]
     assert any(
         line.startswith("--set cpus.madt.0.package=x: cpus.madt.0.package: ") for line in told
