@@ -363,9 +363,28 @@ def test_two_boots_are_told_apart_where_the_clock_went_back(
         ("x...", False),
         ("-- snip --", True),
         ("[ cut here ]", False),
-        ("[ " + "x" * 69 + " snip ]", True),
+        ("[ " + "x" * 71 + " snip ]", True),
         ("[ " + "x" * 72 + " snip ]", False),
     ],
 )
 def test_a_mark_of_lines_left_out_is_short_and_stands_alone(line: str, elided: bool) -> None:
     assert read_log(f"tdx: one\n{line}\n".encode(), "t").elided is elided
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "6,1,1000000,-;virt/tdx: CMR: [0x100000,\n6,2,1000000,-;0x80000000)\n",
+        '{"MESSAGE": "virt/tdx: CMR: [0x100000,"}\n{"MESSAGE": "0x80000000)"}\n',
+    ],
+)
+def test_records_are_whole_lines_and_not_joined(text: str) -> None:
+    assert [line.text for line in read_log(text.encode(), "t").lines] == [
+        "virt/tdx: CMR: [0x100000,",
+        "0x80000000)",
+    ]
+
+
+def test_a_command_line_that_is_printed_later_begins_no_boot() -> None:
+    text = "[    0.000000] Command line: a\n[    3.000000] Command line: a\n"
+    assert read_log(text.encode(), "t").boots == 1

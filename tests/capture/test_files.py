@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -12,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from tdxctl.capture import bundles, inputs, sysfs
+from tdxctl.capture import bundles, host, inputs, live, sysfs
 from tdxctl.capture.bundles import files_of_archive, files_of_folder, is_archive
 from tdxctl.capture.files import read_file
 from tdxctl.capture.findings import Findings
-from tdxctl.capture.host import host_at
+from tdxctl.capture.host import host_at, this_host
 from tdxctl.capture.inputs import Input, best_log, read_bytes, read_inputs
+from tdxctl.capture.live import read_live
 from tdxctl.capture.sources import capture
 from tdxctl.capture.sysfs import is_sysfs, read_sysfs
 from tdxctl.capture.system_report import read_report
@@ -69,8 +71,8 @@ def test_sys_shows_cpus_packages_and_slots(tmp_path: Path) -> None:
         present="0,2-4\n",
         online="2-3,9\n",
         possible="0-7\n",
-        cpu0__topology__physical_package_id="7\n",
-        cpu2__topology__physical_package_id="1\n",
+        cpu0__topology__physical_package_id="0\n",
+        cpu2__topology__physical_package_id="5\n",
         cpu3__topology__physical_package_id="-1\n",
         cpu4__topology__physical_package_id="x\n",
     )
@@ -346,22 +348,27 @@ def test_logs_that_are_left_aside_are_named_up_to_eight() -> None:
 def test_capture_notes_of_which_log_it_tells_and_of_files_beside_it(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text(f"[    1.000000] {BIOS}\n")
     (tmp_path / "b.log").write_text("[    2.000000] usb 1: x\n")
+    (tmp_path / "lscpu").write_text("CPU(s): 3\nSocket(s): 1\n")
     text, warnings = capture([("FILE", str(tmp_path))], name="t")
     assert any("a.log tells most of TDX and is taken" in note for note in warnings)
     assert "  seamrr: enabled  # the log: private KeyID range\n" in text
+    assert "  madt:  # lscpu: how many, not which APIC ids" in text
 
 
 def test_a_hosts_log_is_the_first_that_is_one(tmp_path: Path) -> None:
     """Expect a dmesg that is none to be passed over, and no log where none is kept."""
     folder = _cpus(tmp_path, present="0")
-    host = host_at(folder, None)
-    assert (host.log.lines, host.unread) == ((), ("there is no log of the kernel: var/log/dmesg",))
+    found = host_at(folder, None)
+    assert (found.log.lines, found.unread) == (
+        (),
+        ("there is no log of the kernel: var/log/dmesg",),
+    )
     (tmp_path / "var" / "log").mkdir(parents=True)
     (tmp_path / "var" / "log" / "dmesg").write_text("nothing\n")
     (tmp_path / "dev").mkdir()
     (tmp_path / "dev" / "kmsg").write_bytes(LOG)
-    host = host_at(folder, None)
-    assert ([line.text for line in host.log.lines], host.unread) == (
+    found = host_at(folder, None)
+    assert ([line.text for line in found.log.lines], found.unread) == (
         ["virt/tdx: module initialized"],
         (),
     )
@@ -378,3 +385,42 @@ def test_a_report_names_the_kernel_in_its_own_section() -> None:
     assert read_report(REPORT, "t").kernel == "6.8.0"
     assert read_report(REPORT.replace(b"6.8.0", b"none"), "t").kernel is None
     assert read_report(b"Linux version 6.1.0\n" + REPORT, "t").kernel == "6.1.0"
+
+
+def test_standard_input_is_read_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"abc")))
+    assert read_file("-", 3) == b"abc"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"abcd")))
+    with pytest.raises(FirmwareDataError) as caught:
+        read_file("-", 3)
+    assert caught.value.diagnostics()[0].file == "<stdin>"
+
+
+def test_of_an_archive_in_a_folder_no_file_is_unpacked_beyond_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dmesg.zip").write_bytes(_zip(a=LOG, b=LOG))
+    monkeypatch.setattr(inputs, "_MAX_ARCHIVE", len(LOG))
+    assert _names(read_inputs((str(tmp_path),)), tmp_path) == ["dmesg.zip: logs/a.log"]
+
+
+def _refused() -> bytes:
+    raise PermissionError(1, "Operation not permitted")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this machine's /dev/kmsg")
+def test_a_machine_whose_log_cannot_be_read_is_read_without_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(host, "kmsg", _refused)
+    found = this_host()
+    assert found.log.lines == ()
+    assert found.unread[0] == (
+        "the kernel's log cannot be read: as root it can, and tells why TDX is off"
+    )
+    monkeypatch.setattr(live, "kmsg", _refused)
+    last = read_live()[-1]
+    assert (last.source, last.warnings[0]) == (
+        "this machine",
+        "the kernel's log cannot be read; as root it can",
+    )

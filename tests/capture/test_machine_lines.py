@@ -400,3 +400,27 @@ def test_of_several_maps_the_one_the_kernel_went_on_with_is_taken(
     )
     shown = read_dmesg(read_log(text.encode(), "t", of_a_kernel=False))
     assert shown.usable == ((start << 20, (start << 20) + 0x1000),)
+
+
+def test_nodes_that_lost_ranges_are_told_of_in_order() -> None:
+    """Expect a node whose last range reaches its end to have lost none."""
+    text = (
+        "  node   0: [mem 0x1000-0x1fff]\n  node   1: [mem 0x4000-0x4fff]\n"
+        "  node   2: [mem 0x8000-0x8fff]\n"
+        "Initmem setup node 2 [mem 0x8000-0x8fff]\n"
+        "Initmem setup node 1 [mem 0x4000-0x5fff]\nInitmem setup node 0 [mem 0x1000-0x2fff]\n"
+    )
+    shown = read_dmesg(read_log(text.encode(), "t", of_a_kernel=False))
+    assert shown.warnings == (
+        "the log has lost memory ranges: node 0 ends at 0x3000, its last range at 0x2000",
+        "the log has lost memory ranges: node 1 ends at 0x6000, its last range at 0x5000",
+    )
+
+
+def test_it_is_told_whether_a_line_on_tdx_says_something_of_the_machine() -> None:
+    seen = Seen()
+    [loaded] = read("virt/tdx: module initialized")
+    [failed] = read("virt/tdx: module initialization failed (-22)")
+    assert lines_on_tdx.take(seen, loaded) is True
+    assert lines_on_tdx.take(seen, failed) is False
+    assert seen == Seen(loaded=True)

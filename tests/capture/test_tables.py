@@ -489,6 +489,8 @@ MIB, GIB = 1 << 20, 1 << 30
         ([(0x9F000, 0x101000)], [], [(0x9F000, 0xA0000), (0x100000, 0x101000)]),
         ([(2 * MIB, 3 * MIB), (MIB, 2 * MIB)], [], [(MIB, 3 * MIB)]),
         ([(MIB, 4 * MIB), (2 * MIB, 3 * MIB)], [], [(MIB, 4 * MIB)]),
+        ([(MIB, 2 * MIB), (3 * MIB, 4 * MIB), (4 * MIB, 5 * MIB)], [],
+         [(MIB, 2 * MIB), (3 * MIB, 5 * MIB)]),
         ([(MIB, 2 * MIB), (3 * MIB, 4 * MIB)], [(MIB, 4 * MIB)], []),
         ([(MIB, 4 * MIB)], [(3 * MIB, 5 * MIB), (MIB, 2 * MIB)], [(2 * MIB, 3 * MIB)]),
         ([(MIB, 4 * MIB)], [(2 * MIB, 3 * MIB), (2 * MIB, MIB * 5 // 2)],
