@@ -233,20 +233,21 @@ CPU0 = "[    0.3] smpboot: CPU0: Intel(R) Xeon(R) 6960P (family: 0x6, model: 0xa
 
 
 @pytest.mark.parametrize(
-    ("log", "text", "cpu", "brand"),
+    ("log", "text", "cpu", "brand", "line"),
     [
-        (WITHOUT_TDX, _shown("8558", (6, 207)), (6, 207), "8558"),
-        (WITHOUT_TDX, _shown("8558"), None, "8558"),
+        (WITHOUT_TDX, _shown("8558", (6, 207)), (6, 207), "8558", 7),
+        (WITHOUT_TDX, _shown("8558"), None, "8558", 7),
         # The log's own line, or name, unless the numbers are shown beside it alone.
-        (CPU0, _shown("8558", (6, 207)), (6, 0xAD), "Intel(R) Xeon(R) 6960P"),
-        ("Model name: 8480+\n", _shown("8558"), None, "8480+"),
-        ("Model name: 8480+\n", _shown("8558", (6, 207)), (6, 207), "8558"),
-        ("Model name: 8480+\n", HostText("uname", Findings(source="uname")), None, "8480+"),
-        (WITHOUT_TDX, HostText("uname", Findings(source="uname", cpu=(6, 207))), None, ""),
+        (CPU0, _shown("8558", (6, 207)), (6, 0xAD), "Intel(R) Xeon(R) 6960P", 1),
+        ("Model name: 8480+\n", _shown("8558"), None, "8480+", 1),
+        ("Model name: 8480+\n", _shown("8558", (6, 207)), (6, 207), "8558", 7),
+        ("Model name: 8480+\n", HostText("uname", Findings(source="uname")), None, "8480+", 1),
+        (WITHOUT_TDX, HostText("uname", Findings(source="uname", cpu=(6, 207))), None, "", None),
     ],
 )
 def test_a_cpu_is_the_logs_before_it_is_one_shown_beside_it(
-    log: str, text: HostText, cpu: tuple[int, int] | None, brand: str
+    log: str, text: HostText, cpu: tuple[int, int] | None, brand: str, line: int | None
 ) -> None:
     evidence = gather(read_log(log.encode(), "t", of_a_kernel=False), [text])
-    assert (evidence.cpu, evidence.brand) == (cpu, brand)
+    number = evidence.cpu_line.number if evidence.cpu_line else None
+    assert (evidence.cpu, evidence.brand, number) == (cpu, brand, line)
