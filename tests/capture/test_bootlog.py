@@ -388,3 +388,8 @@ def test_records_are_whole_lines_and_not_joined(text: str) -> None:
 def test_a_command_line_that_is_printed_later_begins_no_boot() -> None:
     text = "[    0.000000] Command line: a\n[    3.000000] Command line: a\n"
     assert read_log(text.encode(), "t").boots == 1
+
+
+def test_what_stands_before_the_first_line_of_a_kernel_is_of_its_boot() -> None:
+    log = read_log(f"tdx: early\n{HOST}".encode(), "t")
+    assert (log.boots, len(log.lines)) == (1, 3)

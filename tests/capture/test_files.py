@@ -424,3 +424,9 @@ def test_a_machine_whose_log_cannot_be_read_is_read_without_it(
         "this machine",
         "the kernel's log cannot be read; as root it can",
     )
+
+
+def test_a_folder_that_is_a_sys_is_read_as_one(tmp_path: Path) -> None:
+    folder = _cpus(tmp_path, present="0-1")
+    [found] = read_inputs((folder,))
+    assert (found.name, found.findings[0].present) == (folder, 2)

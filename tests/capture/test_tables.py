@@ -192,6 +192,18 @@ def test_a_dump_that_lost_a_line_ends_there() -> None:
     )
 
 
+def test_a_damaged_table_below_another_tables_heading_says_what_is_damaged() -> None:
+    [table] = tables_of(f"SRAT @ 0x0\n{_dump(MADT[:48])}\n".encode(), "t")
+    assert table.signature == "SRAT"
+    assert _told(table)[0] == "APIC: the table's length does not fit"
+
+
+def test_behind_an_empty_line_no_dump_goes_on() -> None:
+    first, rest = _dump(MADT).split("\n", 1)
+    [table] = tables_of(f"APIC @ 0x0\n{first}\n\n{rest}\n".encode(), "t")
+    assert table.data == MADT[:16]
+
+
 def test_a_dump_that_begins_in_the_middle_is_none() -> None:
     with pytest.raises(FirmwareDataError) as caught:
         tables_of(f"APIC @ 0x0\n{_dump(MADT, 16)}\n".encode(), "t")

@@ -199,6 +199,7 @@ def test_a_value_may_stand_beside_its_register(line: str) -> None:
         "rdmsr 0x87 | tail -1\n200000001f",
         "rdmsr\n200000001f",
         "rdmsr register\n200000001f",
+        "rdmsr 0o207\n200000001f",
         "rdmsr 0x123456789\n200000001f",
         "rdmsr 0x87 gives what the BIOS set\n200000001f",
         "rdmsr 0x87 = = 200000001f",
