@@ -430,3 +430,9 @@ def test_a_folder_that_is_a_sys_is_read_as_one(tmp_path: Path) -> None:
     folder = _cpus(tmp_path, present="0-1")
     [found] = read_inputs((folder,))
     assert (found.name, found.findings[0].present) == (folder, 2)
+
+
+def test_what_host_json_says_beside_a_copy_of_sys_is_read(tmp_path: Path) -> None:
+    folder = _cpus(tmp_path, present="0")
+    (tmp_path / "host.json").write_text('{"schema": "tdxctl.root/1", "not_shown": {"a": 1}}')
+    assert Findings(source="host.json", not_shown=(("a", "1"),)) in read_sysfs(folder)

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import pytest
 
-from tdxctl.capture import lines_on_tdx
+from tdxctl.capture import dmesg, lines_on_tdx
 from tdxctl.capture.bootlog import read_log
 from tdxctl.capture.dmesg import read_dmesg
 from tdxctl.capture.findings import Block, Findings, LocalApic, ModuleShown
 from tdxctl.capture.machine_lines import find, is_whole
 from tdxctl.capture.messages import Maps, Seen, disabled_cpus, number_of_packages
+from tdxctl.errors import FirmwareDataError
 from tdxctl.messages.reading import read
 from tdxctl.platform.description import Seamrr
 
@@ -85,6 +86,7 @@ def _usable(label: str, *ranges: tuple[int, int]) -> Seen:
         # Parts of pages are none.
         ("  node   1: [mem 0x1800-0x3800]", Seen(blocks=[Block(0x2000, 0x3000, 1)])),
         ("  node   1: [mem 0x1800-0x2000]", Seen()),
+        ("    2: 0x00000010 -> 0x0000009f", Seen(blocks=[Block(0x10000, 0x9F000, 2)])),
         ("    2: 0x00000001 -> 0x0000009f", Seen(blocks=[Block(0x1000, 0x9F000, 2)])),
         ("    2: 0x00000001 -> 0x10000000000", Seen(blocks=[Block(0x1000, LAST, 2)])),
         ("    2: 0x00000001 -> 0x10000000001", Seen()),
@@ -226,6 +228,7 @@ def test_of_a_kernel_and_a_cpus_node_the_first_that_is_printed_is_taken() -> Non
         (Seen(packages_by_smt=4, brought_up=8), 4),
         (Seen(packages_by_smt=4, possible=8), 4),
         (Seen(packages_by_smt=4, brought_up=7, possible=8), None),
+        (Seen(packages_by_smt=4, brought_up=8, possible=16), None),
         (Seen(packages_by_smt=4, brought_up=8, possible=16, smt_off=True), 2),
         (Seen(packages_by_smt=4, brought_up=7, possible=16, smt_off=True), None),
     ],
@@ -424,3 +427,16 @@ def test_it_is_told_whether_a_line_on_tdx_says_something_of_the_machine() -> Non
     assert lines_on_tdx.take(seen, loaded) is True
     assert lines_on_tdx.take(seen, failed) is False
     assert seen == Seen(loaded=True)
+
+
+def test_more_lines_than_a_machine_prints_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expect lines on memory and on TDX to be counted together, and others not at all."""
+    text = f"{PFN}\nusb 1: x\nvirt/tdx: module initialized\n"
+    monkeypatch.setattr(dmesg, "MAX_RECORDS", 2)
+    assert read_dmesg(read_log(text.encode(), "t")).module == ModuleShown(loaded=True)
+    monkeypatch.setattr(dmesg, "MAX_RECORDS", 1)
+    with pytest.raises(FirmwareDataError) as caught:
+        read_dmesg(read_log(text.encode(), "t"))
+    problem = caught.value.diagnostics()[0]
+    assert (problem.summary, problem.file) == ("shows more than a machine has", "t")
+    assert problem.detail == "line 3: more than 1 lines on memory and CPUs"
