@@ -380,9 +380,11 @@ def _load_refused(evidence: Evidence) -> Seen | None:
 def seam_enabled(evidence: Evidence) -> Outcome:
     """Whether SEAMCALLs get through."""
     if (refused := _load_refused(evidence)) is not None:
-        raised = "#GP" if refused.message is kvm.NOT_INSERTED_EOPNOTSUPP else "#UD"
+        is_ud = refused.message is kvm.NOT_INSERTED_EACCES
+        raised = "#UD" if is_ud else "#GP"
         detail = f"kvm_intel does not load: its first SEAMCALL raised {raised}, without a line"
-        return failed("seam-enabled", refused.line, detail)
+        found = failed("seam-enabled", refused.line, detail)
+        return replace(found, causes=(VMX_NOT_ON,)) if is_ud else found
     if (seen := stands(evidence, bring_up.NOT_ENABLED_BY_BIOS)) is not None:
         return failed("seam-enabled", seen.line, "the CPU refuses SEAMCALLs (#GP)")
     seen = evidence.first(bring_up.MODULE_NOT_LOADED) or evidence.reached(Stage.ENUMERATED)

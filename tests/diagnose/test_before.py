@@ -261,6 +261,15 @@ def test_its_errno_tells_the_exception(text: str, raised: str) -> None:
     )
 
 
+def test_a_seamcall_outside_vmx_operation_is_no_matter_of_the_bios() -> None:
+    """Expect #UD to be laid to VMX, and #GP to SEAMRR and what has it off."""
+    ud, gp = (_outcome("seam-enabled", BIOS + text) for text in (UD, GP))
+    assert [cause.cause for cause in ud.causes] == [
+        "VMX was not switched on on that CPU: KVM does that while it is loaded"
+    ]
+    assert not set(ud.causes) & set(gp.causes)
+
+
 @pytest.mark.parametrize(
     ("others", "ends", "verdict"),
     [
