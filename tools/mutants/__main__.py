@@ -30,6 +30,13 @@ from tools.mutants.trial import Outcome, Trial, import_all, share
 _TIMES_ALONE = 2
 #: Tests that are run without a mutant, before a room and after it.
 _CONTROLS = 40
+#: How likely a test that runs what is changed is to notice, as long as nothing is known of it: one
+#: that takes no time, more of it a second, and where it is not of the room, times so much; it
+#: counts as much as so many mutants that it was asked of.
+_LIKELY, _LIKELY_A_SECOND, _ELSEWHERE, _ASKED = 0.03, 0.3, 0.05, 2
+#: What kills of the same file count beside those of the room.
+_KILLS_OF_ITS_FILE = 2
+_QUICKEST = 0.002  # seconds that are told apart
 _PATIENCE = 300.0  # seconds of a CPU for a file of tests, without a mutant
 
 
@@ -168,6 +175,8 @@ class Tried:
         files = set(room.test_files())
         self._of_room = {test for test in tests.seconds if test.split("::")[0] in files}
         self._limit = limit
+        # Test -> how many mutants it was asked of, and how many it noticed, of a file and of all.
+        self._asked: Counter[str] = Counter()
         self._kills: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._outcomes: list[tuple[Mutant, Outcome]] = []
         self._elapsed = 0.0
@@ -193,7 +202,9 @@ class Tried:
                     self._restore(mutant, trial.copy)
                     free.append(trial.copy)
                     self._outcomes.append((mutant, outcome))
+                    self._asked.update(outcome.seconds.keys())
                     self._kills[mutant.file].update(outcome.failed)
+                    self._kills[""].update(outcome.failed)
         finally:
             for trial in running:
                 trial.end()
@@ -262,8 +273,7 @@ class Tried:
 
     def _order(self, mutant: Mutant) -> list[str]:
         # Those that run what is changed, then all of the room: what runs at import, or was kept
-        # from another test, is seen with none of them. First what killed others of its file and
-        # takes little; then what takes little, of the room above all.
+        # from another test, is seen with none of them.
         of = self._tests.of
         running = of.get((mutant.file, mutant.definition), of.get((mutant.file, ""), frozenset()))
         return sorted(
@@ -272,9 +282,14 @@ class Tried:
         )
 
     def _worth(self, mutant: Mutant, test: str) -> float:
-        likely = 1 if test in self._of_room else 0.1
-        kills = self._kills[mutant.file][test]
-        return (kills + likely) / max(self._tests.seconds[test], 0.002)
+        # How likely it notices the mutant, a second. Before it was asked of any: one of the room,
+        # and one that takes long, which looks at much.
+        seconds = max(self._tests.seconds[test], _QUICKEST)
+        likely = min(_LIKELY + _LIKELY_A_SECOND * seconds, 1.0)
+        if test not in self._of_room:
+            likely *= _ELSEWHERE
+        kills = self._kills[""][test] + _KILLS_OF_ITS_FILE * self._kills[mutant.file][test]
+        return (kills + _ASKED * likely) / (self._asked[test] + _ASKED) / seconds
 
 
 def _ended(running: Iterable[Any]) -> Iterator[tuple[Any, Outcome]]:

@@ -158,11 +158,14 @@ class _Serve:
         _forget()
         started = cpu_seconds()
         items = [self._items[name] for name in asked.order if name in self._items]
+        seconds: dict[str, float] = {}
         for at, item in enumerate(items):
-            if cpu_seconds() - started > asked.seconds:
-                return Outcome((), {}, complete=False, cpu=cpu_seconds() - started)
+            begun = cpu_seconds()
+            if begun - started > asked.seconds:
+                return Outcome((), seconds, complete=False, cpu=begun - started)
             following = items[at + 1] if at + 1 < len(items) else None
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            seconds[item.nodeid] = cpu_seconds() - begun
             if self._failed:
                 break
-        return Outcome(tuple(self._failed), {}, complete=True, cpu=cpu_seconds() - started)
+        return Outcome(tuple(self._failed), seconds, complete=True, cpu=cpu_seconds() - started)
