@@ -4,17 +4,22 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+_NUMBERS = count()
+
 
 @pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The state folder of this test, for its process and those it starts; not made yet."""
-    folder = tmp_path / "state" / "tdxctl"
+    # No tmp_path: most tests write nothing, and making one looks at those of all tests before.
+    own = tmp_path_factory.getbasetemp() / f"of-{os.getpid()}-{next(_NUMBERS)}"
+    folder = own / "tdxctl"
     monkeypatch.setenv("TDXCTL_STATE", str(folder))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(own / "xdg"))
     kept = ("TDXCTL_STATE", "TDXCTL_REALDATA")
     for name in list(os.environ):
         if name == "COLUMNS" or (name.startswith("TDXCTL_") and name not in kept):
