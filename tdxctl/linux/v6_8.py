@@ -170,9 +170,11 @@ class V6_8(Kernel):  # noqa: N801  # the release's own name
     def record_keyid_partitioning(self) -> tuple[int, int]:
         """The first private KeyID and how many: "fault or num == 0 -> silent return"."""
         part = self.msrs.rdmsr_safe(MSR_IA32_MKTME_KEYID_PARTITIONING)
-        num = 0 if part is None else part >> 32
-        if part is None or num == 0:
-            raise KernelErrno(Errno.ENODEV, KeyidMsrFaults() if part is None else NoKeyids())
+        if part is None:
+            raise KernelErrno(Errno.ENODEV, KeyidMsrFaults())
+        num = part >> 32
+        if num == 0:
+            raise KernelErrno(Errno.ENODEV, NoKeyids())
         return (part + 1) & U32_MASK, num
 
     def check_tdx_erratum(self) -> None:

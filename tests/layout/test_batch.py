@@ -322,3 +322,21 @@ def test_a_pamt_may_begin_where_what_is_in_use_ends(
     assert layouts.placed.pfn.tolist() == [(1 << 20) + 1027]
     more = _lay_out([([(4 * GIB, end, 0)], [(4 * GIB, middle + 1)], [])], [MODULE])
     assert more.placed.pfn.tolist() == [-1]
+
+
+def test_a_host_whose_memory_is_all_in_use_fails_at_its_first_tdmr() -> None:
+    """
+    GiB      4   5   6   7   8  ...
+    memory   |---|   |---|   |---|       nine ranges, a TDMR each
+    in use   |---------------------|
+
+    Expect no chunk for the first TDMR, alone and beside a host that has room.
+    """
+    memory = [((4 + 2 * i) * GIB, (5 + 2 * i) * GIB, 0) for i in range(9)]
+    full: Host = (memory, [(0, 64 * GIB)], [])
+    free: Host = ([(4 * GIB, 40 * GIB, 0)], [], [])
+    layouts = _lay_out([full, free], [MODULE, MODULE])
+    assert Ends(layouts.ends[0]) is Ends.PAMT
+    assert layouts.placed.failed.tolist() == [0, -1]
+    assert _of(layouts, 0) == _alone(full, MODULE)
+    assert _of(layouts, 1) == _alone(free, MODULE)

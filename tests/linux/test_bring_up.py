@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from tdxctl import Machine, Platform
 from tdxctl.errors import NotModelledError
-from tdxctl.events import OpResult
-from tests.machines import booted
+from tdxctl.events import OpResult, PamtRow, StepEvent
+from tdxctl.linux.own import of_class
+from tdxctl.linux.v6_8 import V6_8
+from tests.machines import booted, small
 
 
 def _trace(result: OpResult, leaf: int) -> list[dict[str, Any]]:
@@ -330,3 +332,60 @@ def test_what_v5_tells_of_a_seamcall_that_failed(leaf: str, output: str | None) 
     result = booted("v5", faults=[{"leaf": leaf, "status": "TDX_OPERAND_INVALID"}]).tdx_init()
     told = [line.text for line in result.log if "additional output" in line.text]
     assert told == ([] if output is None else [f"tdx: SEAMCALL additional output: {output}"])
+
+
+def test_where_the_boot_found_no_tdx_the_first_step_says_so() -> None:
+    """Expect -ENODEV of the preconditions, and not a SEAMCALL."""
+    result = booted("6.8", firmware={"tdx_keyids": 0}).tdx_init()
+    step, *others = result.steps
+    assert {other.outcome for other in others} == {"skipped"}
+    assert (result.returned, step.name, step.outcome, step.seamcalls) == (
+        *(-19, "precondition", "failed", 0),
+    )
+    assert step.detail == "TDX was not enabled at boot"
+
+
+@pytest.mark.parametrize("kernel", ["v5", "6.8"])
+def test_memory_and_pamts_are_told_of_the_tdmrs_that_were_made(kernel: str) -> None:
+    """
+    GiB     0        2     4                   35                67
+    TDMR    |-- 0 ---|     |-------- 1 --------|------- 2 -------|
+    PAMT                   [0][--1--]          [--2--]
+
+    Expect a chunk for each, of 1/256 of it, and what of each node is usable.
+    """
+    machine = booted(kernel)
+    events = [
+        event.to_dict() for event in machine.tdx_init().events if isinstance(event, StepEvent)
+    ]
+    (memory,) = [event["memory"] for event in events if "memory" in event]
+    assert isinstance(memory, dict)
+    assert memory["usable"] == {"0": 35331768320, "1": 34359738368}
+    assert [row.pamt for row in machine.tdmrs] == [
+        PamtRow(0x100000000, 0x805000),
+        PamtRow(0x107C3F000, 0x7C3F000),
+        PamtRow(0x8C0000000, 0x8041000),
+    ]
+
+
+def test_before_the_module_is_initialized_no_page_of_a_td_is_counted() -> None:
+    """Expect 0, without a SEAMCALL."""
+    taken = booted("7.2+dynamic-pamt", firmware={"tdx_keyids": 0}).pamt("get", 4 << 30)
+    assert (taken.returned, taken.trace) == (0, ())
+
+
+class _Counting(V6_8):
+    """6.8 that counts the CPUs that it enables one by one."""
+
+    RELEASE = "6.8"
+    enabled: ClassVar[list[int]] = []
+
+    def tdx_cpu_enable(self, cpu: int) -> None:
+        self.enabled.append(cpu)
+        super().tdx_cpu_enable(cpu)
+
+
+def test_what_a_kernel_of_ones_own_overrides_is_called_for_each_cpu() -> None:
+    _Counting.enabled.clear()
+    assert Machine.boot(small(), of_class(_Counting)).tdx_init().returned == 0
+    assert _Counting.enabled == [0, 1, 2, 3]
