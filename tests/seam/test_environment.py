@@ -6,9 +6,9 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tdxctl.seam import ModulePlatform, TdxModule
+from tdxctl.seam import ModulePlatform, Registers, TdxModule
 from tdxctl.seam.cpuid_config import native
-from tdxctl.seam.environment import Environment
+from tdxctl.seam.environment import EVERY_SUBLEAF, Environment
 from tdxctl.seam.platform_checks import Platform
 
 
@@ -35,6 +35,21 @@ def test_the_baseline_is_where_nothing_was_set() -> None:
     with_seamops.set_seamops(0, 0)
     changed = (with_msr, with_cpuid, with_seamops)
     assert [each.is_baseline for each in changed] == [False, False, False]
+
+
+def test_the_msr_of_keyids_has_those_of_tdx_in_its_upper_half() -> None:
+    assert Platform(_module().state, 0).msr(0x87) == 31 | 32 << 32
+
+
+def test_sys_init_needs_the_extended_leaf_of_physical_addresses() -> None:
+    """Expect TDX_CPUID_LEAF_NOT_SUPPORTED + 0x80000008 where leaf 0x80000000 ends before it."""
+    module = _module()
+    highest = Platform(module.state, 0).cpuid(0x80000000, None)[0]
+    module.environment.set_cpuid(None, 0x80000000, EVERY_SUBLEAF, "eax", highest)
+    assert module.seamcall(0, Registers(33)).rax == 0
+    lower = _module()
+    lower.environment.set_cpuid(None, 0x80000000, EVERY_SUBLEAF, "eax", 0x80000007)
+    assert lower.seamcall(0, Registers(33)).rax == 0xC0000908_80000008
 
 
 def test_cpuid_tells_an_lp_its_apic_id() -> None:

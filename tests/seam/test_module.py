@@ -312,6 +312,16 @@ def test_rdmd_takes_no_larger_size_without_dynamic_pamt() -> None:
     assert larger.rax == 0xC0000100_00000001
 
 
+def test_a_register_has_64_bits() -> None:
+    """Expect what is above them to be cut off, and what is in them to be as it was."""
+    module = _ready()
+    known, next_id = 0x9100000100000008, 0x9100000100000009
+    read = _call(module, Leaf.TDH_SYS_RD, rdx=known | 1 << 64)
+    assert (read.rax, read.rdx, read.r8) == (0, next_id, 64)
+    negative = module.seamcall(0, Registers(Leaf.TDH_SYS_RD, rdx=known - (1 << 64)))
+    assert (negative.rax, negative.rdx) == (0, next_id)
+
+
 _NONE_REPORTED = (1 << 52) - 64
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from tdxctl.seam import msrs
 from tdxctl.seam.msrs import MSRS
 from tests.cli.runner import ROOT
 
@@ -29,3 +30,9 @@ def test_every_number_is_one_of_the_specification() -> None:
         "IA32_SEAMRR_PHYS_MASK": 0x1401,
     }
     assert len(set(MSRS.values())) == len(MSRS)
+
+
+def test_bits_of_the_msrs_that_the_kernel_looks_at() -> None:
+    """Expect SEAMRR's bit of IA32_MTRRCAP, and bits 10 and 11 of IA32_SEAMRR_PHYS_MASK."""
+    assert (msrs.MTRRCAP_SEAMRR, msrs.TME_ACTIVATE_ENABLED) == (0x8000, 0x2)
+    assert (msrs.SEAMRR_PHYS_MASK_LOCKED, msrs.SEAMRR_PHYS_MASK_ENABLED) == (0x400, 0x800)
