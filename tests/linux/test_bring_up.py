@@ -389,3 +389,50 @@ def test_what_a_kernel_of_ones_own_overrides_is_called_for_each_cpu() -> None:
     _Counting.enabled.clear()
     assert Machine.boot(small(), of_class(_Counting)).tdx_init().returned == 0
     assert _Counting.enabled == [0, 1, 2, 3]
+
+
+def test_sys_config_is_given_the_first_private_keyid() -> None:
+    (config,) = _trace(booted("6.8", firmware={"mktme_keyids": 7, "tdx_keyids": 8}).tdx_init(), 45)
+    assert config["r8"] == 8
+
+
+def test_a_bring_up_keeps_no_more_than_it_needs() -> None:
+    """Expect the mask of packages and the pointers to TDMRs to be given back."""
+    machine = booted("6.8")
+    assert machine.tdx_init().returned == 0
+    assert not {"the package cpumask", "the TDMR pointer array"} & machine.still_allocated.keys()
+
+
+def test_from_6_14_on_a_module_that_may_clobber_rbp_is_refused() -> None:
+    """Expect -EINVAL and a line where TDX_FEATURES0 lacks bit 18, and 6.8 not to look at it."""
+    module = {"features": 0}
+    refused = booted("6.14", module=module)
+    assert refused.tdx_init().returned == -22
+    assert refused.dmesg[-2].text == (
+        "virt/tdx: frame pointer (RBP) clobber bug present, upgrade TDX module"
+    )
+    assert booted("6.8", module=module).tdx_init().returned == 0
+
+
+def test_without_vmx_kvm_does_not_come_as_far_as_tdx() -> None:
+    with pytest.raises(NotModelledError, match="KVM does not come as far as TDX"):
+        booted("6.8", cpus={"features": {"vmx": False}}).tdx_init()
+
+
+def test_while_a_td_runs_the_last_cpu_of_its_package_stays_online() -> None:
+    machine = booted("6.16")
+    assert machine.kvm_load().returned == 0
+    assert machine.guest_keyid("alloc").returned == 0
+    assert [machine.cpu_offline(cpu).returned for cpu in (2, 3)] == [0, -16]
+    assert machine.guest_keyid("free").returned == 0
+    assert machine.cpu_offline(3).returned == 0
+
+
+def test_a_page_pair_that_cannot_be_had_or_given_back_is_an_errno() -> None:
+    """Expect -EINVAL for a page of no node or no TD, -EIO where the module keeps the pair."""
+    fault = {"leaf": "TDH.PHYMEM.PAMT.REMOVE", "status": "TDX_OPERAND_BUSY"}
+    machine = booted("7.2+dynamic-pamt", faults=[fault])
+    assert machine.pamt("get", 1 << 40).returned == -22
+    assert machine.pamt("put", 5 << 30).returned == -22
+    assert machine.pamt("get", 5 << 30).returned == 0
+    assert [machine.pamt("put", 5 << 30).returned for _ in range(2)] == [-5, 0]
