@@ -7,6 +7,7 @@ VENV ?= .venv
 FUZZ_SECONDS ?= 60
 ROOM ?=
 SAMPLE ?= 100
+SEED ?= 0
 BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 PYTEST := -m pytest -n 2 --quiet
@@ -120,8 +121,8 @@ fuzz: setup  ## readers of files fed with damaged input; FUZZ_SECONDS each, athe
 	-$(BIN)/python $(PIP) --group fuzz
 	$(BIN)/python -m tools.fuzz --seconds $(FUZZ_SECONDS)
 
-mutants: setup  ## which small changes no test notices: a sample of each room, or ROOM=linux SAMPLE=20
-	$(BIN)/python -m tools.mutants --sample $(SAMPLE) $(ROOM)
+mutants: setup  ## which small changes no test notices: a sample of each room, or ROOM=linux SAMPLE=20 SEED=1
+	$(BIN)/python -m tools.mutants --sample $(SAMPLE) --seed $(SEED) $(ROOM)
 
 .venv-docs/.stamp: docs/requirements.lock
 	$(PYTHON) -m venv --clear .venv-docs
