@@ -9,6 +9,7 @@ from functools import cache
 from tdxctl.advice import to_do
 from tdxctl.explain.around import AROUND
 from tdxctl.explain.term import Term
+from tdxctl.seam.msrs import MSRS
 
 _T = Term
 TERMS: tuple[Term, ...] = (
@@ -297,16 +298,24 @@ TERMS: tuple[Term, ...] = (
 
 ALL_TERMS = (*AROUND, *TERMS)
 
-#: MSRs that TDX is set up with, by number: what they say of it. Their names are the SDM's.
+#: MSRs that TDX is set up with, by number: what they say of it. 0xA0 has no name in the SDM.
 MSR_WORDS: dict[int, str] = {
-    0x87: "How KeyIDs are parted: bits 31:0 those of TME-MT, bits 63:32 the private ones of TDX.",
+    MSRS[
+        "IA32_MKTME_KEYID_PARTITIONING"
+    ]: "How KeyIDs are parted: bits 31:0 those of TME-MT, bits 63:32 the private ones of TDX.",
     0xA0: "A system report's SGX_AND_MCHECK_STATUS; SGX and MCHECK passed where it is 0.",
-    0xFE: "Bit 15 says that there is a SEAMRR.",
-    0x122: "TSX's control; TDH.SYS.INIT looks at it.",
-    0x981: "What TME can do: its algorithms, and how many KeyIDs there can be.",
-    0x982: "TME as the BIOS set it up: locked, enabled, KeyID bits and how many of them are TDX's.",
-    0x1400: "The base of the SEAMRR.",
-    0x1401: "The mask of the SEAMRR: bit 10 says that it is locked, bit 11 that it is enabled.",
+    MSRS["IA32_MTRRCAP"]: "Bit 15 says that there is a SEAMRR.",
+    MSRS["IA32_TSX_CTRL"]: "TSX's control; TDH.SYS.INIT looks at it.",
+    MSRS[
+        "IA32_TME_CAPABILITY"
+    ]: "What TME can do: its algorithms, and how many KeyIDs there can be.",
+    MSRS[
+        "IA32_TME_ACTIVATE"
+    ]: "TME as the BIOS set it up: locked, enabled, KeyID bits and how many of them are TDX's.",
+    MSRS["IA32_SEAMRR_PHYS_BASE"]: "The base of the SEAMRR.",
+    MSRS[
+        "IA32_SEAMRR_PHYS_MASK"
+    ]: "The mask of the SEAMRR: bit 10 says that it is locked, bit 11 that it is enabled.",
 }
 
 
