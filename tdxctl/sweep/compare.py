@@ -82,7 +82,7 @@ def _alike(clean: Run, other_clean: Run, run: Run, other: Run) -> bool:
     ours, theirs = _counted(run.events), _counted(other.events)
     ours.subtract(_counted(clean.events))
     theirs.subtract(_counted(other_clean.events))
-    return +ours == +theirs and -ours == -theirs
+    return ours == theirs
 
 
 def _in_events(before: Run, after: Run, one: Iterable[Event], two: Iterable[Event]) -> Difference:

@@ -88,3 +88,25 @@ def test_pairs_are_of_two_places() -> None:
         "TDH.SYS.INIT: TDX_SYS_BUSY: and the last package: is offline",
         "TDH.SYS.INIT: GP: and the last package: is offline",
     ]
+
+
+def test_a_package_of_one_cpu_is_offline_by_itself() -> None:
+    """Expect CPU 2, the last of its package, and no host without any CPU."""
+    described = PLATFORM.to_dict()
+    three = {"madt": [{"apic_id": "0-1", "package": 0}, {"apic_id": 2, "package": 1}]}
+    platform = Platform.from_dict({**described, "cpus": three})
+    made = cast(Machine, SimpleNamespace(trace=(), allocations=()))
+    offline = {(each.where, each.offline) for each in points_of(platform, made) if each.offline}
+    assert offline == {(CPU, (2,)), (PACKAGE, (2,))}
+    one = Platform.from_dict({**described, "cpus": {"madt": [{"apic_id": 0}]}})
+    assert not any(each.offline for each in points_of(one, made))
+
+
+def test_a_pair_has_the_faults_and_the_leaf_of_either() -> None:
+    gone = Point(CPU, "is offline", offline=(3,), at_boot=True)
+    busy = Point("TDH.SYS.INIT", "TDX_SYS_BUSY", leaf=Leaf.TDH_SYS_INIT)
+    (pair,) = pairs_of([gone, busy], seed=0, budget=1)
+    assert (pair.where, pair.what) == (f"{CPU}: is offline", "and TDH.SYS.INIT: TDX_SYS_BUSY")
+    assert (pair.offline, pair.at_boot, pair.leaf) == ((3,), True, Leaf.TDH_SYS_INIT)
+    (other,) = pairs_of([busy, gone], seed=0, budget=1)
+    assert (other.offline, other.at_boot, other.leaf) == ((3,), True, Leaf.TDH_SYS_INIT)
