@@ -515,3 +515,16 @@ def test_a_run_can_be_interrupted_while_it_is_set_up(tmp_path: Path) -> None:
         raise
 
     wait_for(lambda: list(tmp_path.glob("tdxctl-run-*")) == [])
+
+
+@pytest.mark.parametrize(("returned", "code"), [(0, 0), (3, 3), (-1, 129), (-9, 137), (-15, 143)])
+def test_a_signal_is_told_as_shells_tell_it(returned: int, code: int) -> None:
+    assert run._exit_code(returned) == code
+
+
+@pytest.mark.parametrize(
+    ("names", "levels"),
+    [("emerg+", {0}), ("err", {3}), ("err,info", {3, 6}), ("warn+", {0, 1, 2, 3, 4})],
+)
+def test_a_level_with_a_plus_is_that_and_more_urgent_ones(names: str, levels: set[int]) -> None:
+    assert dmesg._levels(names) == levels
