@@ -50,14 +50,14 @@ LEFT_OUT = (
     "tests/report/test_html_in_a_browser.py",
     "tests/state/test_processes.py",
 )
-#: Floors: of layout to diagnose, and of lint, a little below what 60 mutants or more of the room
-#: came to; of the others 90, which is aimed at. (95 is, in layout, linux and seam.)
+#: Floors: a little below what a whole run came to, on a sample for which no test had been written;
+#: another sample differs by some percent. Aimed at are 95 in layout, linux and seam, 90 elsewhere.
 ROOMS = (
     Room("layout", 95, "layout/*.py", "layout linux/test_vectors.py"),
-    Room("linux", 95, "linux/*.py", "linux"),
+    Room("linux", 78, "linux/*.py", "linux"),
     Room("seam", 85, "seam/*.py", "seam"),
-    Room("messages", 90, "messages/*.py", "messages"),
-    Room("advice", 85, "advice/*.py", "advice explain diagnose/test_diagnose.py"),
+    Room("messages", 94, "messages/*.py", "messages"),
+    Room("advice", 95, "advice/*.py", "advice explain diagnose/test_diagnose.py"),
     Room(
         "events",
         90,
@@ -66,30 +66,30 @@ ROOMS = (
         " explain/test_failures.py report/test_what_the_kernel_did.py"
         " state/test_operations.py cli/test_failure_table.py",
     ),
-    Room("platform", 85, "platform/*.py", "platform"),
-    Room("capture", 78, "capture/*.py", "capture"),
-    Room("diagnose", 78, "diagnose/*.py", "diagnose"),
-    Room("explain", 90, "explain/*.py", "explain cli/test_explain.py"),
-    Room("sweep", 90, "sweep/*.py", "sweep"),
-    Room("lint", 75, "lint.py", "lint"),
-    Room("fleet", 90, "fleet/*.py", "fleet"),
-    Room("rootfs", 90, "rootfs/*.py rootfs/shims/*.py", "rootfs"),
-    Room("scenario", 90, "scenario/*.py pytest_plugin.py", "scenario"),
+    Room("platform", 93, "platform/*.py", "platform"),
+    Room("capture", 87, "capture/*.py", "capture"),
+    Room("diagnose", 92, "diagnose/*.py", "diagnose"),
+    Room("explain", 83, "explain/*.py", "explain cli/test_explain.py"),
+    Room("sweep", 82, "sweep/*.py", "sweep"),
+    Room("lint", 95, "lint.py", "lint"),
+    Room("fleet", 74, "fleet/*.py", "fleet"),
+    Room("rootfs", 86, "rootfs/*.py rootfs/shims/*.py", "rootfs"),
+    Room("scenario", 85, "scenario/*.py pytest_plugin.py", "scenario"),
     Room(
         "state",
-        90,
+        89,
         "operations.py lab.py store.py state.py database.py",
         "state cli/test_after_init.py",
     ),
     Room(
         "machine",
-        90,
+        88,
         "machine.py assembly.py plan.py guests.py memory.py script.py hardware/*.py",
         "linux report/test_plans.py cli/test_plan.py cli/test_seamcall.py test_guests.py",
     ),
     Room(
         "report",
-        90,
+        88,
         "report/**/*.py",
         "report diagnose/test_diagnose.py scenario/test_formats.py"
         " cli/test_init.py cli/test_html.py cli/test_map.py cli/test_plan.py cli/test_modules.py"
@@ -97,13 +97,13 @@ ROOMS = (
     ),
     Room(
         "commands",
-        90,
+        80,
         "commands/**/*.py cli.py sentences.py __main__.py",
         "cli platform/test_schema.py report/test_documents.py",
     ),
     Room(
         "base",
-        90,
+        95,
         "units.py errors.py errnos.py document.py progress.py",
         "test_units.py test_errors.py test_errnos.py test_progress.py platform report explain",
     ),
