@@ -5,11 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from tdxctl.capture.bootlog import read_log
-from tdxctl.diagnose.evidence import gather
-from tdxctl.diagnose.outcome import Outcome
-from tdxctl.diagnose.rules import RULES
 from tdxctl.messages.check_ids import CheckId
+from tests.diagnose.asked import cpu_line, outcome_of, told_of
 
 KEYIDS = "[    0.31] virt/tdx: BIOS enabled: private KeyID range [32, 64)\n"
 NO_S3 = "[    0.32] virt/tdx: Disable ACPI S3. Turn off TDX in the BIOS to use ACPI S3.\n"
@@ -27,22 +24,7 @@ SGX_OFF = "[    0.14] x86/cpu: SGX disabled by BIOS.\n"
 NOTHING = ("UNKNOWN", "the log does not show it", 0)
 
 
-def _cpu(brand: str, family: int, model: int) -> str:
-    numbers = f"family: {family:#x}, model: {model:#x}, stepping: 0x2"
-    return f"[    0.30] smpboot: CPU0: {brand} ({numbers})\n"
-
-
-EMERALD_RAPIDS = _cpu("Intel(R) Xeon(R) Platinum 8558", 6, 0xCF)
-
-
-def _outcome(check: CheckId, text: str) -> Outcome:
-    return RULES[check](gather(read_log(text.encode(), "t", of_a_kernel=False)))
-
-
-def _told(check: CheckId, text: str) -> tuple[str, str, int]:
-    # Its verdict, its words, and the line's number: 0 is none.
-    found = _outcome(check, text)
-    return found.verdict.value, found.detail, found.line.number if found.line else 0
+EMERALD_RAPIDS = cpu_line("Intel(R) Xeon(R) Platinum 8558", 6, 0xCF)
 
 
 @pytest.mark.parametrize(
@@ -60,16 +42,16 @@ def _told(check: CheckId, text: str) -> tuple[str, str, int]:
             *("FAIL", "its IOMMU is AMD's: AMD's, without TDX", 1),
         ),
         (
-            _cpu("AMD EPYC", 0x19, 1),
+            cpu_line("AMD EPYC", 0x19, 1),
             *("FAIL", "AMD EPYC, family 0x19, model 0x1: AMD's, without TDX", 1),
         ),
         (
-            _cpu("Hygon C86", 0x18, 1),
+            cpu_line("Hygon C86", 0x18, 1),
             *("FAIL", "Hygon C86, family 0x18, model 0x1: Hygon's, without TDX", 1),
         ),
         # By its numbers, where the log has them; else by its name.
         (
-            _cpu("Intel(R) Xeon(R)", 6, 0x6A),
+            cpu_line("Intel(R) Xeon(R)", 6, 0x6A),
             "FAIL",
             "Intel(R) Xeon(R), family 0x6, model 0x6a, ice-lake-x: not of a generation with TDX",
             1,
@@ -80,35 +62,35 @@ def _told(check: CheckId, text: str) -> tuple[str, str, int]:
         ),
         ("Model name:  Something\n", "UNKNOWN", "Something: not known here", 1),
         (
-            _cpu("Intel(R) Xeon(R)", 6, 0xFE),
+            cpu_line("Intel(R) Xeon(R)", 6, 0xFE),
             *("UNKNOWN", "Intel(R) Xeon(R), family 0x6, model 0xfe: not known here", 1),
         ),
         (
-            _cpu("", 6, 0xCF),
+            cpu_line("", 6, 0xCF),
             *("PASS", "family 0x6, model 0xcf, emerald-rapids: a generation with TDX", 1),
         ),
         (
-            _cpu("Intel(R) Xeon(R) 6960P", 6, 0xAD),
+            cpu_line("Intel(R) Xeon(R) 6960P", 6, 0xAD),
             "PASS",
             "Intel(R) Xeon(R) 6960P, family 0x6, model 0xad, granite-rapids: a generation with TDX",
             1,
         ),
         # Of Sapphire Rapids not every model has it, and no workstation's.
         (
-            _cpu("Intel(R) Xeon(R) Gold 6421N", 6, 0x8F),
+            cpu_line("Intel(R) Xeon(R) Gold 6421N", 6, 0x8F),
             "UNKNOWN",
             "Intel(R) Xeon(R) Gold 6421N, family 0x6, model 0x8f, sapphire-rapids: a generation of "
             "which not every model has TDX",
             1,
         ),
         (
-            _cpu("Intel(R) Xeon(R) TDX", 6, 0x8F),
+            cpu_line("Intel(R) Xeon(R) TDX", 6, 0x8F),
             "PASS",
             "Intel(R) Xeon(R) TDX, family 0x6, model 0x8f, sapphire-rapids: a generation with TDX",
             1,
         ),
         (
-            _cpu("Intel(R) Xeon(R) w3-2423", 6, 0x8F),
+            cpu_line("Intel(R) Xeon(R) w3-2423", 6, 0x8F),
             "UNKNOWN",
             "Intel(R) Xeon(R) w3-2423, family 0x6, model 0x8f, sapphire-rapids: a workstation's, "
             "which are sold without TDX",
@@ -119,7 +101,7 @@ def _told(check: CheckId, text: str) -> tuple[str, str, int]:
 def test_the_cpu_is_known_by_what_it_does_by_its_numbers_or_by_its_name(
     text: str, verdict: str, detail: str, line: int
 ) -> None:
-    assert _told("cpu", text) == (verdict, detail, line)
+    assert told_of("cpu", text) == (verdict, detail, line)
 
 
 def _range(start: int, end: int) -> str:
@@ -162,7 +144,7 @@ def _range(start: int, end: int) -> str:
     ],
 )
 def test_two_keyids_are_the_least(text: str, verdict: str, detail: str, line: int) -> None:
-    assert _told("keyids", text) == (verdict, detail, line)
+    assert told_of("keyids", text) == (verdict, detail, line)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +197,7 @@ def test_two_keyids_are_the_least(text: str, verdict: str, detail: str, line: in
             *("FAIL", "SGX is off in the BIOS: the kernel says so itself", 1),
         ),
         (
-            *("sgx", SGX_OFF + _cpu("x", 6, 0x6A)),
+            *("sgx", SGX_OFF + cpu_line("x", 6, 0x6A)),
             *("WARN", "SGX is off in the BIOS: the kernel says so itself", 1),
         ),
         (
@@ -227,7 +209,7 @@ def test_two_keyids_are_the_least(text: str, verdict: str, detail: str, line: in
 def test_the_bios_turned_on_what_tdx_needs(
     check: CheckId, text: str, verdict: str, detail: str, line: int
 ) -> None:
-    assert _told(check, text) == (verdict, detail, line)
+    assert told_of(check, text) == (verdict, detail, line)
 
 
 @pytest.mark.parametrize(
@@ -248,14 +230,14 @@ def test_the_bios_turned_on_what_tdx_needs(
 def test_a_load_of_kvm_that_fails_without_a_line_was_refused_its_first_seamcall(
     text: str, attempt: str, enabled: str
 ) -> None:
-    assert _outcome("init-attempt", text).verdict.value == attempt
-    assert _outcome("seam-enabled", text).verdict.value == enabled
+    assert outcome_of("init-attempt", text).verdict.value == attempt
+    assert outcome_of("seam-enabled", text).verdict.value == enabled
 
 
 @pytest.mark.parametrize(("text", "raised"), [(GP, "#GP"), (UD, "#UD")])
 def test_its_errno_tells_the_exception(text: str, raised: str) -> None:
-    assert _told("init-attempt", BIOS + text) == ("PASS", "KVM asked, and its load failed", 3)
-    assert _told("seam-enabled", BIOS + text) == (
+    assert told_of("init-attempt", BIOS + text) == ("PASS", "KVM asked, and its load failed", 3)
+    assert told_of("seam-enabled", BIOS + text) == (
         *("FAIL", f"kvm_intel does not load: its first SEAMCALL raised {raised}, without a line"),
         3,
     )
@@ -263,7 +245,7 @@ def test_its_errno_tells_the_exception(text: str, raised: str) -> None:
 
 def test_a_seamcall_outside_vmx_operation_is_no_matter_of_the_bios() -> None:
     """Expect #UD to be laid to VMX, and #GP to SEAMRR and what has it off."""
-    ud, gp = (_outcome("seam-enabled", BIOS + text) for text in (UD, GP))
+    ud, gp = (outcome_of("seam-enabled", BIOS + text) for text in (UD, GP))
     assert [cause.cause for cause in ud.causes] == [
         "VMX was not switched on on that CPU: KVM does that while it is loaded"
     ]
@@ -283,7 +265,7 @@ def test_a_seamcall_outside_vmx_operation_is_no_matter_of_the_bios() -> None:
 )
 def test_a_whole_log_that_ends_early_is_no_silence(others: int, ends: str, verdict: str) -> None:
     before = "".join(f"[    0.2{i}] pci 0000:00:0{i}.0: a device\n" for i in range(others - 1))
-    found = _outcome("init-attempt", f"{before}{BIOS}[    {ends}] usb 1-1: new device\n")
+    found = outcome_of("init-attempt", f"{before}{BIOS}[    {ends}] usb 1-1: new device\n")
     assert found.verdict.value == verdict
 
 
@@ -304,7 +286,7 @@ def test_a_whole_log_that_ends_early_is_no_silence(others: int, ends: str, verdi
     ],
 )
 def test_silence_after_the_bioss_lines_is_no_attempt(text: str, verdict: str, line: int) -> None:
-    found = _outcome("init-attempt", text)
+    found = outcome_of("init-attempt", text)
     assert (found.verdict.value, found.line.number if found.line else 0) == (verdict, line)
 
 
@@ -323,4 +305,4 @@ def test_silence_after_the_bioss_lines_is_no_attempt(text: str, verdict: str, li
 def test_of_seamcalls_that_fail_the_first_shows_how_far_it_got(check: CheckId, detail: str) -> None:
     """Expect line 2, of leaf 33: what comes before it is none of TDX."""
     log = f"[    0.0] Linux version 6.16.0 (a@b)\n{SYS_INIT_BUSY}{LP_INIT_BUSY}"
-    assert _told(check, log) == ("PASS", detail, 2)
+    assert told_of(check, log) == ("PASS", detail, 2)

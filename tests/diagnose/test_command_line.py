@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from tdxctl.capture.bootlog import read_log
-from tdxctl.diagnose.evidence import gather
 from tdxctl.diagnose.outcome import Outcome
 from tdxctl.diagnose.parameters import command_line
+from tests.diagnose.asked import evidence_of
 
 KEYIDS = "[    0.31] virt/tdx: BIOS enabled: private KeyID range [32, 64)\n"
 DONE = "[    9.2] virt/tdx: module initialized\n"
@@ -16,7 +15,7 @@ MISSING = "kvm_intel.tdx=1 is missing from the command line, or misspelt"
 
 
 def _outcome(text: str) -> Outcome:
-    return command_line(gather(read_log(text.encode(), "t", of_a_kernel=False)))
+    return command_line(evidence_of(text))
 
 
 def _told(text: str) -> tuple[str, str, str]:

@@ -11,9 +11,10 @@ from tdxctl.capture.host_texts import HostText
 from tdxctl.capture.inputs import read_bytes
 from tdxctl.capture.wrapped import LogLine
 from tdxctl.diagnose.diagnosis import diagnose
-from tdxctl.diagnose.evidence import Evidence, gather
+from tdxctl.diagnose.evidence import gather
 from tdxctl.diagnose.outcome import Outcome, Verdict
 from tdxctl.diagnose.rules import RULES
+from tests.diagnose.asked import evidence_of
 
 DONE = "[    9.1] virt/tdx: 24636 KB allocated for PAMT\n[    9.2] virt/tdx: module initialized\n"
 
@@ -92,24 +93,20 @@ def test_the_cpu_of_the_logs_own_line_counts_before_one_that_is_shown_beside_it(
     assert (evidence.cpu, evidence.brand) == ((6, 0xAD), "Intel(R) Xeon(R) 6960P")
 
 
-def _gathered(text: str) -> Evidence:
-    return gather(read_log(text.encode(), "t", of_a_kernel=False))
-
-
 def test_of_a_flood_the_first_lines_are_kept_and_the_last_one() -> None:
     """Expect 64 of 70 of a kind, whichever: the last of the messages is line 70."""
     cmrs = "[    9.0] virt/tdx: CMR: [0x100000, 0x80000000)\n" * 70
-    kept = _gathered(cmrs).lines["cmr"]
+    kept = evidence_of(cmrs).lines["cmr"]
     assert [len(kept), kept[0].line.number, kept[62].line.number, kept[63].line.number] == [
         *(64, 1, 63, 70),
     ]
-    calls = _gathered(
+    calls = evidence_of(
         "[    8.2] virt/tdx: SEAMCALL (0x0000000000000023) failed: 0x8000020200000000\n" * 70
     ).seamcalls
     assert (len(calls), calls[-1].line.number) == (64, 64)
-    strange = _gathered("[    0.3] virt/tdx: the widget is 3\n" * 70).strange
+    strange = evidence_of("[    0.3] virt/tdx: the widget is 3\n" * 70).strange
     assert (len(strange), strange[-1].number) == (64, 64)
-    printed = _gathered("[    0.0] Command line: ro\n" * 70).command_lines
+    printed = evidence_of("[    0.0] Command line: ro\n" * 70).command_lines
     assert len(printed) <= 64
 
 
@@ -139,13 +136,13 @@ def test_of_a_flood_the_first_lines_are_kept_and_the_last_one() -> None:
 def test_a_seamcall_that_failed_is_read_in_every_wording(
     line: str, leaf: int, status: int, cpu: int | None
 ) -> None:
-    [call] = _gathered(f"[    8.2] {line}\n").seamcalls
+    [call] = evidence_of(f"[    8.2] {line}\n").seamcalls
     assert (call.leaf, call.status, call.cpu) == (leaf, status, cpu)
 
 
 @pytest.mark.parametrize("status", ["0xc", "0xc0000a05", "0xc00005050000000"])
 def test_a_status_that_is_cut_short_is_no_status(status: str) -> None:
-    found = _gathered(f"[    8.2] virt/tdx: SEAMCALL (0x000000000000002d) failed: {status}\n")
+    found = evidence_of(f"[    8.2] virt/tdx: SEAMCALL (0x000000000000002d) failed: {status}\n")
     assert (found.seamcalls, [line.number for line in found.strange]) == ([], [1])
 
 
@@ -165,20 +162,20 @@ def test_a_status_that_is_cut_short_is_no_status(status: str) -> None:
 )
 def test_whose_a_leaf_is(call: str, of_a_td: bool, debug: bool, update: bool) -> None:
     line = f"[    8.2] virt/tdx: SEAMCALL {call} failed: 0xc000010000000000\n"
-    [found] = _gathered(line).seamcalls
+    [found] = evidence_of(line).seamcalls
     assert (found.is_of_a_td, found.is_debug, found.is_of_an_update) == (of_a_td, debug, update)
 
 
 def test_a_leaf_with_a_name_that_is_not_known_is_nobodys() -> None:
     """Expect no TD's, which would show that the module is initialized."""
-    [found] = _gathered(
+    [found] = evidence_of(
         "[    8.2] tdx: SEAMCALL[TDH_NEW_ONE] failed: TDX_NEW (0xc000010000000000)\n"
     ).seamcalls
     assert (found.is_of_a_td, found.is_debug, found.is_of_an_update) == (False, False, False)
 
 
 def test_what_is_no_line_on_tdx_tells_of_the_machine() -> None:
-    found = _gathered(
+    found = evidence_of(
         "[    0.0] Linux version 6.8.0-59-generic (a@b)\n"
         "[    0.1] DMI: Supermicro SYS-221H/X13DEM, BIOS 2.1 12/01/2023\n"
         "[    0.0] Command line: ro\n"
@@ -204,7 +201,7 @@ def test_what_is_no_line_on_tdx_tells_of_the_machine() -> None:
     ],
 )
 def test_a_log_is_cut_that_lacks_its_first_line_or_the_cpus_coming_up(text: str, cut: bool) -> None:
-    assert _gathered(text).is_cut is cut
+    assert evidence_of(text).is_cut is cut
 
 
 REGISTERS = (
@@ -215,12 +212,12 @@ REGISTERS = (
 @pytest.mark.parametrize("leaf", [0x21, 0x23, 0x2D])
 def test_registers_behind_another_leaf_are_no_field(leaf: int) -> None:
     line = f"[   14.1] virt/tdx: SEAMCALL (0x{leaf:016x}) failed: 0xc000050500000000\n"
-    [call] = _gathered(line + REGISTERS).seamcalls
+    [call] = evidence_of(line + REGISTERS).seamcalls
     assert call.field_id is None
 
 
 def test_registers_without_a_seamcall_that_failed_are_nothings() -> None:
-    assert _gathered(REGISTERS).seamcalls == []
+    assert evidence_of(REGISTERS).seamcalls == []
 
 
 def _shown(line: str, cpu: tuple[int, int] | None = None) -> HostText:

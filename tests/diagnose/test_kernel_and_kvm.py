@@ -5,11 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from tdxctl.capture.bootlog import read_log
-from tdxctl.diagnose.evidence import gather
-from tdxctl.diagnose.outcome import Outcome
-from tdxctl.diagnose.rules import RULES
 from tdxctl.messages.check_ids import CheckId
+from tests.diagnose.asked import outcome_of, told_of
 
 VERSION = "[    0.0] Linux version {} (a@b)\n"
 BIOS = "[    0.31] virt/tdx: BIOS enabled: private KeyID range [32, 64)\n"
@@ -23,16 +20,6 @@ RECLAIM_FAILED = "[   99.0] SEAMCALL (0x000000000000001c) failed: 0xc00003000000
 PANIC = "[   20.0] Kernel panic - not syncing: VFS: no root\n"
 OOPS = "[   20.0] BUG: unable to handle page fault for address: 0\n"
 NO_ROOT = "[   20.0] You are in emergency mode\n"
-
-
-def _outcome(check: CheckId, text: str) -> Outcome:
-    return RULES[check](gather(read_log(text.encode(), "t", of_a_kernel=False)))
-
-
-def _told(check: CheckId, text: str) -> tuple[str, str, int]:
-    # Its verdict, its words, and the line's number: 0 is none.
-    found = _outcome(check, text)
-    return found.verdict.value, found.detail, found.line.number if found.line else 0
 
 
 @pytest.mark.parametrize(
@@ -57,7 +44,7 @@ def _told(check: CheckId, text: str) -> tuple[str, str, int]:
     ],
 )
 def test_a_guests_log_is_no_hosts(text: str, verdict: str, detail: str, line: int) -> None:
-    assert _told("host", text) == (verdict, detail, line)
+    assert told_of("host", text) == (verdict, detail, line)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +88,7 @@ def test_a_guests_log_is_no_hosts(text: str, verdict: str, detail: str, line: in
 def test_a_kernel_that_dies_before_anybody_tried_is_why(
     text: str, verdict: str, detail: str, line: int
 ) -> None:
-    assert _told("boot", text) == (verdict, detail, line)
+    assert told_of("boot", text) == (verdict, detail, line)
 
 
 VMX_OFF = "[    8.1] tdx: SEAMCALL failed: CPU 162 is not in VMX operation.\n"
@@ -129,13 +116,13 @@ DISABLED = "[    9.0] kvm: disabled by bios\n"
     ],
 )
 def test_a_seamcall_needs_vmx(text: str, verdict: str, detail: str, line: int) -> None:
-    assert _told("vmx", text) == (verdict, detail, line)
+    assert told_of("vmx", text) == (verdict, detail, line)
 
 
 def test_a_cpu_without_vmx_is_a_bring_up_that_failed() -> None:
     """Expect it to have been tried, where VMX that is off in the BIOS keeps anybody from it."""
-    assert (_outcome("vmx", VMX_OFF).state, _outcome("vmx", DISABLED).state) == ("failed", None)
-    assert [cause.cause.split(":")[0] for cause in _outcome("vmx", VMX_OFF).causes] == [
+    assert (outcome_of("vmx", VMX_OFF).state, outcome_of("vmx", DISABLED).state) == ("failed", None)
+    assert [cause.cause.split(":")[0] for cause in outcome_of("vmx", VMX_OFF).causes] == [
         "VMX was not switched on on that CPU",
         "virtualization (VT-x) is off in the BIOS",
     ]
@@ -162,7 +149,7 @@ NO_PARAMETER = "kvm_intel: unknown parameter 'tdx' ignored\n"
     ],
 )
 def test_the_kernel_knows_tdx(text: str, verdict: str, detail: str, line: int) -> None:
-    assert _told("kernel-support", text) == (verdict, detail, line)
+    assert told_of("kernel-support", text) == (verdict, detail, line)
 
 
 EPT = "[    9.1] kvm_intel: EPT is required for TDX\n"
@@ -202,7 +189,7 @@ EPT = "[    9.1] kvm_intel: EPT is required for TDX\n"
 def test_kvm_asks_for_ept_and_its_own_parameters(
     text: str, verdict: str, detail: str, line: int
 ) -> None:
-    assert _told("kvm-conditions", text) == (verdict, detail, line)
+    assert told_of("kvm-conditions", text) == (verdict, detail, line)
 
 
 OFFLINE = "tdx: Unable to initialize the TDX module when there's offline CPU(s).\n"
@@ -239,7 +226,7 @@ LEFT_OUT = "tdx: Boot-time CPUs limited by 'maxcpus' kernel param, skipping TDX-
 def test_what_stops_a_bring_up_at_boot_has_a_line_of_its_own(
     check: CheckId, text: str, verdict: str, detail: str, line: int
 ) -> None:
-    assert _told(check, text) == (verdict, detail, line)
+    assert told_of(check, text) == (verdict, detail, line)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +240,7 @@ def test_what_stops_a_bring_up_at_boot_has_a_line_of_its_own(
 def test_what_stopped_an_attempt_is_mended_where_a_later_one_succeeds(
     check: CheckId, text: str
 ) -> None:
-    assert (_told(check, text)[0], _told(check, text + DONE)[0]) == ("FAIL", "PASS")
+    assert (told_of(check, text)[0], told_of(check, text + DONE)[0]) == ("FAIL", "PASS")
 
 
 SUPPORTED = "[   38.0] kvm_intel: TDX is supported.\n"
@@ -292,7 +279,7 @@ IN_SILENCE = (
 def test_kvms_last_word_after_the_initialization_counts(
     text: str, verdict: str, detail: str, line: int
 ) -> None:
-    assert _told("kvm", text) == (verdict, detail, line)
+    assert told_of("kvm", text) == (verdict, detail, line)
 
 
 WARNED = (
@@ -344,7 +331,7 @@ NO_ERROR = ("PASS", "no error at run time is shown", 0)
 def test_what_comes_after_a_bring_up_is_no_failure_of_it(
     check: CheckId, text: str, verdict: str, detail: str, line: int
 ) -> None:
-    assert _told(check, text) == (verdict, detail, line)
+    assert told_of(check, text) == (verdict, detail, line)
 
 
 MISMATCH = "the TDX module is too old for this kernel, or the reverse"
@@ -368,4 +355,4 @@ CPUS = "the machine has more CPUs than a TD may have (MAX_VCPUS_PER_TD)"
     ],
 )
 def test_why_kvm_goes_on_without_tdx(text: str, causes: list[str]) -> None:
-    assert [cause.cause for cause in _outcome("kvm", text).causes] == causes
+    assert [cause.cause for cause in outcome_of("kvm", text).causes] == causes

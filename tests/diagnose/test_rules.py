@@ -5,12 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from tdxctl.capture.bootlog import read_log
-from tdxctl.diagnose.evidence import Evidence, gather
-from tdxctl.diagnose.outcome import Outcome
 from tdxctl.diagnose.releases import is_too_old
-from tdxctl.diagnose.rules import RULES
 from tdxctl.messages.check_ids import CheckId
+from tests.diagnose.asked import evidence_of, outcome_of
 
 # TDX_SYS_BUSY of the first step, and of one behind it.
 SYS_INIT_BUSY = "[ 8.1] virt/tdx: SEAMCALL (0x0000000000000021) failed: 0x8000020200000000\n"
@@ -19,14 +16,6 @@ DEBUG_FAILED = "[ 8.0] virt/tdx: SEAMCALL (0x00000000000000fe) failed: 0xc000010
 DONE = "[ 9.2] virt/tdx: module initialized\n"
 BOOT = "[ 0.000000] Linux version {} (a@b)\n"
 UP = "[ 0.400000] smp: Brought up 2 nodes, 4 CPUs\n"
-
-
-def _evidence(text: str) -> Evidence:
-    return gather(read_log(text.encode(), "t"))
-
-
-def _outcome(check: CheckId, text: str) -> Outcome:
-    return RULES[check](_evidence(text))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +71,7 @@ def _outcome(check: CheckId, text: str) -> Outcome:
 def test_a_check_rests_on_the_line_that_tells(
     check: CheckId, text: str, verdict: str, detail: str, line: int | None
 ) -> None:
-    found = _outcome(check, text)
+    found = outcome_of(check, text)
     assert (found.verdict, found.detail) == (verdict, detail)
     assert (found.line and found.line.number) == line
 
@@ -93,15 +82,15 @@ def test_a_check_rests_on_the_line_that_tells(
 def test_a_kernel_is_too_old_that_is_older_than_all_with_the_code(
     number: str, too_old: bool
 ) -> None:
-    assert is_too_old(_evidence(BOOT.format(number))) is too_old
+    assert is_too_old(evidence_of(BOOT.format(number))) is too_old
 
 
 def test_of_a_log_without_its_first_line_nobody_knows_how_old_the_kernel_is() -> None:
-    assert not is_too_old(_evidence(UP))
+    assert not is_too_old(evidence_of(UP))
 
 
 def test_kvm_that_cannot_be_inserted_before_any_bring_up_lacks_sgx_or_virtualization() -> None:
-    found = _outcome(
+    found = outcome_of(
         "init-attempt", "modprobe: ERROR: could not insert 'kvm_intel': Input/output error\n"
     )
     assert found.detail == "kvm_intel does not load: Input/output error"

@@ -5,11 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from tdxctl.capture.bootlog import read_log
-from tdxctl.diagnose.evidence import gather
-from tdxctl.diagnose.outcome import Outcome
-from tdxctl.diagnose.rules import RULES
 from tdxctl.messages.check_ids import CheckId
+from tests.diagnose.asked import outcome_of, told_of
 
 VERSION = "[    0.0] Linux version 6.16.0 (a@b)\n"
 DONE = "[    9.2] virt/tdx: module initialized\n"
@@ -17,22 +14,13 @@ STEPS: tuple[CheckId, ...] = (
     *("module-loaded", "sys-init", "lp-init", "system-info", "module-features", "cmrs", "tdmrs"),
     *("reserved-areas", "pamt", "sys-config", "key-config", "tdmr-init", "initialized"),
 )
+
 LETTERS = {"PASS": "P", "FAIL": "F", "WARN": "W", "UNKNOWN": "-", "SKIP": "s"}
 NOTHING = ("UNKNOWN", "the log does not show it", 0)
 
 
 def _seamcall(leaf: int, status: int = 0xC000050500000000) -> str:
     return f"[    8.2] virt/tdx: SEAMCALL (0x{leaf:016x}) failed: 0x{status:016x}\n"
-
-
-def _outcome(check: CheckId, text: str) -> Outcome:
-    return RULES[check](gather(read_log(text.encode(), "t", of_a_kernel=False)))
-
-
-def _told(check: CheckId, text: str) -> tuple[str, str, int]:
-    # Its verdict, its words, and the line's number: 0 is none.
-    found = _outcome(check, text)
-    return found.verdict.value, found.detail, found.line.number if found.line else 0
 
 
 # Of module-loaded, sys-init, lp-init, system-info; module-features, cmrs, tdmrs, reserved-areas,
@@ -70,13 +58,13 @@ def _told(check: CheckId, text: str) -> tuple[str, str, int]:
     ],
 )
 def test_a_line_tells_of_its_step_and_of_those_before_it(text: str, letters: str) -> None:
-    found = [LETTERS[_outcome(check, VERSION + text).verdict.value] for check in STEPS]
+    found = [LETTERS[outcome_of(check, VERSION + text).verdict.value] for check in STEPS]
     assert "".join(found) == letters.replace(" ", "")
 
 
 @pytest.mark.parametrize("leaf", [33, 35, 34, 45, 31, 36])
 def test_what_failed_before_the_module_was_initialized_was_tried_again(leaf: int) -> None:
-    found = [_outcome(check, VERSION + _seamcall(leaf) + DONE).verdict.value for check in STEPS]
+    found = [outcome_of(check, VERSION + _seamcall(leaf) + DONE).verdict.value for check in STEPS]
     assert found == ["PASS"] * 13
 
 
@@ -176,7 +164,7 @@ def test_what_failed_before_the_module_was_initialized_was_tried_again(leaf: int
 def test_a_step_is_told_in_the_kernels_words(
     check: CheckId, text: str, verdict: str, detail: str, line: int
 ) -> None:
-    assert _told(check, text) == (verdict, detail, line)
+    assert told_of(check, text) == (verdict, detail, line)
 
 
 FAILED = "[    9.1] virt/tdx: module initialization failed ({})\n"
@@ -225,7 +213,7 @@ NOT_INSTALLED = "a runtime update failed, until reboot: SEAMLDR.INSTALL returned
 def test_the_last_word_on_the_initialization_counts(
     text: str, verdict: str, detail: str, line: int
 ) -> None:
-    assert _told("initialized", text) == (verdict, detail, line)
+    assert told_of("initialized", text) == (verdict, detail, line)
 
 
 @pytest.mark.parametrize(
@@ -254,6 +242,6 @@ def test_the_last_word_on_the_initialization_counts(
     ],
 )
 def test_what_a_failure_can_come_from_is_its_errnos(text: str, causes: list[str]) -> None:
-    found = [cause.cause for cause in _outcome("initialized", text).causes]
+    found = [cause.cause for cause in outcome_of("initialized", text).causes]
     assert len(found) == len(causes)
     assert all(cause.startswith(words) for cause, words in zip(found, causes, strict=True))

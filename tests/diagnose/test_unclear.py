@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from tdxctl.capture.bootlog import read_log
-from tdxctl.diagnose.evidence import Evidence, gather
 from tdxctl.diagnose.unclear import contradictions, unclear
+from tests.diagnose.asked import cpu_line, evidence_of
 
 VERSION = "[    0.0] Linux version 6.16.0 (a@b)\n"
 UP = "[    0.4] smp: Brought up 1 node, 4 CPUs\n"
@@ -20,34 +19,25 @@ ALL_OFF = "SEAM_RR bit: 0\nMK_TME_ENABLED bit: 0\nNUM_TDX_PRIV_KEYS: 0\nSGX_AND_
 ALL_ON = "SEAM_RR bit: 1\nMK_TME_ENABLED bit: 1\nNUM_TDX_PRIV_KEYS: 1\nSGX_AND_MCHECK_STATUS: 0\n"
 
 
-def _evidence(text: str) -> Evidence:
-    return gather(read_log(text.encode(), "t", of_a_kernel=False))
-
-
-def _cpu(brand: str, family: int, model: int) -> str:
-    numbers = f"family: {family:#x}, model: {model:#x}, stepping: 0x2"
-    return f"[    0.30] smpboot: CPU0: {brand} ({numbers})\n"
-
-
 @pytest.mark.parametrize(
     ("text", "found"),
     [
         # A CPU that has no TDX; one that may have it, or is not known, is none.
-        (KEYIDS + _cpu("12th Gen", 6, 0x97), ["TDX on a CPU that has none (12th Gen)"]),
-        (KEYIDS + _cpu("", 6, 0x97), ["TDX on a CPU that has none (of this model)"]),
-        (KEYIDS + _cpu("AMD EPYC", 0x19, 1), ["TDX on a CPU that has none (AMD EPYC)"]),
+        (KEYIDS + cpu_line("12th Gen", 6, 0x97), ["TDX on a CPU that has none (12th Gen)"]),
+        (KEYIDS + cpu_line("", 6, 0x97), ["TDX on a CPU that has none (of this model)"]),
+        (KEYIDS + cpu_line("AMD EPYC", 0x19, 1), ["TDX on a CPU that has none (AMD EPYC)"]),
         (
             KEYIDS + "[    9.0] kvm: Nested Virtualization enabled\n",
             ["TDX on a CPU that has none (of this model)"],
         ),
-        (KEYIDS + _cpu("x", 6, 0xCF), []),
-        (KEYIDS + _cpu("x", 6, 0xFE), []),
-        (_cpu("AMD EPYC", 0x19, 1) + GUEST, []),
+        (KEYIDS + cpu_line("x", 6, 0xCF), []),
+        (KEYIDS + cpu_line("x", 6, 0xFE), []),
+        (cpu_line("AMD EPYC", 0x19, 1) + GUEST, []),
         # A guest's lines and a host's.
         (KEYIDS + GUEST, ["lines of a host (line 1) and of a kernel in a TD (line 2)"]),
         (MODULE + GUEST, ["lines of a host (line 1) and of a kernel in a TD (line 2)"]),
         (
-            KEYIDS + _cpu("12th Gen", 6, 0x97) + GUEST,
+            KEYIDS + cpu_line("12th Gen", 6, 0x97) + GUEST,
             [
                 "TDX on a CPU that has none (12th Gen)",
                 "lines of a host (line 1) and of a kernel in a TD (line 3)",
@@ -79,7 +69,7 @@ def _cpu(brand: str, family: int, model: int) -> str:
     ],
 )
 def test_two_lines_that_cannot_be_of_one_boot_are_named(text: str, found: list[str]) -> None:
-    assert list(contradictions(_evidence(text))) == found
+    assert list(contradictions(evidence_of(text))) == found
 
 
 @pytest.mark.parametrize(
@@ -99,7 +89,7 @@ def test_two_lines_that_cannot_be_of_one_boot_are_named(text: str, found: list[s
 def test_kvms_parameter_cannot_be_y_without_a_module(
     end: str, kvm_tdx: bool | None, found: list[str]
 ) -> None:
-    evidence = _evidence(end)
+    evidence = evidence_of(end)
     evidence.kvm_tdx = kvm_tdx
     assert list(contradictions(evidence)) == found
 
@@ -162,4 +152,4 @@ LINES = f"read the line, and the ones before it; {PARAMETER}"
 def test_where_nothing_decides_it_is_said_why_and_what_would_tell(
     text: str, why: str, to_do: str
 ) -> None:
-    assert unclear(_evidence(text)) == (why, to_do)
+    assert unclear(evidence_of(text)) == (why, to_do)
