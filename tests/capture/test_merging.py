@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tdxctl.capture.findings import Block, Findings, LocalApic, ModuleShown
 from tdxctl.capture.merge import Captured, CpuSlot, merge
 from tdxctl.errors import FirmwareDataError
 from tdxctl.platform.description import Seamrr
+from tests.capture.bare import BARE
 
 MIB, GIB = 1 << 20, 1 << 30
 LAST = 1 << 52
@@ -91,24 +94,9 @@ def test_what_one_source_shows_of_everything_is_the_platform() -> None:
 
 def test_what_no_source_shows_stands_with_a_note() -> None:
     """Expect one CPU, no memory and the default module beside firmware that alone is shown."""
-    assert _merged(Findings(source="MSRs", seamrr=Seamrr.ENABLED)) == Captured(
-        slots=(CpuSlot(0, 0, enabled=True),),
-        disabled_cpus=None,
-        online=None,
-        cpu=None,
-        ranges=(),
-        cmrs=None,
+    assert _merged(Findings(source="MSRs", seamrr=Seamrr.ENABLED)) == replace(
+        BARE,
         seamrr=Seamrr.ENABLED,
-        mktme_keyids=0,
-        tdx_keyids=0,
-        module=None,
-        hibernation=False,
-        kernel=None,
-        assumed=False,
-        seamrr_range=None,
-        keyid_bits=None,
-        features_off=(),
-        not_shown={},
         origins={
             "madt": "no source shows the CPUs: one stands here",
             "package": "not shown: all CPUs are in one",

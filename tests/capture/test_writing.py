@@ -11,29 +11,9 @@ from tdxctl.capture.findings import Block, ModuleShown
 from tdxctl.capture.merge import Captured, CpuSlot
 from tdxctl.capture.write import write_description
 from tdxctl.platform.description import Seamrr
+from tests.capture.bare import BARE
 
 GIB = 1 << 30
-BARE = Captured(
-    slots=(CpuSlot(0, 0, enabled=True),),
-    disabled_cpus=None,
-    online=None,
-    cpu=None,
-    ranges=(),
-    cmrs=None,
-    seamrr=Seamrr.ABSENT,
-    mktme_keyids=0,
-    tdx_keyids=0,
-    module=None,
-    hibernation=False,
-    kernel=None,
-    assumed=False,
-    seamrr_range=None,
-    keyid_bits=None,
-    features_off=(),
-    not_shown={},
-    origins={"madt": "M", "package": "P", "ranges": "R", "firmware": "F", "module": "no module"},
-    warnings=(),
-)
 
 
 def _written(captured: Captured, name: str = "t", description: str | None = None) -> str:

@@ -6,12 +6,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tdxctl.events import KvmState, MachineSummary, ModuleEvidence, OpResult, PamtSummary
 from tdxctl.report import terminal_status
 from tdxctl.report.json_status import to_dict
 from tdxctl.report.text_status import machine_lines, status_lines
 from tdxctl.verdicts import ReadyToRunTds
+from tests.report.summaries import SUMMARY
 
 #: As `tdxctl.status/1` has it, of a machine whose module is initialized.
 READY: dict[str, Any] = {
@@ -157,33 +159,10 @@ def test_on_a_terminal_labels_stand_in_a_column_and_nothing_is_markup(
 
 
 def _summary(last: OpResult | None, kvm: KvmState | None) -> MachineSummary:
-    return MachineSummary(
-        machine="m0",
-        description="",
-        kernel="v5",
-        kernel_title="v5",
-        kernel_release="v5",
-        kernel_behaves_as="v5",
-        kernel_evidence="executed",
-        entry="tdx_init()",
-        status="INITIALIZED",
-        calls=3,
-        last=last,
-        global_keyid=32,
-        guest_keyids=31,
-        cpus_present=8,
-        cpus_online=7,
-        cpus_disabled=2,
-        packages=1,
-        nodes=(),
-        module_loaded=True,
-        module=ModuleEvidence("1.5.06", "1.5.06", "measured", signed_for_cpu=None),
-        max_tdmrs=64,
-        max_reserved_per_tdmr=16,
-        tdmrs=(),
-        pamt=PamtSummary(4096, ((1, 4096),)),
-        kvm=kvm,
-    )
+    module = ModuleEvidence("1.5.06", "1.5.06", "measured", signed_for_cpu=None)
+    pamt = PamtSummary(4096, ((1, 4096),))
+    counts = {"calls": 3, "cpus_present": 8, "cpus_online": 7, "cpus_disabled": 2}
+    return replace(SUMMARY, last=last, kvm=kvm, module=module, tdmrs=(), pamt=pamt, **counts)
 
 
 @pytest.mark.parametrize(

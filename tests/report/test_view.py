@@ -12,52 +12,17 @@ from tdxctl.events import (
     Failure,
     InitReport,
     LogLine,
-    MachineSummary,
-    ModuleEvidence,
-    NodeMemory,
     OpResult,
-    PamtRow,
-    PamtSummary,
     StepResult,
     SubStep,
-    TdmrRow,
 )
 from tdxctl.report import plain, terminal
 from tdxctl.report.blocks import Facts, Heading, Log, Notes, Table, Verdict
 from tdxctl.report.view import init_view
 from tdxctl.verdicts import KvmDoesNotLoad, ReadyToRunTds
+from tests.report.summaries import SUMMARY
 
 MIB, GIB = 1 << 20, 1 << 30
-CHUNK = PamtRow(GIB, 4 * MIB)
-SUMMARY = MachineSummary(
-    machine="m0",
-    description="by h\x1band",
-    kernel="v5",
-    kernel_title="version 5",
-    kernel_release="v5",
-    kernel_behaves_as="v5",
-    kernel_evidence="executed",
-    entry="tdx_init()",
-    status="INITIALIZED",
-    calls=1,
-    last=None,
-    global_keyid=32,
-    guest_keyids=31,
-    cpus_present=1,
-    cpus_online=1,
-    cpus_disabled=0,
-    packages=1,
-    nodes=(NodeMemory(0, GIB, GIB), NodeMemory(1, 0, 0)),
-    module_loaded=True,
-    module=ModuleEvidence("1.5.06", "1.5.06", "measured", signed_for_cpu=True),
-    max_tdmrs=64,
-    max_reserved_per_tdmr=16,
-    tdmrs=(
-        TdmrRow(0, GIB, 0, CHUNK, CHUNK, CHUNK, ((0, MIB),), CHUNK, None),
-        TdmrRow(4 * GIB, GIB, 1, CHUNK, CHUNK, CHUNK, (), None, None),
-    ),
-    pamt=PamtSummary(4 * MIB, ((0, 3 * MIB), (1, MIB))),
-)
 STEPS = (
     StepResult(None, "checks", "Checks", "passed"),
     StepResult(1, "global-init", "Global init", "passed", leaf="TDH.SYS.INIT", seamcalls=1),
