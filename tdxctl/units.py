@@ -111,6 +111,11 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+def are(number: int, what: str) -> str:
+    """`1 CPU is`, `2 CPUs are`."""
+    return f"{counted(number, what)} {'is' if number == 1 else 'are'}"
+
+
 class Cpulist:
     """The numbers of a kernel cpulist in the order written: counted before any is made."""
 

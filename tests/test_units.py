@@ -157,9 +157,12 @@ def test_what_a_cpulist_holds() -> None:
     assert not units.parse_runs("0-6:1/4", limit=100).is_within(0, 3)
 
 
-@pytest.mark.parametrize(("number", "text"), [(0, "0 CPUs"), (1, "1 CPU"), (2, "2 CPUs")])
-def test_what_is_counted_has_its_plural(number: int, text: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "text", "verb"), [(0, "0 CPUs", "are"), (1, "1 CPU", "is"), (2, "2 CPUs", "are")]
+)
+def test_what_is_counted_has_its_plural(number: int, text: str, verb: str) -> None:
     assert units.counted(number, "CPU") == text
+    assert units.are(number, "CPU") == f"{text} {verb}"
 
 
 def test_a_word_that_is_near_is_meant() -> None:

@@ -47,7 +47,7 @@ from tdxctl.seam.cpu_models import (
     model_name,
     vendor_of,
 )
-from tdxctl.units import counted
+from tdxctl.units import are, counted
 
 _MIN_KEYIDS = 2
 
@@ -151,9 +151,8 @@ def keyids(evidence: Evidence) -> Outcome:
         if end - start < _MIN_KEYIDS:
             shown = counted(max(end - start, 0), "KeyID")
             return failed("keyids", seen.line, f"{shown} for TDX, 2 are needed")
-        guests = end - start - 1
-        are = "is" if guests == 1 else "are"
-        detail = f"KeyID {start} is the module's, {counted(guests, 'KeyID')} {are} for guests"
+        guests = are(end - start - 1, "KeyID")
+        detail = f"KeyID {start} is the module's, {guests} for guests"
         return passed(seen.line, detail)
     if (seen := evidence.last(machine.REPORT_KEYIDS)) is not None:
         # "a report prints `20` meaning 0x20 = 32" [field-notes 1]

@@ -30,7 +30,7 @@ from tdxctl.messages import bring_up, own_loader
 from tdxctl.messages.check_ids import CheckId
 from tdxctl.messages.message import V5, Message, Stage
 from tdxctl.seam.leaves import Leaf
-from tdxctl.units import counted
+from tdxctl.units import are
 
 
 def module_loaded(evidence: Evidence) -> Outcome:
@@ -121,8 +121,7 @@ def cmrs(evidence: Evidence) -> Outcome:
         return failed("cmrs", seen.line, "memory of the kernel's lies outside the CMRs")
     if (seen := evidence.first(bring_up.CMR)) is not None:
         number = len(evidence.lines[bring_up.CMR.id])
-        are = "is" if number == 1 else "are"
-        return passed(seen.line, f"{counted(number, 'CMR')} {are} printed")
+        return passed(seen.line, f"{are(number, 'CMR')} printed")
     # "6.8 and later never read CMRs" [linux-host 4]: there it is the module that looks, in
     # TDH.SYS.CONFIG.
     if release_of(evidence) in (V5, V6):
