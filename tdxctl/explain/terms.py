@@ -298,24 +298,22 @@ TERMS: tuple[Term, ...] = (
 
 ALL_TERMS = (*AROUND, *TERMS)
 
-#: MSRs that TDX is set up with, by number: what they say of it. 0xA0 has no name in the SDM.
+_MSR_WORDS = {
+    "IA32_MKTME_KEYID_PARTITIONING": "How KeyIDs are parted: bits 31:0 those of TME-MT, bits 63:32 "
+    "the private ones of TDX.",
+    "IA32_MTRRCAP": "Bit 15 says that there is a SEAMRR.",
+    "IA32_TSX_CTRL": "TSX's control; TDH.SYS.INIT looks at it.",
+    "IA32_TME_CAPABILITY": "What TME can do: its algorithms, and how many KeyIDs there can be.",
+    "IA32_TME_ACTIVATE": "TME as the BIOS set it up: locked, enabled, KeyID bits and how many of "
+    "them are TDX's.",
+    "IA32_SEAMRR_PHYS_BASE": "The base of the SEAMRR.",
+    "IA32_SEAMRR_PHYS_MASK": "The mask of the SEAMRR: bit 10 says that it is locked, bit 11 that "
+    "it is enabled.",
+}
+#: MSRs that TDX is set up with, by number: what they say of it. One has no name in the SDM.
 MSR_WORDS: dict[int, str] = {
-    MSRS[
-        "IA32_MKTME_KEYID_PARTITIONING"
-    ]: "How KeyIDs are parted: bits 31:0 those of TME-MT, bits 63:32 the private ones of TDX.",
+    **{MSRS[name]: words for name, words in _MSR_WORDS.items()},
     0xA0: "A system report's SGX_AND_MCHECK_STATUS; SGX and MCHECK passed where it is 0.",
-    MSRS["IA32_MTRRCAP"]: "Bit 15 says that there is a SEAMRR.",
-    MSRS["IA32_TSX_CTRL"]: "TSX's control; TDH.SYS.INIT looks at it.",
-    MSRS[
-        "IA32_TME_CAPABILITY"
-    ]: "What TME can do: its algorithms, and how many KeyIDs there can be.",
-    MSRS[
-        "IA32_TME_ACTIVATE"
-    ]: "TME as the BIOS set it up: locked, enabled, KeyID bits and how many of them are TDX's.",
-    MSRS["IA32_SEAMRR_PHYS_BASE"]: "The base of the SEAMRR.",
-    MSRS[
-        "IA32_SEAMRR_PHYS_MASK"
-    ]: "The mask of the SEAMRR: bit 10 says that it is locked, bit 11 that it is enabled.",
 }
 
 
