@@ -16,7 +16,7 @@ _STYLES = {"INITIALIZED": "bold green", "UNKNOWN": "bold yellow"}
 
 def show(status: dict[str, Any]) -> None:
     """Print the status on the terminal that standard output is."""
-    console = Console()  # what it prints is Text: nothing in it is looked at for markup
+    console = Console(highlight=False, markup=False, emoji=False)
     (machine, verdict), *rest = status_pairs(status)
     style = _STYLES.get(status["status"], "bold red")
     console.print(Text.assemble((machine, "bold"), ": ", (verdict, style)))
