@@ -140,9 +140,7 @@ def _places(node: ast.AST, definition: str = "", whole: ast.AST | None = None) -
         skipped.add("annotation")
     if isinstance(node, ast.keyword) and _is_guard(node, whole):
         return
-    if isinstance(node, ast.Assign) and [ast.unparse(each) for each in node.targets] == [
-        _TYPES_ALONE
-    ]:
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == _TYPES_ALONE:
         return
     for name, value in ast.iter_fields(node):
         if name in skipped:
