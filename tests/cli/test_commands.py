@@ -18,10 +18,9 @@ def _schema(*words: str) -> tuple[int, str]:
 
 
 @pytest.fixture
-def small(state: Path) -> str:
+def small() -> str:
     """The name of a machine of four CPUs that was booted with 6.16 and is not initialized."""
     assert tdxctl("boot", "--platform", "small", "--kernel", "6.16").returncode == 0
-    assert state.name
     return "small"
 
 
@@ -191,7 +190,7 @@ def test_files_are_checked_each_and_all_together(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     both = tdxctl("validate", gone, str(good), str(wrong), "--output", f"junit={report}")
     assert both.returncode == 3
-    assert 'failures="0"' in report.read_text() or "<error" in report.read_text()
+    assert '<testsuites tests="3" failures="0" errors="2" skipped="0"' in report.read_text()
     assert tdxctl("validate", str(wrong), "--format", "junit").stdout.startswith("<?xml")
     assert _schema("validate", str(wrong)) == (3, "tdxctl.error/1")
 
@@ -208,8 +207,7 @@ def test_a_list_runs_nothing(tmp_path: Path) -> None:
     good = tmp_path / "good.yaml"
     good.write_text(tdxctl("scenario", "new", "--platform", "small").stdout)
     done = tdxctl("test", str(good), "--list")
-    assert (done.returncode, done.stdout.count("\n")) == (0, 1)
-    assert done.stdout.endswith(f"({good}:{done.stdout.rstrip(')' + chr(10)).split(':')[-1]})\n")
+    assert (done.returncode, done.stdout) == (0, f"small ({good}:1)\n")
     assert tdxctl("test", str(good)).stdout == "1 scenario: 1 passed\n"
     broken = tmp_path / "broken.yaml"
     broken.write_text("schema: tdxctl.scenario/1\n")
@@ -228,7 +226,7 @@ def test_a_schema_is_json_and_the_first_is_that_of_a_description() -> None:
     assert json.loads(tdxctl("schema", "init").stdout)["$schema"]
 
 
-def test_a_bring_up_is_told_in_every_format(state: Path) -> None:
+def test_a_bring_up_is_told_in_every_format() -> None:
     words = ("init", "--platform", "small", "--kernel", "6.16", "--once")
     assert tdxctl(*words, "--format", "dmesg").stdout.startswith("virt/tdx: BIOS enabled")
     assert _schema(*words) == (0, "tdxctl.init/1")
@@ -237,5 +235,4 @@ def test_a_bring_up_is_told_in_every_format(state: Path) -> None:
     assert len(lines) > 3
     assert tdxctl("machines").stdout == ""  # --once keeps none
     three = json.loads(tdxctl(*words, "--callers", "3", "--format", "json").stdout)
-    assert len(three["callers"]) == 3
-    assert state.name
+    assert three["callers"] == [{"returned": 0}] * 3
