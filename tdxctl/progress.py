@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from tdxctl.screens import obeys_escapes
+
 _STDERR = 2
 _FIRST_AFTER = 0.5
 _THEN_EVERY = 0.2
@@ -53,8 +55,7 @@ _line = _Line()
 
 def enable() -> None:
     """Let shown() show: where standard error is a terminal that can erase a line."""
-    terminal = os.environ.get("TERM", "")
-    _line.enabled = os.isatty(_STDERR) and terminal not in ("", "dumb")
+    _line.enabled = os.isatty(_STDERR) and obeys_escapes()
 
 
 @contextmanager

@@ -42,7 +42,8 @@ _WORDS = ("errors", "errnos", "units")
 ROOMS = (
     Room("units", "numbers, sizes, lists and text in the field's notation"),
     Room("errnos", "the errnos by name"),
-    Room("progress", "a line on a terminal while something takes long"),
+    Room("screens", "what the terminal that is written to can show"),
+    Room("progress", "a line on a terminal while something takes long", ("screens",)),
     Room("document", "what a JSON document is: a record, of which its schema is made"),
     Room("sentences", "what `tdxctl --help` says of each command"),
     Room("errors", "ways to fail, an exit code each", ("units",)),
@@ -329,6 +330,7 @@ ROOMS = (
             "diagnose.signals",
             "rootfs.record",
             "scenario.description",
+            "screens",
             DESCRIPTION,
             DECLARATION,
             TABLES,
@@ -396,7 +398,6 @@ FENCED = {
         "linux.v6_8",
         "assembly",
     ),
-    "rich": ("report.terminal", "report.terminal_status"),
 }
 
 

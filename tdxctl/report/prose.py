@@ -58,14 +58,17 @@ def wrapped(line: Line, width: int) -> list[tuple[str, str]]:
     if indent > width // 2:
         indent = min(len(label) - len(label.lstrip()) + 2, width // 2)
         label, text = "", (label.strip() + " " + text).strip()
-        parts = _words(text, width - indent)
+        parts = words(text, width - indent)
         return [(" " * (indent if n else max(indent - 2, 0)), part) for n, part in enumerate(parts)]
-    parts = _words(text, width - indent)
+    parts = words(text, width - indent)
     return [(label if not n else " " * indent, part) for n, part in enumerate(parts)]
 
 
-def _words(text: str, width: int) -> list[str]:
-    # What is indented or numbered within its text goes on behind that.
+def words(text: str, width: int) -> list[str]:
+    """The text in parts of at most width columns, but where one word is longer: at least one.
+
+    What is indented or numbered within its text goes on behind that.
+    """
     begins = re.match(rf" *(?:\d+\. )?(?:{TO_DO}: )?", text)
     indent = " " * min(begins.end() if begins else 0, width // 2)
     lines = wrap(

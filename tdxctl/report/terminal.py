@@ -1,124 +1,159 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text for a terminal, with Rich. Nothing is markup, nothing is ever cut off."""
+"""Text for a terminal: within its columns, in its colours. Nothing is ever cut off."""
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
+from itertools import groupby
+from operator import itemgetter
 
-from tdxctl.advice.words import TO_DO
 from tdxctl.report import prose
+from tdxctl.report.aligned import GAP, padded
 from tdxctl.report.blocks import Facts, Heading, Log, Notes, Steps, Table, Verdict
-from tdxctl.report.prose import BAD, DIM, GOOD, HEAD, KEPT, WARN, Line, wrapped
+from tdxctl.report.prose import BAD, DIM, GOOD, HEAD, KEPT, WARN, Line, words, wrapped
 from tdxctl.units import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tdxctl.report.blocks import Block, Step
+    from tdxctl.report.blocks import Block
+    from tdxctl.screens import Screen
 
-_OUTCOMES = {"passed": ("✔", "green"), "failed": ("✘", "bold red"), "skipped": ("·", "dim")}
-_ASCII_OUTCOMES = {"passed": "+", "failed": "X", "skipped": "-"}
+    #: A piece of a line, and its role.
+    Run = tuple[str, str]
+
+_PASSED, _FAILED, _SKIPPED = "passed", "failed", "skipped"
+_MARKS = {_PASSED: "✔", _FAILED: "✘", _SKIPPED: "·"}
+_ASCII_MARKS = {_PASSED: "+", _FAILED: "X", _SKIPPED: "-"}
+_MARK_ROLES = {_PASSED: "done", _FAILED: BAD, _SKIPPED: DIM}
 _LEVELS = {"err": "err", "warn": WARN, "WARN": WARN}
 
-
+#: Role -> what ECMA-48's SGR selects for it: a weight, and a colour.
 _ROLES = {
-    HEAD: "bold",
-    GOOD: "bold green",
-    BAD: "bold red",
-    WARN: "yellow",
-    DIM: "dim",
-    "err": "red",
+    HEAD: ("1", ""),
+    GOOD: ("1", "32"),
+    BAD: ("1", "31"),
+    WARN: ("", "33"),
+    DIM: ("2", ""),
+    "err": ("", "31"),
+    "done": ("", "32"),
 }
-
-
-def show_prose(lines: Iterable[Line]) -> None:
-    """Print the lines on the terminal that standard output is, wrapped at words."""
-    _prose(_console(), lines)
-
-
-def _console() -> Console:
-    return Console(highlight=False, markup=False, emoji=False)
-
-
-def _prose(console: Console, lines: Iterable[Line]) -> None:
-    for line in lines:
-        for label, text in wrapped(line, console.width):
-            shown = Text.assemble(
-                (printable(label), _ROLES.get(line.label_role, "")),
-                (printable(text), _ROLES.get(line.role, "")),
-            )
-            console.print(shown, soft_wrap=True)
-
-
-def show(blocks: Iterable[Block]) -> None:
-    """Print the blocks on the terminal that standard output is, an empty line between them.
-
-    Facts without a title belong to what stands above them.
-    """
-    console = _console()
-    for i, block in enumerate(blocks):
-        if i and not (isinstance(block, Facts) and not block.title):
-            console.print()
-        _print(console, block)
-
-
-def _print(console: Console, block: Block) -> None:
-    match block:
-        case Heading():
-            first, *rest = block.lines
-            _prose(console, [Line(first, HEAD), *map(Line, rest)])
-        case Notes():
-            _prose(console, [Line(line, DIM) for line in block.lines])
-        case Steps():
-            console.print(_steps(block.steps, unicode=console.encoding.startswith("utf")))
-        case Table():
-            _table(console, block)
-        case Log():
-            _prose(console, [Line("Kernel log", HEAD)])
-            # Whole, to be copied.
-            for level, text in block.lines:
-                console.print(Text("  " + text, _ROLES[_LEVELS.get(level, DIM)]), soft_wrap=True)
-        case Verdict():
-            _prose(console, [Line(block.text, GOOD if block.good else BAD)])
-        case Facts():
-            title = [Line(block.title, HEAD)] if block.title else []
-            _prose(console, [*title, *prose.labelled(block.pairs, block.width)])
-
-
-def _steps(steps: tuple[Step, ...], *, unicode: bool) -> RichTable:
-    grid = RichTable.grid(padding=(0, 1))
-    for _ in range(3):
-        grid.add_column()
-    grid.add_column(overflow="fold")
-    for line in steps:
-        mark, style = _OUTCOMES[line.outcome]
-        mark = mark if unicode else _ASCII_OUTCOMES[line.outcome]
-        title_style = "dim" if line.outcome == "skipped" or line.indent else ""
-        title = Text("  " * line.indent + line.title, style if mark == "✘" else title_style)
-        detail = line.detail if line.outcome != "skipped" else "skipped"
-        grid.add_row(Text(mark, style), Text(line.number), title, Text(detail, "dim"))
-    return grid
-
-
-def _table(console: Console, table: Table) -> None:
-    widths = [max(map(len, column)) for column in zip(table.columns, *table.rows, strict=True)]
-    if len(widths) - 1 not in table.right:
-        widths[-1] = min(widths[-1], _WORDS)
-    if table.right and sum(widths) + 2 * (len(widths) - 1) > console.width:
-        _prose(console, _stacked(table))
-    else:
-        if table.title:
-            _prose(console, [Line(table.title, HEAD)])
-        console.print(_grid(table))
-    if table.note:
-        _prose(console, [Line(table.note, DIM)])
-
 
 # Columns that a last column of words takes at least.
 _WORDS = 24
+# Where what is said of a step stands below it.
+_BELOW_A_STEP = 6
+
+
+def to_prose(lines: Iterable[Line], screen: Screen) -> str:
+    """The lines, wrapped at words, without a newline at the end."""
+    return "\n".join(_painted(runs, screen) for runs in _prose(lines, screen.columns))
+
+
+def to_text(blocks: Iterable[Block], screen: Screen) -> str:
+    """The blocks, an empty line between them, without a newline at the end.
+
+    Facts without a title belong to what stands above them.
+    """
+    lines = []
+    for i, block in enumerate(blocks):
+        if i and not (isinstance(block, Facts) and not block.title):
+            lines.append("")
+        lines += [_painted(runs, screen) for runs in _runs(block, screen)]
+    return "\n".join(lines)
+
+
+def _painted(runs: Iterable[Run], screen: Screen) -> str:
+    # Whoever said it: nothing but what stands here orders the terminal to do anything.
+    painted = ""
+    for role, alike in groupby(runs, itemgetter(1)):
+        text = printable("".join(text for text, _ in alike))
+        codes = _codes(role, screen)
+        painted += f"\x1b[{codes}m{text}\x1b[0m" if text and codes else text
+    return painted.rstrip()
+
+
+def _codes(role: str, screen: Screen) -> str:
+    if not role or not screen.escapes:
+        return ""
+    weight, colour = _ROLES[role]
+    return ";".join(filter(None, (weight, colour if screen.colours else "")))
+
+
+def _prose(lines: Iterable[Line], width: int) -> Iterator[list[Run]]:
+    for line in lines:
+        for label, text in wrapped(line, width):
+            yield [(label, line.label_role), (text, line.role)]
+
+
+def _runs(block: Block, screen: Screen) -> Iterator[list[Run]]:
+    # Line by line.
+    width = screen.columns
+    match block:
+        case Heading():
+            first, *rest = block.lines
+            yield from _prose([Line(first, HEAD), *map(Line, rest)], width)
+        case Notes():
+            yield from _prose([Line(line, DIM) for line in block.lines], width)
+        case Steps():
+            yield from _steps(block, screen)
+        case Table():
+            yield from _table(block, width)
+        case Log():
+            yield from _prose([Line("Kernel log", HEAD)], width)
+            # Whole, to be copied.
+            yield from ([("  " + text, _LEVELS.get(level, DIM))] for level, text in block.lines)
+        case Verdict():
+            yield from _prose([Line(block.text, GOOD if block.good else BAD)], width)
+        case Facts():
+            title = [Line(block.title, HEAD)] if block.title else []
+            yield from _prose([*title, *prose.labelled(block.pairs, block.width)], width)
+
+
+def _steps(block: Steps, screen: Screen) -> Iterator[list[Run]]:
+    marks = _MARKS if screen.unicode else _ASCII_MARKS
+    titles = ["  " * step.indent + step.title for step in block.steps]
+    width = max(map(len, titles))
+    left = len("m n ") + width + 1
+    details = [step.outcome if step.outcome == _SKIPPED else step.detail for step in block.steps]
+    beside = screen.columns - left >= min(max(map(len, details)), _WORDS)
+    for step, title, detail in zip(block.steps, titles, details, strict=True):
+        role = _MARK_ROLES[step.outcome]
+        title_role = DIM if step.indent else ""
+        mark = [(marks[step.outcome], role), (f" {step.number:>1} ", "")]
+        mark.append((title, title_role if step.outcome == _PASSED else role))
+        if beside:
+            gap = " " * (width + 1 - len(title))
+            first, *more = words(detail, screen.columns - left)
+        elif len("m n ") + len(f"{title} {detail}") <= screen.columns:
+            gap, first, more = " ", detail, []
+        else:
+            left = _BELOW_A_STEP + 2 * step.indent
+            gap, first, more = "", "", words(detail, screen.columns - left)
+        yield [*mark, (gap, ""), (first, DIM)]
+        yield from ([(" " * left, ""), (part, DIM)] for part in more)
+
+
+def _table(table: Table, width: int) -> Iterator[list[Run]]:
+    rows = [table.columns, *table.rows]
+    last = len(table.columns) - 1
+    *others, widest = (max(map(len, column)) for column in zip(*rows, strict=True))
+    left = sum(others) + len(GAP) * len(others)
+    if left + (widest if last in table.right else min(widest, _WORDS)) > width:
+        yield from _prose(_stacked(table), width)
+    else:
+        if table.title:
+            yield from _prose([Line(table.title, HEAD)], width)
+        for n, cells in enumerate(padded(rows, table.right), -1):
+            first, *more = [cells[-1]] if last in table.right else words(cells[-1], width - left)
+            roles = [HEAD if n < 0 else ""] * len(cells)
+            if n >= 0 and table.verdict is not None:
+                roles[table.verdict] = BAD if n in table.bad else GOOD
+            texts = [*(cell + GAP for cell in cells[:-1]), first]
+            yield list(zip(texts, roles, strict=True))
+            yield from ([(" " * left, ""), (part, roles[-1])] for part in more)
+    if table.note:
+        yield from _prose([Line(table.note, DIM)], width)
 
 
 def _stacked(table: Table) -> Iterator[Line]:
@@ -131,33 +166,3 @@ def _stacked(table: Table) -> Iterator[Line]:
         text = "; ".join(said if len(said) > _WORDS else said.replace(" ", KEPT) for said in named)
         role = HEAD if table.verdict is None else BAD if n in table.bad else GOOD
         yield Line(text, "", f"{first:<{width}}  ", role)
-
-
-def _grid(table: Table) -> RichTable:
-    rich = RichTable(
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-    )
-    for i, column in enumerate(table.columns):
-        rich.add_column(
-            Text(column),
-            justify="right" if i in table.right else "left",
-            overflow="fold",
-            no_wrap=i in table.right,
-        )
-    for n, row in enumerate(table.rows):
-        role = _ROLES[BAD if n in table.bad else GOOD]
-        cells = (Text(cell, role if i == table.verdict else "") for i, cell in enumerate(row))
-        rich.add_row(*cells)
-    return rich
-
-
-def pairs_grid(pairs: Iterable[tuple[str, str]], gap: int) -> RichTable:
-    """(label, text) pairs below each other; what to do stands out."""
-    grid = RichTable.grid(padding=(0, gap))
-    grid.add_column()
-    grid.add_column(overflow="fold")
-    for label, text in pairs:
-        grid.add_row(Text(f"  {label}", "dim"), Text(text, "bold" if label == TO_DO else ""))
-    return grid

@@ -10,14 +10,16 @@ from tdxctl.advice.words import HOST
 from tdxctl.linux.releases import KERNELS
 from tdxctl.report import evidence
 from tdxctl.report.aligned import aligned
-from tdxctl.report.reasons import from_dict, in_full, labelled
+from tdxctl.report.prose import BAD, GOOD, HEAD, WARN, Line, labelled
+from tdxctl.report.reasons import from_dict, in_full
 from tdxctl.units import approximate_size, counted
 
+_ROLES = {"INITIALIZED": GOOD, "UNKNOWN": WARN}
 _TITLES = {kernel.id: kernel.title for kernel in KERNELS}
 
 
-def status_pairs(status: dict[str, Any]) -> list[tuple[str, str]]:
-    """(label, text) of everything worth a line; the first is the verdict."""
+def _pairs(status: dict[str, Any]) -> list[tuple[str, str]]:
+    # The first is the verdict.
     cpus, module, keyids = status["cpus"], status["module"], status["keyids"]
     returned = status["returned"]
     loaded = "loaded" if module["loaded"] else "not loaded"
@@ -67,10 +69,11 @@ def _pamt(pamt: dict[str, Any]) -> str:
     return f"{approximate_size(pamt['bytes'])} ({pamt['bytes'] >> 10} KiB): {nodes}"
 
 
-def status_lines(status: dict[str, Any]) -> list[str]:
-    """The status as plain lines."""
-    (machine, verdict), *rest = status_pairs(status)
-    return [f"{machine}: {verdict}", *labelled(rest)]
+def status_lines(status: dict[str, Any]) -> list[Line]:
+    """The verdict on the machine, and a line for all that is worth one."""
+    (machine, verdict), *rest = _pairs(status)
+    role = _ROLES.get(status["status"], BAD)
+    return [Line(verdict, role, f"{machine}: ", HEAD), *labelled(tuple(rest))]
 
 
 def machine_lines(statuses: list[dict[str, Any]]) -> list[str]:

@@ -9,9 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from tdxctl.events import KvmState, MachineSummary, ModuleEvidence, OpResult, PamtSummary
-from tdxctl.report import terminal_status
+from tdxctl.report import terminal
 from tdxctl.report.json_status import to_dict
+from tdxctl.report.prose import plain
 from tdxctl.report.text_status import machine_lines, status_lines
+from tdxctl.screens import Screen
 from tdxctl.verdicts import ReadyToRunTds
 from tests.report.summaries import SUMMARY
 
@@ -104,12 +106,12 @@ m0: UNINITIALIZED: not initialized, and what TDH.SYS.INIT answered is kept; fina
 )
 def test_as_text_what_there_is_nothing_of_has_no_line(status: dict[str, Any], text: str) -> None:
     """No TDMRs without PAMTs, no host without a verdict on it; why it failed where it did."""
-    assert "\n".join(status_lines(status)) == text
+    assert plain(status_lines(status)) == text
 
 
 def test_a_failure_without_a_status_of_a_seamcall_is_explained_by_its_errno() -> None:
     failure = {**FAILED["failure"], "status": None, "errno": "ENODEV"}
-    assert status_lines(FAILED | {"failure": failure})[-1] == (
+    assert status_lines(FAILED | {"failure": failure})[-1].plain == (
         "  more:        tdxctl explain ENODEV"
     )
 
@@ -122,39 +124,27 @@ def test_machines_stand_below_each_other() -> None:
     ]
 
 
-@pytest.mark.parametrize(("status", "colour"), [(READY, "1;32"), (FRESH, "1;33"), (FAILED, "1;31")])
+@pytest.mark.parametrize(("status", "colour"), [(READY, "1;32"), (FRESH, "33"), (FAILED, "1;31")])
 def test_on_a_terminal_the_verdict_is_green_yellow_or_red(
-    status: dict[str, Any],
-    colour: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    status: dict[str, Any], colour: str
 ) -> None:
-    """Expect bold: ready, not decided yet, or failed."""
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    terminal_status.show(status)
-    first, second, *_ = capsys.readouterr().out.splitlines()
-    verdict = status_lines(status)[0].removeprefix("m0: ")
-    assert first == f"\x1b[1mm0\x1b[0m: \x1b[{colour}m{verdict}\x1b[0m"
-    assert second.startswith("\x1b[2m  kernel    \x1b[0m  o")
+    """Ready, not decided yet, or failed."""
+    lines = status_lines(status)
+    first, second, *_ = terminal.to_prose(lines, Screen(120)).split("\n")
+    assert first == f"\x1b[1mm0: \x1b[0m\x1b[{colour}m{lines[0].text}\x1b[0m"
+    assert second.startswith("\x1b[2m  kernel:      \x1b[0mo")
 
 
-def test_on_a_terminal_labels_stand_in_a_column_and_nothing_is_markup(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
-    monkeypatch.setenv("NO_COLOR", "1")
-    terminal_status.show(FRESH | {"kernel": "own [bold]:smile:[/bold]"})
-    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+def test_on_a_terminal_labels_stand_in_a_column() -> None:
+    screen = Screen(60, escapes=False)
+    assert terminal.to_prose(status_lines(FRESH), screen).split("\n") == [
         "m0: UNKNOWN: not initialized, and nothing is decided:",
-        "tdx_init() may be called again",
-        "  kernel      own [bold]:smile:[/bold]",
-        "  CPUs        7 of 8 online, 2 not enabled",
-        "  module      not loaded, version 1.5.06",
-        "  KeyIDs      none: TDX is not enabled",
-        "  tdx_init()  not called since boot",
+        "    tdx_init() may be called again",
+        "  kernel:      own",
+        "  CPUs:        7 of 8 online, 2 not enabled",
+        "  module:      not loaded, version 1.5.06",
+        "  KeyIDs:      none: TDX is not enabled",
+        "  tdx_init():  not called since boot",
     ]
 
 

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 import pytest
 from msgspec.structs import replace
 
@@ -17,8 +20,9 @@ from tdxctl.events import (
     SubStep,
 )
 from tdxctl.report import plain, terminal
-from tdxctl.report.blocks import Facts, Heading, Log, Notes, Table, Verdict
+from tdxctl.report.blocks import Block, Facts, Heading, Log, Notes, Step, Steps, Table, Verdict
 from tdxctl.report.view import init_view
+from tdxctl.screens import Screen
 from tdxctl.verdicts import KvmDoesNotLoad, ReadyToRunTds
 from tests.report.summaries import SUMMARY
 
@@ -182,24 +186,17 @@ WORDS = Table(
 )
 
 
-@pytest.fixture
-def columns(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A terminal of 60 columns without colour."""
-    monkeypatch.setenv("COLUMNS", "60")
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
-    return monkeypatch
+def _plain(columns: int) -> Screen:
+    return Screen(columns, escapes=False, colours=False)
 
 
-def _shown(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+def _shown(blocks: Iterable[Block], screen: Screen) -> list[str]:
+    return terminal.to_text(blocks, screen).split("\n")
 
 
-@pytest.mark.usefixtures("columns")
-def test_a_bring_up_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bring_up_on_a_terminal() -> None:
     """Expect words to go on below each other, and why it failed right below that it did."""
-    terminal.show(init_view(InitReport(SUMMARY, 2, FAILED, LOG)).blocks)
-    shown = _shown(capsys)
+    shown = _shown(init_view(InitReport(SUMMARY, 2, FAILED, LOG)).blocks, _plain(60))
     assert shown[3:9] == [
         "",
         "\u2714   Checks",
@@ -231,14 +228,72 @@ def test_a_bring_up_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_a_table_of_numbers_that_is_too_wide_is_a_paragraph_per_row(
-    columns: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+#: Two steps that passed, with little and with much to be said of them, one that failed in part.
+SAID = Steps(
+    (
+        Step("", "Checks", "passed", "8 CPUs, 8 online, 0 not enabled in the MADT"),
+        Step("1", "Global initialization", "passed", "TDH.SYS.INIT"),
+        Step("4", "Configure", "failed", ""),
+        Step("", "Cover memory", "failed", "3 of 64 TDMRs", indent=1),
+        Step("5", "Key", "skipped", "2 packages"),
+    )
+)
+
+
+@pytest.mark.parametrize("columns", [50, 69])
+def test_what_is_said_of_a_step_goes_on_in_its_column(columns: int) -> None:
+    """4 columns for mark and number, 22 for the titles: 24 are left for it, or 43."""
+    said = {
+        50: ["8 CPUs, 8 online, 0 not", "enabled in the MADT"],
+        69: ["8 CPUs, 8 online, 0 not enabled in the MADT"],
+    }
+    first, *more = said[columns]
+    assert _shown([SAID], _plain(columns)) == [
+        f"\u2714   Checks                {first}",
+        *(" " * 26 + part for part in more),
+        "\u2714 1 Global initialization TDH.SYS.INIT",
+        "\u2718 4 Configure",
+        "\u2718     Cover memory        3 of 64 TDMRs",
+        "\u00b7 5 Key                   skipped",
+    ]
+
+
+def test_where_its_column_would_be_too_narrow_it_stands_below_the_step() -> None:
+    """Expect what fits beside its step to stay there."""
+    assert _shown([SAID], _plain(38)) == [
+        "\u2714   Checks",
+        "      8 CPUs, 8 online, 0 not enabled",
+        "      in the MADT",
+        "\u2714 1 Global initialization TDH.SYS.INIT",
+        "\u2718 4 Configure",
+        "\u2718     Cover memory 3 of 64 TDMRs",
+        "\u00b7 5 Key skipped",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (32, ["\u2718     Cover memory 3 of 64 TDMRs"]),
+        (31, ["\u2718     Cover memory", "        3 of 64 TDMRs"]),
+        (20, ["\u2718     Cover memory", "        3 of 64", "        TDMRs"]),
+    ],
+)
+def test_below_a_part_of_a_step_it_is_indented_as_the_part_is(
+    columns: int, shown: list[str]
 ) -> None:
+    assert _shown([Steps(SAID.steps[3:4])], _plain(columns)) == shown
+
+
+def test_without_unicode_the_marks_are_ascii() -> None:
+    screen = Screen(80, escapes=False, colours=False, unicode=False)
+    assert [line[0] for line in _shown([SAID], screen)] == list("++XX-")
+
+
+def test_a_table_of_numbers_that_is_too_wide_is_a_paragraph_per_row() -> None:
     """Expect no number to be torn apart, and what there is none of to be left out."""
-    columns.setenv("COLUMNS", "40")
     tables = init_view(InitReport(SUMMARY, 1, DONE, ())).tables
-    terminal.show([*tables, WORDS])
-    assert _shown(capsys) == [
+    assert _shown([*tables, WORDS], _plain(40)) == [
         "TDMRs (2 of 64)",
         "0  base 0x0; size 1 GiB; node 0;",
         "   PAMT at 0x40000000; PAMT 4 MiB;",
@@ -261,32 +316,31 @@ def test_a_table_of_numbers_that_is_too_wide_is_a_paragraph_per_row(
     ]
 
 
-@pytest.mark.usefixtures("columns")
-def test_facts_without_a_title_belong_to_what_stands_above_them(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    terminal.show([Notes(("a note",)), Facts((("x", "y"),)), Facts((("x", "y"),), "Title")])
-    assert _shown(capsys) == ["a note", "  x:           y", "", "Title", "  x:           y"]
+def test_facts_without_a_title_belong_to_what_stands_above_them() -> None:
+    facts = [Facts((("x", "y"),)), Facts((("x", "y"),), "Title")]
+    assert _shown([Notes(("a note",)), *facts], _plain(60)) == [
+        "a note",
+        "  x:           y",
+        "",
+        "Title",
+        "  x:           y",
+    ]
 
 
-def test_on_a_terminal_with_colours_what_is_bad_and_what_to_do_stand_out(
-    columns: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    columns.delenv("NO_COLOR")
-    columns.setenv("FORCE_COLOR", "1")
-    columns.setenv("TERM", "xterm")
-    terminal.show(
-        [
-            Heading(("m0", "more")),
-            Log((("info", "on"), ("warn", "odd"), ("WARN", "trace"), ("err", "off"))),
-            Verdict("well", good=True),
-            Verdict("badly", good=False),
-            Facts((("why", "x"), ("to do", "y"))),
-            Notes(("noted",)),
-            *init_view(InitReport(SUMMARY, 2, FAILED, ())).blocks[1:2],
-        ]
-    )
-    assert [line for line in _shown(capsys) if line] == [
+#: Every role that a line or a part of one can have.
+ROLES: tuple[Block, ...] = (
+    Heading(("m0", "more")),
+    Log((("info", "on"), ("warn", "odd"), ("WARN", "trace"), ("err", "off"))),
+    Verdict("well", good=True),
+    Verdict("badly", good=False),
+    Facts((("why", "x"), ("to do", "y"))),
+    Notes(("noted",)),
+    SAID,
+)
+
+
+def test_on_a_terminal_with_colours_what_is_bad_and_what_to_do_stand_out() -> None:
+    assert [line for line in _shown(ROLES, Screen(80)) if line] == [
         "\x1b[1mm0\x1b[0m",
         "more",
         "\x1b[1mKernel log\x1b[0m",
@@ -299,35 +353,53 @@ def test_on_a_terminal_with_colours_what_is_bad_and_what_to_do_stand_out(
         "\x1b[2m  why:         \x1b[0mx",
         "\x1b[2m  to do:       \x1b[0m\x1b[1my\x1b[0m",
         "\x1b[2mnoted\x1b[0m",
-        "\x1b[32m\u2714\x1b[0m   Checks      \x1b[2m                          \x1b[0m",
-        "\x1b[32m\u2714\x1b[0m 1 Global init \x1b[2mTDH.SYS.INIT              \x1b[0m",
-        "\x1b[1;31m\u2718\x1b[0m 2 \x1b[1;31mCPU init   \x1b[0m "
-        "\x1b[2mTDH.SYS.LP.INIT x 4, CPU 3\x1b[0m",
-        "\x1b[1;31m\u2718\x1b[0m   \x1b[1;31m  part     \x1b[0m "
-        "\x1b[2m                          \x1b[0m",
-        "\x1b[2m\u00b7\x1b[0m 3 \x1b[2mConfig     \x1b[0m \x1b[2mskipped                   \x1b[0m",
+        "\x1b[32m\u2714\x1b[0m   Checks                "
+        "\x1b[2m8 CPUs, 8 online, 0 not enabled in the MADT\x1b[0m",
+        "\x1b[32m\u2714\x1b[0m 1 Global initialization \x1b[2mTDH.SYS.INIT\x1b[0m",
+        "\x1b[1;31m\u2718\x1b[0m 4 \x1b[1;31mConfigure\x1b[0m",
+        "\x1b[1;31m\u2718\x1b[0m   \x1b[1;31m  Cover memory\x1b[0m        "
+        "\x1b[2m3 of 64 TDMRs\x1b[0m",
+        "\x1b[2m\u00b7\x1b[0m 5 \x1b[2mKey\x1b[0m                   \x1b[2mskipped\x1b[0m",
     ]
 
 
-def test_on_a_terminal_with_colours_a_row_that_is_bad_stands_out(
-    columns: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bold_and_dim_are_no_colours() -> None:
+    """Expect what NO_COLOR asks for: nothing red, green or yellow, and the rest as it was."""
+    coloured = re.sub(r"\x1b\[3[0-9]m(.*?)\x1b\[0m", r"\1", "\n".join(_shown(ROLES, Screen(80))))
+    assert _shown(ROLES, Screen(80, colours=False)) == (
+        re.sub(r"(\x1b\[1);3[0-9]m", r"\1m", coloured).split("\n")
+    )
+
+
+def test_what_others_said_gives_a_terminal_no_orders() -> None:
+    """Expect escapes to be shown as what they are, whichever block they came in."""
+    evil = "\x1b[31mred\x07"
+    blocks: list[Block] = [
+        Heading((evil,)),
+        Steps((Step("1", evil, "passed", evil),)),
+        Table(evil, (evil, "n"), ((evil, "1"),), note=evil),
+        Log((("info", evil),)),
+        Verdict(evil, good=True),
+        Facts(((evil, evil),), evil),
+        Notes((evil,)),
+    ]
+    shown = "\n".join(_shown(blocks, Screen(200)))
+    assert shown.count(r"\x1b[31mred\x07") == 13
+    assert not re.search(r"\x1b\[31m|\x07", shown)
+
+
+def test_on_a_terminal_with_colours_a_row_that_is_bad_stands_out() -> None:
     """In its column that says why, or, where a table is too wide, in what begins the row."""
-    columns.delenv("NO_COLOR")
-    columns.setenv("FORCE_COLOR", "1")
-    columns.setenv("TERM", "xterm")
     short = replace(WORDS, rows=(("a", "fine"), ("b", "wrong")))
-    terminal.show([short])
-    assert _shown(capsys)[-3:] == [
-        "a     \x1b[1;32mfine      \x1b[0m",
-        "b     \x1b[1;31mwrong     \x1b[0m",
+    assert _shown([short], Screen(60))[-4:] == [
+        "\x1b[1mname  what it is\x1b[0m",
+        "a     \x1b[1;32mfine\x1b[0m",
+        "b     \x1b[1;31mwrong\x1b[0m",
         "\x1b[2mnoted\x1b[0m",
     ]
-    columns.setenv("COLUMNS", "30")
     wide = replace(short, columns=("name", "n", "verdict"), right=[1], verdict=2, note="")
     rows = (("a", "1" * 20, "fine"), ("b", "2" * 20, "wrong"))
-    terminal.show([replace(wide, rows=rows)])
-    assert _shown(capsys)[1:] == [
+    assert _shown([replace(wide, rows=rows)], Screen(30))[1:] == [
         "\x1b[1;32ma  \x1b[0mn 11111111111111111111;",
         "\x1b[1;32m   \x1b[0mverdict fine",
         "\x1b[1;31mb  \x1b[0mn 22222222222222222222;",
@@ -335,33 +407,24 @@ def test_on_a_terminal_with_colours_a_row_that_is_bad_stands_out(
     ]
 
 
-def test_a_table_of_numbers_is_a_grid_where_it_just_fits(
-    columns: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_table_of_numbers_is_a_grid_where_it_just_fits() -> None:
     """Two columns of 14 and 2 between them: 30, and no paragraphs."""
-    columns.setenv("COLUMNS", "30")
     table = Table("", ("name", "n"), (("a" * 14, "1" * 14), ("b", "2")), right=[1])
-    terminal.show([table])
-    assert _shown(capsys) == [
+    assert _shown([table], _plain(30)) == [
         "name                         n",
         "aaaaaaaaaaaaaa  11111111111111",
         "b                            2",
     ]
-    columns.setenv("COLUMNS", "29")
-    terminal.show([table])
-    assert _shown(capsys)[-1].split() == ["b", "n", "2"]
+    assert _shown([table], _plain(29))[-1].split() == ["b", "n", "2"]
 
 
-def test_words_in_the_last_column_make_no_table_too_wide(
-    columns: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """They go on in their column; of a table without numbers they do so however narrow."""
-    columns.setenv("COLUMNS", "40")
+def test_words_in_the_last_column_make_no_table_too_wide() -> None:
+    """They go on in their column, where it has room for 24."""
     table = replace(WORDS, right=[0], note="", rows=(("1", "words " * 8),))
-    terminal.show([table])
-    assert _shown(capsys) == [
+    assert _shown([table], _plain(30)) == [
         "Checks",
         "name  what it is",
-        "   1  words words words words words",
-        "      words words words",
+        "   1  words words words words",
+        "      words words words words",
     ]
+    assert _shown([table], _plain(29))[1] == "1  what it is words words"

@@ -104,7 +104,8 @@ ROOMS = (
     Room(
         "base",
         95,
-        "units.py errors.py errnos.py document.py progress.py",
-        "test_units.py test_errors.py test_errnos.py test_progress.py platform report explain",
+        "units.py errors.py errnos.py document.py screens.py progress.py",
+        "test_units.py test_errors.py test_errnos.py test_screens.py test_progress.py"
+        " platform report explain",
     ),
 )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def write_init(report: InitReport, output_format: str) -> None:
-    """Print report in that format; text is Rich on a terminal, plain elsewhere."""
+    """Print report in that format; text is in colour on a terminal, plain elsewhere."""
     match output_format:
         case "json":
             from tdxctl.report import json_init
@@ -49,13 +49,11 @@ def write_map(picture: MemoryMap, output_format: str) -> None:
 
         print_document(svg.render(picture))
         return
-    from shutil import get_terminal_size
-
     from tdxctl.report.memory_map import text
+    from tdxctl.screens import stdout_screen
 
-    unicode = sys.stdout.isatty() and sys.stdout.encoding.lower().startswith("utf")
-    columns = get_terminal_size((80, 24)).columns
-    print_prose(text.to_lines(picture, columns, unicode=unicode))
+    screen = stdout_screen()
+    print_prose(text.to_lines(picture, screen.columns, unicode=screen.unicode))
 
 
 def write_operations(machine: str, results: list[tuple[str, OpResult]], output_format: str) -> None:
@@ -88,14 +86,10 @@ def write_status(status: dict[str, Any], output_format: str) -> None:
         import json
 
         print_json(json.dumps(status, indent=2))
-    elif sys.stdout.isatty():
-        from tdxctl.report import terminal_status
-
-        terminal_status.show(status)
     else:
         from tdxctl.report.text_status import status_lines
 
-        print_text("\n".join(status_lines(status)))
+        print_prose(status_lines(status))
 
 
 def print_text(text: str) -> None:
@@ -111,8 +105,9 @@ def print_prose(lines: Iterable[Line], width: int | None = None) -> None:
     """Lines of words: on a terminal within its columns, in its colours; else in width, if any."""
     if sys.stdout.isatty():
         from tdxctl.report import terminal
+        from tdxctl.screens import stdout_screen
 
-        terminal.show_prose(lines)
+        print_document(terminal.to_prose(lines, stdout_screen()))
         return
     from tdxctl.report.prose import plain
 
@@ -131,8 +126,9 @@ def print_blocks(blocks: Iterable[Block]) -> None:
     """Blocks: on a terminal within its columns, in its colours; plain elsewhere."""
     if sys.stdout.isatty():
         from tdxctl.report import terminal
+        from tdxctl.screens import stdout_screen
 
-        terminal.show(blocks)
+        print_document(terminal.to_text(blocks, stdout_screen()))
         return
     from tdxctl.report import plain
 
