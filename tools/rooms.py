@@ -397,6 +397,7 @@ FENCED = {
         "linux.v5",
         "linux.v6_8",
         "assembly",
+        "machine",
     ),
 }
 
