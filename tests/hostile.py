@@ -77,7 +77,7 @@ def _run(arguments: list[str]) -> tuple[int, str, str]:
         patch.object(sys, "stdout", streams[0]),
         patch.object(sys, "stderr", streams[1]),
         patch.object(command_line, "_hear_signals", lambda: None),
-        patch.object(command_line, "_discard_stdout", lambda: None),
+        patch.object(command_line, "_discard", lambda _: None),
     ):
         code = command_line._guarded(lambda: command_line._command(arguments))
     texts = []

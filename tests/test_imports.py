@@ -114,11 +114,8 @@ OWN = {
 _PROBE = """
 import sys
 sys.argv = ["tdxctl", *sys.argv[1:]]
-from tdxctl.__main__ import main
-try:
-    main()
-except SystemExit:
-    pass
+from tdxctl.__main__ import run
+run()
 sys.stderr.write("\\n" + " ".join(sys.modules))
 """
 

@@ -224,11 +224,11 @@ def _become(asked: dict[str, object]) -> None:
     os.environ.update(asked["environment"])  # type: ignore[call-overload]
     sys.argv = ["tdxctl", *asked["argv"]]  # type: ignore[misc]
     sys.path[0] = str(asked["cwd"])
-    from tdxctl.__main__ import main
+    from tdxctl.__main__ import run
 
     code: object = 1
     try:
-        main()
+        code = run()
     except SystemExit as end:
         code = end.code
     except BaseException:  # noqa: BLE001  # whatever it is, the interpreter prints it
