@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from operator import index
-from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 from msgspec import Struct
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tdxctl.machine import Machine
 
 
-class _Form(NamedTuple):
+class _Form(Struct, frozen=True):
     """How a value is stored. read raises where it finds something else."""
 
     write: Callable[[Any], object]

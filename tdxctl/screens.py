@@ -11,6 +11,9 @@ import os
 import sys
 from typing import NamedTuple
 
+_STDOUT = 1
+_COLUMNS = 80
+
 
 class Screen(NamedTuple):
     """What can be shown on it.
@@ -19,7 +22,7 @@ class Screen(NamedTuple):
     unicode: marks and boxes that are not ASCII.
     """
 
-    columns: int = 80
+    columns: int = _COLUMNS
     escapes: bool = True
     colours: bool = True
     unicode: bool = True
@@ -32,9 +35,7 @@ def obeys_escapes() -> bool:
 
 def stdout_screen() -> Screen:
     """The terminal that standard output is, or 80 columns of ASCII without any escapes."""
-    from shutil import get_terminal_size
-
-    columns = get_terminal_size((80, 24)).columns
+    columns = _columns()
     if not sys.stdout.isatty():
         return Screen(columns, escapes=False, colours=False, unicode=False)
     escapes = obeys_escapes()
@@ -44,3 +45,16 @@ def stdout_screen() -> Screen:
         colours=escapes and not os.environ.get("NO_COLOR"),
         unicode=sys.stdout.encoding.lower().startswith("utf"),
     )
+
+
+def _columns() -> int:
+    # shutil's get_terminal_size() does the same, and imports what unpacks archives.
+    try:
+        if (columns := int(os.environ["COLUMNS"])) > 0:
+            return columns
+    except (KeyError, ValueError):
+        pass
+    try:
+        return os.get_terminal_size(_STDOUT).columns or _COLUMNS
+    except OSError:
+        return _COLUMNS

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_COMPILED = 64
-#: A longer one costs more to keep in the file that every command locks than to read again.
+#: With its key; a longer one costs more to keep in the file that every command locks than to read
+#: again.
 MAX_COMPILED_SIZE = 256 << 10
 # What a boot fixes, what changes, and what shows that both are whole.
 _MACHINES = (
@@ -243,7 +244,7 @@ class Store:
                 f"UPDATE compiled SET used = {newest} WHERE key = ?", (compiled.key,)
             )
             return
-        if len(compiled.text) > MAX_COMPILED_SIZE:
+        if len(compiled.key) + len(compiled.text) > MAX_COMPILED_SIZE:
             return
         self._connection.execute(
             f"INSERT OR REPLACE INTO compiled (key, used, seal, text) VALUES (?, {newest}, ?, ?)",

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from tdxctl.units import counted
 from tdxctl.verdicts import (
@@ -20,7 +22,7 @@ from tdxctl.verdicts import (
 UNTIL_THEN = "until then"
 
 
-class HostWords(NamedTuple):
+class HostWords(Struct, frozen=True):
     """line: the verdict. to_do: what to do with such a host for now, None where nothing is."""
 
     line: str

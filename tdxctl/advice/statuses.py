@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from tdxctl.advice import to_do
 from tdxctl.advice.bios import SET_UP_THE_BIOS
 from tdxctl.advice.words import Advice
@@ -261,7 +263,7 @@ def explain_status(status: int) -> Advice:
     if base is None:
         return next((explain_code(code) for code in statuses(status)), _UNKNOWN)
     if operand_of(status) in _TD_PARAMS:
-        return STATUSES[base]._replace(to_do=_ANOTHER_TD)
+        return replace(STATUSES[base], to_do=_ANOTHER_TD)
     return STATUSES[base]
 
 

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 #: How the line with a host's verdict begins.
 HOST = "host"
 WHY, MEANS, TO_DO, MORE = "why", "means", "to do", "more"
 
 
-class Advice(NamedTuple):
+class Advice(Struct, frozen=True):
     """means: a sentence or two. to_do: what to do, a fragment."""
 
     means: str
@@ -22,7 +22,7 @@ class Advice(NamedTuple):
         return (MEANS, self.means), (TO_DO, self.to_do)
 
 
-class Explained(NamedTuple):
+class Explained(Struct, frozen=True):
     """A failure in words. why: what happened, a fragment with its numbers."""
 
     why: str

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from tdxctl.advice.causes import explain_cause
-from tdxctl.advice.states import STATES, explain_cause_state
 from tdxctl.advice.words import Explained
 from tdxctl.events import Failure
 
@@ -16,10 +15,3 @@ def explain_failure(failure: Failure) -> Explained:
         return words
     both = f"(-{failure.inner_errno} inside the kernel, -{failure.errno} to the caller)"
     return Explained(f"{words.why} {both}", words.means, words.to_do)
-
-
-def explain_state(status: str, failure: Failure | None) -> str:
-    """What a kernel's TDX status means after that failure."""
-    if failure is None:
-        return STATES[status]
-    return explain_cause_state(status, failure.cause.id, failure.step)

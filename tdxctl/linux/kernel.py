@@ -234,8 +234,8 @@ class Kernel(ABC):
 
     def pr(self, message: Message, /, *, source: Source | None = None, **fields: int | str) -> None:
         """printk of message in this release's words. source: the file, where it has several."""
-        level, text, newline = message.printed(self.kernel.wording, source, fields, self._words_of)
-        self.journal.record(LogLine(level, text, newline))
+        line = message.printed(self.kernel.wording, source, fields, self._words_of)
+        self.journal.record(LogLine(line.level, line.text, line.newline))
 
     def kmalloc(self, what: str) -> None:
         """Allocate for the kernel itself. Raises KernelErrno where it fails."""

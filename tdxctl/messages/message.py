@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import Enum, IntEnum
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from tdxctl.messages.check_ids import CheckId
 
@@ -80,7 +81,7 @@ PREFIXES: dict[Source, tuple[tuple[Release, str], ...]] = {
 }
 
 
-class Template(NamedTuple):
+class Template(Struct, frozen=True):
     """A wording: a format string with named fields.
 
     A field's conversion is C's: `{n:d}` is %u, `{n:-d}` is %d, `{a:#x}` is 0x%llx, `{r:016x}` is
@@ -103,7 +104,7 @@ class Template(NamedTuple):
         return self.text.endswith(":s}")
 
 
-class Printed(NamedTuple):
+class Printed(Struct, frozen=True):
     """A line as printk has it."""
 
     level: str
@@ -111,7 +112,7 @@ class Printed(NamedTuple):
     newline: bool
 
 
-class Message(NamedTuple):
+class Message(Struct, frozen=True):
     """A line of a kernel's log in all its wordings.
 
     id: stable. check: the id of the check that looks at it, None where none does. sources: who

@@ -7,7 +7,6 @@ stands for everything that the compiled form depends on, so an entry is never ou
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 
@@ -24,7 +23,10 @@ _MODULES = ("errnos.py", "errors.py", "units.py")
 
 
 def key_of(text: DescriptionText, settings: tuple[str, ...]) -> str:
-    """The key of what text with these `PATH=VALUE` settings compiles to."""
+    """The key of what text with these `PATH=VALUE` settings compiles to: all that it is made of.
+
+    Not a hash of it, which costs a start OpenSSL.
+    """
     made_of = [
         _COMPILED_VERSION,
         SCHEMA,
@@ -34,10 +36,7 @@ def key_of(text: DescriptionText, settings: tuple[str, ...]) -> str:
         text.is_json,
         list(settings),
     ]
-    digest = hashlib.sha256(json.dumps(made_of).encode())
-    digest.update(b"\n")
-    digest.update(text.data)
-    return digest.hexdigest()
+    return f"{json.dumps(made_of)}\n{text.data.decode('latin-1')}"
 
 
 def to_text(platform: Platform) -> str:

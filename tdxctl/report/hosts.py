@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from tdxctl.advice.hosts import explain_host
 from tdxctl.advice.words import HOST
 from tdxctl.rootfs.record import Host, host_of
 from tdxctl.verdicts import HostVerdict
@@ -13,4 +12,6 @@ __all__ = ["Host", "host_line", "host_of"]
 
 def host_line(verdict: HostVerdict) -> str:
     """The verdict as a line of text."""
+    from tdxctl.advice.hosts import explain_host
+
     return f"{HOST}:  {explain_host(verdict).line}"

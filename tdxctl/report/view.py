@@ -5,19 +5,12 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tdxctl.advice.check_of import check_of
-from tdxctl.advice.hosts import UNTIL_THEN, explain_host
-from tdxctl.advice.statuses import describe_status
-from tdxctl.causes import ModuleNotLoaded
 from tdxctl.errnos import errno_name
 from tdxctl.events import InitReport, MachineSummary, StepResult, TdmrRow, log_of
-from tdxctl.explain.failures import explain_failure, explain_state
+from tdxctl.explain.states import explain_state
 from tdxctl.linux.changes import EXECUTED
 from tdxctl.report import evidence
 from tdxctl.report.blocks import Block, Facts, Heading, Log, Step, Steps, Table, Verdict
-from tdxctl.report.hosts import host_line
-from tdxctl.report.reasons import Pairs, in_full
-from tdxctl.seam.leaves import leaf_title
 from tdxctl.units import approximate_size, counted, format_size, printable
 
 
@@ -43,14 +36,13 @@ def init_view(report: InitReport) -> InitView:
     result = report.result
     steps = tuple(line for step in result.steps for line in _step_lines(step))
     log = tuple((line.level, printable(line.text)) for line in log_of(report.events))
-    problem = _problem(report)
     return InitView(
         heading=Heading(_heading(report)),
         steps=Steps(steps) if steps else None,
         tables=_tables(report) if result.steps and report.summary.tdmrs else (),
         log=Log(log) if log else None,
         verdict=Verdict(_verdict(report), good=result.returned == 0 and report.is_ready),
-        problem=Facts(problem) if problem else None,
+        problem=_problem(report),
     )
 
 
@@ -138,6 +130,15 @@ def _pamt_row(label: str, memory: int, pamt: int) -> tuple[str, ...]:
     return label, approximate_size(memory), approximate_size(pamt), str(pamt >> 10), share
 
 
+def _problem(report: InitReport) -> Facts | None:
+    if report.result.failure is None:
+        return None
+    # What is said of failures is not imported where there is none.
+    from tdxctl.report.failed import why_it_failed
+
+    return Facts(why_it_failed(report, report.result.failure))
+
+
 def _verdict(report: InitReport) -> str:
     result = report.result
     errno = errno_name(result.returned)
@@ -149,30 +150,9 @@ def _verdict(report: InitReport) -> str:
     if len(result.callers) > 1:
         answers = ", ".join(map(str, result.callers))
         text = f"{len(result.callers)} callers, in the order of the lock: {answers}\n{text}"
-    host = "" if result.host is None else f"\n{host_line(result.host)}"
-    return f"{text}: {explain_state(result.status, result.failure)}{host}"
+    text += f": {explain_state(result.status, result.failure)}"
+    if result.host is None:
+        return text
+    from tdxctl.report.hosts import host_line
 
-
-def _problem(report: InitReport) -> Pairs:
-    failure = report.result.failure
-    if failure is None:
-        return ()
-    failed: Pairs = ()
-    if failure.step is not None:
-        titles = {step.name: step for step in report.result.steps}
-        step = titles[failure.step]
-        number = f"{step.number} " if step.number is not None else ""
-        failed = (("failed step", f"{number}{step.title}"),)
-    evidence: Pairs = (("errno", f"-{failure.errno}"),)
-    if isinstance(call := failure.cause, ModuleNotLoaded):
-        evidence = (
-            ("SEAMCALL", f"{leaf_title(call.leaf)} on CPU {call.cpu}"),
-            ("status", describe_status(call.status)),
-            *evidence,
-        )
-    code = failure.errno if failure.status is None else hex(failure.status)
-    if (check := check_of(failure.cause.id, failure.step)) is not None:
-        code += f" {check}"
-    words = in_full(explain_failure(failure), evidence, code)
-    for_now = None if report.result.host is None else explain_host(report.result.host).to_do
-    return failed + words + (((UNTIL_THEN, for_now),) if for_now else ())
+    return f"{text}\n{host_line(result.host)}"

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
-from tdxctl.advice.hosts import explain_host
 from tdxctl.document import Count, Document, one_of
 from tdxctl.errnos import errno_name
 from tdxctl.verdicts import IDS, HostVerdict, KvmDoesNotLoad, ReadyToRunTds
@@ -55,6 +54,9 @@ def host_of(verdict: HostVerdict | None) -> Host | None:
     """The verdict with its words; None where kvm_intel does not know TDX, or was not loaded."""
     if verdict is None:
         return None
+    # Every machine's status is stored, and most kernels give no verdict.
+    from tdxctl.advice.hosts import explain_host
+
     words = explain_host(verdict)
     return Host(
         verdict=verdict.id,

@@ -8,10 +8,11 @@ numbers of arch/x86/include/asm/intel-family.h.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from msgspec import Struct
 
 
-class _Model(NamedTuple):
+class _Model(Struct, frozen=True):
     # A model of Intel's family 6.
     name: str
     model: int

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import astuple
 
 from tdxctl import causes
 from tdxctl.advice.causes import explain_cause
@@ -78,7 +79,7 @@ def _texts() -> Iterator[str]:
         yield from (said.why, said.means, said.to_do)
     yield from PURPOSES.values()
     for code in table().status_codes:
-        yield from explain_code(code)
+        yield from astuple(explain_code(code))
     for known in table().leaves:
         yield purpose(known)
 

@@ -19,7 +19,7 @@ from tdxctl.linux.kernel import Kernel
 from tdxctl.linux.releases import KERNELS
 from tdxctl.messages import boot, bring_up, kvm, runtime
 from tdxctl.messages.catalogue import MESSAGES
-from tdxctl.messages.message import PREFIXES, V5, Message, Release, Source, Stage, Template
+from tdxctl.messages.message import PREFIXES, V5, Message, Printed, Release, Source, Stage, Template
 from tdxctl.messages.reading import candidates, read
 from tdxctl.platform import shipped
 from tests.linux import vectors
@@ -365,7 +365,7 @@ def test_golden_lines_are_read_back_and_printed_again(kernel: str) -> None:
         [found] = candidates(text)
         source = Source.SEAMLDR if text.startswith("seamldr: ") else None
         again = found.message.printed(RELEASES[kernel], source, found.fields)
-        assert (level, text, not rest) == again
+        assert Printed(level, text, not rest) == again
 
 
 def test_what_the_walk_of_cmrs_prints_on_golden_platforms_is_read_back(calls: _Calls) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tdxctl.events import Failure, Holds, MachineSummary, TdmrRow
-from tdxctl.explain.failures import explain_failure, explain_state
+from tdxctl.explain.failures import explain_failure
+from tdxctl.explain.states import explain_state
 from tdxctl.platform.description import Platform
 from tdxctl.report.memory_map.areas import Area, Fate, areas_of
 from tdxctl.report.reasons import Pairs, brief
