@@ -11,6 +11,8 @@ import json
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+# As in machine.py; and before msgspec, whose typing_extensions makes numpy's types dearer.
+import numpy  # noqa: F401
 from msgspec import Struct
 
 from tdxctl import __version__, store

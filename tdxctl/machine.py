@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-# Here, where the stack is shallow: deeper down CPython's is mapped and unmapped at every call of
+# First, where the stack is shallow: deeper down CPython's is mapped and unmapped at every call of
 # what numpy makes of its types, which is a twentieth of a start.
 import numpy  # noqa: F401
 from msgspec.structs import astuple, replace

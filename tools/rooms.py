@@ -398,6 +398,7 @@ FENCED = {
         "linux.v6_8",
         "assembly",
         "machine",
+        "lab",
     ),
 }
 
