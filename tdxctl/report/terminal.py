@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, zip_longest
 from operator import itemgetter
 
 from tdxctl.report import prose
@@ -41,6 +41,8 @@ _ROLES = {
 
 # Columns that a last column of words takes at least.
 _WORDS = 24
+# In place of a step's mark and number.
+_NO_MARK = " " * len("m n ")
 # Where what is said of a step stands below it.
 _BELOW_A_STEP = 6
 
@@ -113,25 +115,26 @@ def _runs(block: Block, screen: Screen) -> Iterator[list[Run]]:
 def _steps(block: Steps, screen: Screen) -> Iterator[list[Run]]:
     marks = _MARKS if screen.unicode else _ASCII_MARKS
     titles = ["  " * step.indent + step.title for step in block.steps]
-    width = max(map(len, titles))
-    left = len("m n ") + width + 1
     details = [step.outcome if step.outcome == _SKIPPED else step.detail for step in block.steps]
-    beside = screen.columns - left >= min(max(map(len, details)), _WORDS)
+    room = screen.columns - len(_NO_MARK)
+    width = min(max(map(len, titles)), max(_WORDS, room // 2))
+    beside = room - width - 1
+    below = beside < min(max(map(len, details)), _WORDS)
     for step, title, detail in zip(block.steps, titles, details, strict=True):
         role = _MARK_ROLES[step.outcome]
-        title_role = DIM if step.indent else ""
-        mark = [(marks[step.outcome], role), (f" {step.number:>1} ", "")]
-        mark.append((title, title_role if step.outcome == _PASSED else role))
-        if beside:
-            gap = " " * (width + 1 - len(title))
-            first, *more = words(detail, screen.columns - left)
-        elif len("m n ") + len(f"{title} {detail}") <= screen.columns:
-            gap, first, more = " ", detail, []
-        else:
-            left = _BELOW_A_STEP + 2 * step.indent
-            gap, first, more = "", "", words(detail, screen.columns - left)
-        yield [*mark, (gap, ""), (first, DIM)]
-        yield from ([(" " * left, ""), (part, DIM)] for part in more)
+        title_role = role if step.outcome != _PASSED else DIM if step.indent else ""
+        begin: list[Run] = [(marks[step.outcome], role), (f" {step.number:>1} ", "")]
+        if below and detail and len(f"{title} {detail}") > room:
+            yield [*begin, (title, title_role)]
+            left = " " * (_BELOW_A_STEP + 2 * step.indent)
+            said = words(detail, screen.columns - len(left))
+            yield from ([(left, ""), (part, DIM)] for part in said)
+            continue
+        parts = ([title], [detail]) if below else (words(title, width), words(detail, beside))
+        for part, more in zip_longest(*parts, fillvalue=""):
+            gap = " " * (1 if below else width + 1 - len(part))
+            yield [*begin, (part, title_role), (gap, ""), (more, DIM)]
+            begin = [(_NO_MARK, "")]
 
 
 def _table(table: Table, width: int) -> Iterator[list[Run]]:

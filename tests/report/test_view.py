@@ -258,6 +258,25 @@ def test_what_is_said_of_a_step_goes_on_in_its_column(columns: int) -> None:
     ]
 
 
+def test_what_a_step_is_called_goes_on_in_its_column() -> None:
+    """50 columns for both: half for the titles, which would take 32."""
+    long = Steps(
+        (
+            Step("4", "Configure memory and global KeyID", "passed", "TDH.SYS.CONFIG"),
+            Step("", "Hand the TDMRs to the module", "passed", "global KeyID 32, of 31", indent=1),
+            Step("5", "Key", "passed", "TDH.SYS.KEY.CONFIG x 2, 2 packages"),
+        )
+    )
+    assert _shown([long], _plain(54)) == [
+        "\u2714 4 Configure memory and      TDH.SYS.CONFIG",
+        "    global KeyID",
+        "\u2714     Hand the TDMRs to the   global KeyID 32, of 31",
+        "      module",
+        "\u2714 5 Key                       TDH.SYS.KEY.CONFIG x 2,",
+        "                              2 packages",
+    ]
+
+
 def test_where_its_column_would_be_too_narrow_it_stands_below_the_step() -> None:
     """Expect what fits beside its step to stay there."""
     assert _shown([SAID], _plain(38)) == [
@@ -283,6 +302,11 @@ def test_below_a_part_of_a_step_it_is_indented_as_the_part_is(
     columns: int, shown: list[str]
 ) -> None:
     assert _shown([Steps(SAID.steps[3:4])], _plain(columns)) == shown
+
+
+def test_a_step_of_which_nothing_is_said_takes_a_line() -> None:
+    steps = Steps((*SAID.steps[:1], Step("4", "Configure memory", "passed", "")))
+    assert _shown([steps], _plain(20))[-2:] == ["      MADT", "\u2714 4 Configure memory"]
 
 
 def test_without_unicode_the_marks_are_ascii() -> None:
