@@ -10,7 +10,8 @@ SAMPLE ?= 100
 SEED ?= 0
 BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check
-PYTEST := -m pytest -n 2 --quiet
+# A third process for two cores: some tests wait for a clock.
+PYTEST := -m pytest -n 3 --quiet
 
 .PHONY: help setup demo test lint fmt type check lock newest floor pythons bench stress damages equal \
 	bombs hostile roots runs sweeps fuzz mutants docs man release-check visits dist clean
