@@ -28,11 +28,11 @@ def command_line(evidence: Evidence) -> Outcome:
     """Whether KVM was asked for TDX. Of the command line only the word in question is shown."""
     if not evidence.command_lines:
         return Outcome(Verdict.UNKNOWN, "the log does not show the command line")
-    if evidence.seamcalls or evidence.reached(Stage.ASKED):
-        return _asked(evidence)
     if by_kvm(evidence) is False:
         line = _shown(evidence.command_lines[0][0])
         return Outcome(Verdict.PASS, "this kernel initializes TDX at boot", line)
+    if evidence.seamcalls or evidence.reached(Stage.ASKED):
+        return _asked(evidence)
     outcomes = [_judge(evidence, line, text) for line, text in evidence.command_lines]
     order = (Verdict.PASS, Verdict.FAIL, Verdict.WARN)
     return min(outcomes, key=lambda found: order.index(found.verdict) if found.line else 3)

@@ -167,7 +167,7 @@ TOLD_OF_FAILED_7_1 = """
 0 usable-memory SKIP: no check of the kernel that printed this log
 5 boot PASS: the kernel got as far as an initialization
 5 vmx PASS: KVM is loaded
-2 command-line PASS: TDX was asked for
+2 command-line PASS: this kernel initializes TDX at boot
 0 kvm-conditions SKIP: this kernel initializes the module before KVM is asked
 0 cpus-online SKIP: no check of the kernel that printed this log
 5 init-attempt PASS: SEAMCALLs were made
