@@ -24,7 +24,7 @@ _ASSUMED = "tdxctl.assumed_kernel"
 ALL = "all"
 
 
-class KernelName(click.ParamType[KernelId | str]):
+class KernelName(click.ParamType):  # type: ignore[type-arg]  # which click has from 8.4 on
     """A release, one with changes, another name, a `uname -r`, or FILE.py:Class.
 
     Converts to a KernelId; to ALL where that was written and the option takes it. What another

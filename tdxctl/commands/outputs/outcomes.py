@@ -28,7 +28,7 @@ _JSON = ("json", "jsonl")
 _NAMED_OTHERS = 5
 
 
-class FormatAndFile(click.ParamType[tuple[str, str]]):
+class FormatAndFile(click.ParamType):  # type: ignore[type-arg]  # which click has from 8.4 on
     """FORMAT=FILE: a format and where it goes."""
 
     name = "FORMAT=FILE"
