@@ -24,7 +24,7 @@ from tools.mutants.seen import Seen
 # Other people's modules that tests import: they are loaded once, before any fork.
 _SHARED = (
     *("_pytest.assertion.rewrite", "click", "hypothesis", "jsonschema", "msgspec", "numpy"),
-    *("pydantic", "rich.console", "rich.table", "sqlite3", "unittest.mock", "xml.etree", "yaml"),
+    *("pydantic", "sqlite3", "unittest.mock", "xml.etree", "yaml"),
 )
 OPTIONS = (
     *("-q", "--tb=no", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"),
