@@ -34,7 +34,7 @@ def _sidecars() -> list[Path]:
 
 
 @pytest.mark.skipif(not _sidecars(), reason="the reports are where TDXCTL_REALDATA says")
-@pytest.mark.parametrize("path", _sidecars(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", _sidecars(), ids=[path.stem for path in _sidecars()])
 def test_a_report_is_read_in_the_form_that_it_has(path: Path) -> None:
     sidecar = json.loads(path.read_text())
     expected: dict[str, Any] = sidecar["expect"]

@@ -98,13 +98,17 @@ def test_ctrl_c_ends_the_workers_of_a_test_run(tmp_path: Path) -> None:
     assert b"scenarios:" not in shown.rpartition(ERASE)[2]
 
 
-# Before its first line the interpreter answers a signal, and not in silence.
+# Before that the interpreter answers a signal, and not in silence.
 _TOLD_WHEN_STARTED = """
 import os, sys
 sys.argv[0] = "tdxctl"
-from tdxctl.__main__ import main
-os.write(1, b".")
-main()
+from tdxctl import __main__ as command_line
+run = command_line._run
+def told():
+    os.write(1, b".")
+    return run()
+command_line._run = told
+command_line.main()
 """
 
 
