@@ -53,21 +53,26 @@ class Ran(NamedTuple):
 @contextmanager
 def placed(root: MachineRoot) -> Iterator[Place]:
     """The root and the shims in a temporary folder, which is gone afterwards in any case."""
-    folder = tempfile.mkdtemp(prefix="tdxctl-run-", dir=_temporary())
+    folder = os.path.join(_temporary(), f"tdxctl-run-{os.urandom(8).hex()}")
+    # The guard comes first: a signal between the two would leave a folder that nobody takes away.
+    guard = _guard(folder)
     try:
-        with _guarded(folder):
-            place = Place(os.path.join(folder, "root"), os.path.join(folder, "bin"))
-            root.write(place.root)
-            _write_shims(place)
-            yield place
+        os.mkdir(folder, stat.S_IRWXU)
+        place = Place(os.path.join(folder, "root"), os.path.join(folder, "bin"))
+        root.write(place.root)
+        _write_shims(place)
+        yield place
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            guard.communicate()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _temporary() -> str | None:
-    # A thousand small files are ten times as fast in memory. None: where the system has it.
+def _temporary() -> str:
+    # A thousand small files are ten times as fast in memory.
     if "TMPDIR" in os.environ or not os.access(_IN_MEMORY, os.W_OK | os.X_OK):
-        return None
+        return tempfile.gettempdir()
     return _IN_MEMORY
 
 
@@ -84,10 +89,9 @@ shutil.rmtree(sys.argv[1], ignore_errors=True)
 """
 
 
-@contextmanager
-def _guarded(folder: str) -> Iterator[None]:
+def _guard(folder: str) -> subprocess.Popen[bytes]:
     # A process of its own takes the folder away when this one is gone.
-    guard = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _GUARD, folder],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -95,10 +99,6 @@ def _guarded(folder: str) -> Iterator[None]:
         cwd="/",
         start_new_session=True,
     )
-    try:
-        yield
-    finally:
-        guard.communicate()
 
 
 def _write_shims(place: Place) -> None:

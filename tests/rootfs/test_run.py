@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -515,6 +516,24 @@ def test_a_run_can_be_interrupted_while_it_is_set_up(tmp_path: Path) -> None:
         raise
 
     wait_for(lambda: list(tmp_path.glob("tdxctl-run-*")) == [])
+
+
+def test_a_folder_has_its_guard_before_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Expect none to be left by a signal as it starts, and another in what is done then."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise SystemExit(143)
+
+    host = machine_root(machine("small", "6.16"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    with pytest.raises(SystemExit), run.placed(host):
+        pytest.fail("nothing is run after a signal")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("returned", "code"), [(0, 0), (3, 3), (-1, 129), (-9, 137), (-15, 143)])
