@@ -181,10 +181,14 @@ def _is_a_file(parameter: Parameter | None) -> bool:
 
 def _hear_signals() -> None:
     # As exceptions, so that a transaction under way is rolled back.
+    import os
     import signal
 
     def end(number: int, _: object) -> None:
         _ended_by.append(EXIT_INTERRUPTED if number == signal.SIGINT else EXIT_TERMINATED)
+        if _is_being_imported("numpy"):
+            # Its C code prints what interrupts it; and nothing is under way yet.
+            os._exit(_ended_by[0])
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         sys.exit(EXIT_TERMINATED)
@@ -193,6 +197,11 @@ def _hear_signals() -> None:
     # A shell starts what runs in the background with Ctrl-C ignored.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, end)
+
+
+def _is_being_imported(name: str) -> bool:
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    return getattr(spec, "_initializing", False)
 
 
 def _fail(error: TdxctlError, argv: list[str]) -> int:

@@ -138,6 +138,32 @@ def test_a_signal_at_any_moment_leaves_no_traceback(number: signal.Signals, code
     assert code in found
 
 
+# numpy as it is for a third of a start: begun, and not imported yet.
+_WITHIN_AN_IMPORT = """
+import os, signal, sys, time, types
+from tdxctl import __main__ as command_line
+command_line._hear_signals()
+sys.modules["numpy"] = types.ModuleType("numpy")
+sys.modules["numpy"].__spec__ = types.SimpleNamespace(_initializing=True)
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("raised")
+"""
+
+
+def test_a_signal_while_numpy_is_imported_is_not_numpys_to_tell() -> None:
+    """Expect the end at once: numpy's C code would print what was raised."""
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHIN_AN_IMPORT],
+        capture_output=True,
+        cwd=ROOT,
+        preexec_fn=_hear_sigint,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
 def _hear_sigint() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
