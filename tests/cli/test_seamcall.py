@@ -393,6 +393,12 @@ def test_what_a_script_may_not_say() -> None:
         ('{"leaf": 33} 5', (), 3, "<stdin>:1:14: 1: must have one of the keys"),
         ('{"leaf": 33}\n{"leaf": }', (), 3, "<stdin>:2:10: is not valid JSON"),
         ("", (), 3, "<stdin>:1:1: is empty"),
+        (
+            '- {write: 0, data: ""}',
+            (),
+            3,
+            '<stdin>:1:20: 0.data: must be 1 to 65536 bytes (got "")',
+        ),
         ("- {leaf: 33}\n" * 1001, (), 3, "<stdin>:1:1: has more than 1000 entries"),
         ("- {leaf: 33, cpu: 4}\n", (), 2, "error: <stdin>:1: no such CPU: 4"),
         (

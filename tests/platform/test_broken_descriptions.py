@@ -1539,6 +1539,20 @@ ROWS = [
         f'bad.yaml:5:31: memory.cmrs.0.size: {NOT_A_SIZE} (got "2GB")',
         f'bad.yaml:6:7: memory.cmrs.1.size: {NOT_A_SIZE} (got "2GB")',
     ),
+    # What cannot be read, or is told already, is told once.
+    broken(
+        "a CPUID leaf that is no number, and a range with an end and a size that is none",
+        "bad.yaml",
+        "cpus:\n"
+        "  madt: [{apic_id: 0}]\n"
+        "  cpuid: [{leaf: x, register: eax, value: 0}]\n"
+        "memory:\n"
+        "  ranges: [{start: 0, end: 0x40000000, size: 0}]\n"
+        'faults: [{msr: "0X87"}]\n',
+        'bad.yaml:3:18: cpus.cpuid.0.leaf: must be a whole number (got "x")',
+        "bad.yaml:5:12: memory.ranges.0: has both an end and a size",
+        "  hint: give one of them",
+    ),
 ]
 
 # Messages about YAML syntax are the parser's own.

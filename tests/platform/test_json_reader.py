@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import pytest
 
+from tdxctl.errors import DescriptionError
+from tdxctl.platform import json_reader
 from tdxctl.platform.json_reader import JsonReader
 
 
@@ -33,3 +35,13 @@ def test_a_number_that_no_computer_has_is_told_as_it_is_written(
     assert (problem.summary, problem.line, problem.column) == (summary, 1, 1)
     assert problem.detail is not None
     assert problem.detail.startswith(detail)
+
+
+def test_as_many_values_as_may_be_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list and what is in it: three with two entries."""
+    monkeypatch.setattr(json_reader, "MAX_VALUES", 3)
+    assert JsonReader("[1, 2]", "a.json").read().data == [1, 2]
+    with pytest.raises(DescriptionError) as raised:
+        JsonReader("[1, 2, 3]", "a.json").read()
+    [problem] = raised.value.problems
+    assert (problem.line, problem.column) == (1, 8)
