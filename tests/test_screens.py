@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 import pytest
@@ -68,3 +69,19 @@ def test_a_pipe_is_as_wide_as_asked_for_and_gets_plain_ascii(
     monkeypatch.delenv("COLUMNS")
     monkeypatch.setattr(sys, "__stdout__", None)
     assert stdout_screen() == Screen(80, escapes=False, colours=False, unicode=False)
+
+
+@pytest.mark.parametrize("columns", [None, "0", "-3", "wide"])
+@pytest.mark.parametrize(("says", "taken"), [(50, 50), (0, 80)])
+def test_without_columns_that_can_be_the_terminal_tells(
+    environment: pytest.MonkeyPatch, columns: str | None, says: int, taken: int
+) -> None:
+    """Expect standard output to be asked, and 80 columns where it does not know."""
+    if columns is None:
+        environment.delenv("COLUMNS")
+    else:
+        environment.setenv("COLUMNS", columns)
+    sizes = {1: os.terminal_size((says, 24))}
+    environment.setattr(os, "get_terminal_size", lambda descriptor: sizes[descriptor])
+    environment.setattr(sys, "stdout", _Terminal())
+    assert stdout_screen().columns == taken

@@ -50,46 +50,47 @@ LEFT_OUT = (
     "tests/report/test_html_in_a_browser.py",
     "tests/state/test_processes.py",
 )
-#: Floors: a little below what a whole run came to, on a sample for which no test had been written;
-#: another sample differs by some percent. Aimed at are 95 in layout, linux and seam, 90 elsewhere.
+#: Floors: two standard deviations of a sample below what whole runs came to, on samples for which
+#: no test had been written: another seed is not below by chance. Aimed at are 95 in layout, linux
+#: and seam, 90 elsewhere.
 ROOMS = (
-    Room("layout", 95, "layout/*.py", "layout linux/test_vectors.py"),
-    Room("linux", 78, "linux/*.py", "linux"),
-    Room("seam", 85, "seam/*.py", "seam"),
-    Room("messages", 94, "messages/*.py", "messages"),
-    Room("advice", 95, "advice/*.py", "advice explain diagnose/test_diagnose.py"),
+    Room("layout", 88, "layout/*.py", "layout linux/test_vectors.py"),
+    Room("linux", 75, "linux/*.py", "linux"),
+    Room("seam", 82, "seam/*.py", "seam"),
+    Room("messages", 92, "messages/*.py", "messages"),
+    Room("advice", 93, "advice/*.py", "advice explain diagnose/test_diagnose.py"),
     Room(
         "events",
-        90,
+        88,
         "causes.py events.py entries.py verdicts.py",
         "test_events.py linux/test_state_machine.py linux/test_bring_up.py linux/test_vectors.py"
         " explain/test_failures.py report/test_what_the_kernel_did.py"
         " state/test_operations.py cli/test_failure_table.py",
     ),
-    Room("platform", 93, "platform/*.py", "platform"),
-    Room("capture", 87, "capture/*.py", "capture"),
-    Room("diagnose", 92, "diagnose/*.py", "diagnose"),
-    Room("explain", 83, "explain/*.py", "explain cli/test_explain.py"),
-    Room("sweep", 82, "sweep/*.py", "sweep"),
-    Room("lint", 95, "lint.py", "lint"),
-    Room("fleet", 74, "fleet/*.py", "fleet"),
-    Room("rootfs", 86, "rootfs/*.py rootfs/shims/*.py", "rootfs"),
-    Room("scenario", 85, "scenario/*.py pytest_plugin.py", "scenario"),
+    Room("platform", 76, "platform/*.py", "platform"),
+    Room("capture", 84, "capture/*.py", "capture"),
+    Room("diagnose", 87, "diagnose/*.py", "diagnose"),
+    Room("explain", 80, "explain/*.py", "explain cli/test_explain.py"),
+    Room("sweep", 79, "sweep/*.py", "sweep"),
+    Room("lint", 94, "lint.py", "lint"),
+    Room("fleet", 70, "fleet/*.py", "fleet"),
+    Room("rootfs", 82, "rootfs/*.py rootfs/shims/*.py", "rootfs"),
+    Room("scenario", 81, "scenario/*.py pytest_plugin.py", "scenario"),
     Room(
         "state",
-        89,
+        83,
         "operations.py lab.py store.py state.py database.py",
         "state cli/test_after_init.py",
     ),
     Room(
         "machine",
-        88,
+        85,
         "machine.py assembly.py plan.py guests.py memory.py script.py hardware/*.py",
         "linux report/test_plans.py cli/test_plan.py cli/test_seamcall.py test_guests.py",
     ),
     Room(
         "report",
-        88,
+        80,
         "report/**/*.py",
         "report diagnose/test_diagnose.py scenario/test_formats.py"
         " cli/test_init.py cli/test_html.py cli/test_map.py cli/test_plan.py cli/test_modules.py"
@@ -97,13 +98,13 @@ ROOMS = (
     ),
     Room(
         "commands",
-        80,
+        65,
         "commands/**/*.py cli.py sentences.py __main__.py",
         "cli platform/test_schema.py report/test_documents.py",
     ),
     Room(
         "base",
-        95,
+        87,
         "units.py errors.py errnos.py document.py screens.py progress.py",
         "test_units.py test_errors.py test_errnos.py test_screens.py test_progress.py"
         " platform report explain",
