@@ -21,7 +21,7 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 EXIT_TERMINATED = 143
 
-#: Who has it has workers, which the interpreter ends.
+#: Imported where there are workers, for which the interpreter waits as it ends.
 _WORKERS = "concurrent.futures"
 
 # The exit of the signal that came: an import that it interrupts may fail with anything.

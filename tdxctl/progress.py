@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from tdxctl.screens import obeys_escapes
+from tdxctl.screens import columns_of, obeys_escapes
 
 _STDERR = 2
 _FIRST_AFTER = 0.5
@@ -29,14 +29,10 @@ class _Line:
         self.is_drawn = False
 
     def draw(self) -> None:
-        try:
-            width = os.get_terminal_size(_STDERR).columns or 80
-        except OSError:
-            width = 80
         text = f"{self.doing[-1]}... {time.monotonic() - self.since:.0f} s"
         # Before it is: Ctrl-C may come right behind the write.
         self.is_drawn = True
-        self._write(f"\r{text[: width - 1]}\x1b[K")
+        self._write(f"\r{text[: columns_of(_STDERR) - 1]}\x1b[K")
 
     def erase(self) -> None:
         if self.is_drawn:

@@ -12,6 +12,7 @@ import sys
 from typing import NamedTuple
 
 _STDOUT = 1
+#: What is taken where a terminal does not know how wide it is.
 _COLUMNS = 80
 
 
@@ -35,7 +36,7 @@ def obeys_escapes() -> bool:
 
 def stdout_screen() -> Screen:
     """The terminal that standard output is, or 80 columns of ASCII without any escapes."""
-    columns = _columns()
+    columns = _asked_for() or columns_of(_STDOUT)
     if not sys.stdout.isatty():
         return Screen(columns, escapes=False, colours=False, unicode=False)
     escapes = obeys_escapes()
@@ -47,14 +48,17 @@ def stdout_screen() -> Screen:
     )
 
 
-def _columns() -> int:
-    # shutil's get_terminal_size() does the same, and imports what unpacks archives.
+def columns_of(descriptor: int) -> int:
+    """How wide the terminal of that descriptor is, 80 where it is none or does not know."""
     try:
-        if (columns := int(os.environ["COLUMNS"])) > 0:
-            return columns
-    except (KeyError, ValueError):
-        pass
-    try:
-        return os.get_terminal_size(_STDOUT).columns or _COLUMNS
+        return os.get_terminal_size(descriptor).columns or _COLUMNS
     except OSError:
         return _COLUMNS
+
+
+def _asked_for() -> int | None:
+    # As shutil's get_terminal_size() has it, which imports what unpacks archives.
+    try:
+        return max(int(os.environ["COLUMNS"]), 0)
+    except (KeyError, ValueError):
+        return None

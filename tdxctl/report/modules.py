@@ -4,19 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from textwrap import wrap
 
 from msgspec import Struct
 
 from tdxctl.document import Count, Document, Hex
 from tdxctl.report.aligned import aligned
 from tdxctl.report.evidence import MEANING
-from tdxctl.report.reasons import labelled
+from tdxctl.report.prose import labelled, plain
 from tdxctl.seam.cpu_models import name_of
 from tdxctl.seam.releases import Build, Release
 
 _UNKNOWN = "not known"
-_WIDTH, _LABELS = 78, 19
+_WIDTH, _LABELS = 80, 19
 
 
 class OfBuild(Struct, frozen=True):
@@ -150,11 +149,7 @@ def to_text(release: Release) -> str:
     ]
     if release.note:
         pairs.append(("note", release.note))
-    lines = [f"TDX module {release.version}"]
-    for label, text in pairs:
-        parts = wrap(text, _WIDTH - _LABELS, break_on_hyphens=False)
-        lines += labelled(zip([label, *[""] * (len(parts) - 1)], parts, strict=True), _LABELS)
-    return "\n".join(lines)
+    return f"TDX module {release.version}\n{plain(labelled(pairs, _LABELS), _WIDTH)}"
 
 
 def _build(build: Build) -> str:

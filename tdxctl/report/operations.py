@@ -12,7 +12,8 @@ from tdxctl.events import Failure, OpResult
 from tdxctl.explain.failures import explain_failure
 from tdxctl.report.hosts import Host, host_of
 from tdxctl.report.json_init import LogLine, log_line
-from tdxctl.report.reasons import brief, labelled
+from tdxctl.report.prose import Line, labelled
+from tdxctl.report.reasons import brief
 
 
 class Operation(Struct, frozen=True):
@@ -47,8 +48,8 @@ def _operation(label: str, result: OpResult) -> Operation:
     return Operation(label, result.returned, errno, result.status, log, host)
 
 
-def problem_lines(failure: Failure) -> list[str]:
-    """Why an operation failed and what to do, as lines of text."""
+def problem_lines(failure: Failure) -> list[Line]:
+    """Why an operation failed and what to do."""
     words = explain_failure(failure)
     where = f" ({failure.step})" if failure.step else ""
     return labelled(brief(Explained(words.why + where, words.means, words.to_do)), width=8)

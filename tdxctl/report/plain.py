@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from tdxctl.report.aligned import aligned
 from tdxctl.report.blocks import Block, Facts, Heading, Log, Notes, Steps, Table, Verdict
-from tdxctl.report.reasons import labelled
+from tdxctl.report.prose import labelled, plain
 
 
 def render(blocks: Iterable[Block]) -> str:
@@ -29,7 +29,7 @@ def _lines(block: Block) -> Iterable[str]:
             return [block.text]
         case Facts():
             title = [block.title] if block.title else []
-            return [*title, *labelled(block.pairs, block.width)]
+            return [*title, plain(labelled(block.pairs, block.width))]
 
 
 def _steps(block: Steps) -> list[str]:

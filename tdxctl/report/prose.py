@@ -14,7 +14,7 @@ from textwrap import wrap
 from msgspec import Struct
 
 from tdxctl.advice.words import TO_DO
-from tdxctl.report.reasons import LABELS, Pairs
+from tdxctl.report.reasons import LABELS
 
 #: Roles of texts: how `init` and `status` show what is alike.
 HEAD, GOOD, BAD, WARN, DIM = "head", "good", "bad", "warn", "dim"
@@ -81,8 +81,11 @@ def words(text: str, width: int) -> list[str]:
     return [line.replace(KEPT, " ") for line in lines] or [""]
 
 
-def labelled(pairs: Pairs, width: int = LABELS, indent: int = 2) -> list[Line]:
-    """A line for each (label, text), the texts below each other; what to do stands out."""
+def labelled(pairs: Iterable[tuple[str, str]], width: int = LABELS, indent: int = 2) -> list[Line]:
+    """A line for each (label, text), the texts below each other; what to do stands out.
+
+    Without a label it goes on.
+    """
     return [
         Line(
             text,

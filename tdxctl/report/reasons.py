@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from tdxctl.advice.words import MEANS, MORE, TO_DO, WHY, Explained
@@ -28,11 +27,6 @@ def in_full(words: Explained, evidence: Pairs, code: str) -> Pairs:
         (TO_DO, words.to_do),
         (MORE, f"tdxctl explain {code}"),
     )
-
-
-def labelled(pairs: Iterable[tuple[str, str]], width: int = LABELS, indent: int = 2) -> list[str]:
-    """A line of text each, the texts below each other; without a label it goes on."""
-    return [f"{'':{indent}}{label + ':' if label else '':<{width}}{text}" for label, text in pairs]
 
 
 def to_dict(words: Explained) -> dict[str, object]:

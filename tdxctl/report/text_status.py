@@ -73,7 +73,7 @@ def status_lines(status: dict[str, Any]) -> list[Line]:
     """The verdict on the machine, and a line for all that is worth one."""
     (machine, verdict), *rest = _pairs(status)
     role = _ROLES.get(status["status"], BAD)
-    return [Line(verdict, role, f"{machine}: ", HEAD), *labelled(tuple(rest))]
+    return [Line(verdict, role, f"{machine}: ", HEAD), *labelled(rest)]
 
 
 def machine_lines(statuses: list[dict[str, Any]]) -> list[str]:

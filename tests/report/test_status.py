@@ -124,14 +124,31 @@ def test_machines_stand_below_each_other() -> None:
     ]
 
 
-@pytest.mark.parametrize(("status", "colour"), [(READY, "1;32"), (FRESH, "33"), (FAILED, "1;31")])
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [
+        (
+            READY,
+            "\x1b[1;32mINITIALIZED: the TDX module is initialized and ready to run TDs\x1b[0m",
+        ),
+        (
+            FRESH,
+            "\x1b[33mUNKNOWN: not initialized, and nothing is decided: tdx_init() may be called "
+            "again\x1b[0m",
+        ),
+        (
+            FAILED,
+            "\x1b[1;31mUNINITIALIZED: not initialized, and what TDH.SYS.INIT answered is kept; "
+            "final until reboot\x1b[0m",
+        ),
+    ],
+)
 def test_on_a_terminal_the_verdict_is_green_yellow_or_red(
-    status: dict[str, Any], colour: str
+    status: dict[str, Any], shown: str
 ) -> None:
     """Ready, not decided yet, or failed."""
-    lines = status_lines(status)
-    first, second, *_ = terminal.to_prose(lines, Screen(120)).split("\n")
-    assert first == f"\x1b[1mm0: \x1b[0m\x1b[{colour}m{lines[0].text}\x1b[0m"
+    first, second, *_ = terminal.to_prose(status_lines(status), Screen(120)).split("\n")
+    assert first == f"\x1b[1mm0: \x1b[0m{shown}"
     assert second.startswith("\x1b[2m  kernel:      \x1b[0mo")
 
 

@@ -193,6 +193,18 @@ def test_a_whole_entry_that_is_no_platform_is_ignored(text: str) -> None:
     assert compiled.from_text(text) is None
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "kept"), [(3, 253, True), (4, 253, False), (254, 3, False), (3, 254, False)]
+)
+def test_a_long_entry_is_not_kept(
+    state: Path, monkeypatch: pytest.MonkeyPatch, key: int, text: int, kept: bool
+) -> None:
+    """Expect key and text to count, 256 bytes of both here: a key is the whole description."""
+    monkeypatch.setattr(store, "MAX_COMPILED_SIZE", 256)
+    lab.boot(Asked("small", small(), compiled=Compiled("k" * key, "x" * text)))
+    assert (len(_sql(state, "SELECT 1 FROM compiled")) == 1) is kept
+
+
 def test_the_entries_used_last_are_kept(state: Path) -> None:
     """Expect 64 of them, one that was only used again included."""
     platform = small()

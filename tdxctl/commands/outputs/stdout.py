@@ -77,7 +77,7 @@ def write_operations(machine: str, results: list[tuple[str, OpResult]], output_f
         if result.failure is not None:
             from tdxctl.report.operations import problem_lines
 
-            print_text("\n".join(problem_lines(result.failure)))
+            print_prose(problem_lines(result.failure))
 
 
 def write_status(status: dict[str, Any], output_format: str) -> None:
