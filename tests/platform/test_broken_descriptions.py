@@ -1763,6 +1763,15 @@ ALLOWED = [
         },
     ),
     (
+        "more runs of memory above 4 GiB than automatic CMRs, with CMRs of its own",
+        {
+            "memory": {
+                "ranges": [{"start": (2 * i + 4) << 30, "size": 1 << 30} for i in range(32)],
+                "cmrs": [{"base": 4 << 30, "size": 64 << 30}],
+            }
+        },
+    ),
+    (
         "as many runs of memory above 4 GiB as automatic CMRs",
         {"memory": {"ranges": [{"start": i << 33, "size": "1GiB"} for i in range(1, 32)]}},
     ),
